@@ -1,0 +1,24 @@
+# One place for the flags of every target: strict warnings, hardening, sanitizers.
+set(CMAKE_CXX_STANDARD 23)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_C_STANDARD 17)
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+set(WRENN_SANITIZE "" CACHE STRING "Value for -fsanitize=, empty for none")
+
+add_library(wrenn_flags INTERFACE)
+target_compile_definitions(wrenn_flags INTERFACE _GLIBCXX_ASSERTIONS WRENN_VERSION="${PROJECT_VERSION}")
+target_compile_options(wrenn_flags INTERFACE
+  -Werror -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wnon-virtual-dtor
+  -Woverloaded-virtual -Wcast-align -Wformat=2 -Wimplicit-fallthrough -Wvla
+  -fno-omit-frame-pointer -fstack-protector-strong -fcf-protection
+  # GCC 12 cannot see through coroutine frames and reports values of std::expected as unset.
+  $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>)
+if(WRENN_SANITIZE)
+  target_compile_options(wrenn_flags INTERFACE -fsanitize=${WRENN_SANITIZE})
+  target_link_options(wrenn_flags INTERFACE -fsanitize=${WRENN_SANITIZE})
+else()
+  target_compile_options(wrenn_flags INTERFACE
+    $<$<NOT:$<CONFIG:Debug>>:-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3>)
+endif()
+target_link_options(wrenn_flags INTERFACE -Wl,-z,relro,-z,now)

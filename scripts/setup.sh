@@ -1,0 +1,43 @@
+#!/usr/bin/env bash
+# Installs every package Wrenn needs to be built, run and tested. Idempotent, and the only place that installs anything.
+set -euo pipefail
+
+packages=(
+  # toolchain
+  g++ cmake ninja-build pkg-config make git ca-certificates
+  clang-19 clang-tidy-19 clang-format-19 libclang-rt-19-dev
+  # libraries
+  libboost1.81-dev libboost-json1.81-dev libprotobuf-dev protobuf-compiler libsqlite3-dev
+  libspdlog-dev libfmt-dev libcli11-dev libsodium-dev libnftables-dev
+  libgtest-dev libbenchmark-dev
+  # the virtual machine and its images
+  qemu-system-x86 qemu-utils mmdebstrap e2fsprogs xz-utils zstd
+  # tests
+  python3 python3-pytest iproute2 nftables curl
+)
+
+missing=()
+for package in "${packages[@]}"; do
+  status=$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null || true)
+  [ "$status" = installed ] || missing+=("$package")
+done
+if [ "${#missing[@]}" -eq 0 ]; then
+  echo "setup: everything is installed"
+  exit 0
+fi
+
+if [ "$(id -u)" -ne 0 ]; then
+  echo "setup: root is needed to install: ${missing[*]}" >&2
+  echo "setup: run 'sudo make setup'" >&2
+  exit 1
+fi
+if ! command -v apt-get >/dev/null; then
+  echo "setup: this script knows Debian and its relatives only (apt-get is missing)" >&2
+  exit 1
+fi
+
+echo "setup: installing ${missing[*]}"
+export DEBIAN_FRONTEND=noninteractive
+apt-get update -qq
+apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+echo "setup: done"

@@ -1,0 +1,18 @@
+// Random bytes, hashes and constant-time comparison, from libsodium. Thread-safe.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+
+namespace wrenn::base {
+
+// From the kernel's generator.
+std::string random_bytes(std::size_t count);
+// The 32 raw bytes of SHA-256.
+std::string sha256(std::string_view bytes);
+std::string sha256_hex(std::string_view bytes);
+// Texts of different length are unequal at once; only the length can leak.
+bool constant_time_equal(std::string_view a, std::string_view b);
+
+}  // namespace wrenn::base
