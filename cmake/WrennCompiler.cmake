@@ -11,6 +11,8 @@ target_compile_definitions(wrenn_flags INTERFACE _GLIBCXX_ASSERTIONS WRENN_VERSI
 target_compile_options(wrenn_flags INTERFACE
   -Werror -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wnon-virtual-dtor
   -Woverloaded-virtual -Wcast-align -Wformat=2 -Wimplicit-fallthrough -Wvla
+  # Designated initializers leave the rest at its defaults on purpose.
+  -Wno-missing-field-initializers
   -fno-omit-frame-pointer -fstack-protector-strong -fcf-protection
   # GCC 12 cannot see through coroutine frames and reports values of std::expected as unset.
   $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>)

@@ -1,0 +1,166 @@
+#include "net/http_client.h"
+
+#include <array>
+
+#include "net/http_connection.h"
+#include "net/scope.h"
+
+namespace wrenn::net {
+
+struct ClientConnection {
+  explicit ClientConnection(std::unique_ptr<Stream> s) : stream(std::move(s)), input(*stream) {}
+  std::unique_ptr<Stream> stream;
+  InputBuffer input;
+  std::optional<BodyReader> body;
+  bool keep_alive = false;
+  base::SteadyTime idle_since;
+};
+
+namespace {
+
+std::string make_head(const ClientRequest& request, const std::string& host) {
+  std::string head = base::concat(request.method, ' ', request.target, " HTTP/1.1\r\n");
+  if (!request.headers.find("host")) head += base::concat("Host: ", host, "\r\n");
+  request.headers.write_to(head);
+  if (request.stream != nullptr) {
+    head += request.stream_length ? base::concat("Content-Length: ", *request.stream_length, "\r\n")
+                                  : std::string("Transfer-Encoding: chunked\r\n");
+  } else if (!request.body.empty() || request.method == "POST" || request.method == "PUT") {
+    head += base::concat("Content-Length: ", request.body.size(), "\r\n");
+  }
+  head += "\r\n";
+  return head;
+}
+
+std::string chunk_head(std::size_t size) {
+  constexpr std::string_view kDigits = "0123456789abcdef";
+  std::string text;
+  for (; size > 0; size /= 16) text.insert(text.begin(), kDigits[size % 16]);
+  return text + "\r\n";
+}
+
+Task<base::Result<void>> send_stream(Stream& stream, ByteSource& source, bool chunked) {
+  std::array<char, 64 * 1024> buffer;
+  while (true) {
+    WRENN_CO_TRY_ASSIGN(const std::size_t n, co_await source.read(buffer));
+    if (n == 0) break;
+    const std::string_view bytes(buffer.data(), n);
+    if (!chunked) {
+      WRENN_CO_TRY(co_await stream.write_all(bytes));
+      continue;
+    }
+    WRENN_CO_TRY(co_await stream.write_all(chunk_head(n), bytes));
+    WRENN_CO_TRY(co_await stream.write_all("\r\n"));
+  }
+  if (chunked) co_return co_await stream.write_all("0\r\n\r\n");
+  co_return {};
+}
+
+Task<base::Result<void>> send_request(Stream& stream, const ClientRequest& request,
+                                      const std::string& host) {
+  const std::string head = make_head(request, host);
+  if (request.stream == nullptr) co_return co_await stream.write_all(head, request.body);
+  WRENN_CO_TRY(co_await stream.write_all(head));
+  co_return co_await send_stream(stream, *request.stream, !request.stream_length);
+}
+
+// Skips interim responses (1xx).
+Task<base::Result<ResponseHead>> receive_head(ClientConnection& connection,
+                                              const HeadLimits& limits, std::string_view method) {
+  while (true) {
+    WRENN_CO_TRY_ASSIGN(const std::string_view bytes, co_await connection.input.read_head(limits));
+    if (bytes.empty()) {
+      co_return base::fail(base::Code::kUnavailable, "the server closed the connection");
+    }
+    auto head = HeadParser::parse_response(bytes, limits, method);
+    connection.input.consume(bytes.size());
+    if (!head || head->status >= 200 || head->status == 101) co_return head;
+  }
+}
+
+}  // namespace
+
+ClientResponse::ClientResponse(HttpClient& client, std::unique_ptr<ClientConnection> connection)
+    : client_(&client), connection_(std::move(connection)) {}
+ClientResponse::ClientResponse(ClientResponse&&) noexcept = default;
+ClientResponse::~ClientResponse() = default;
+
+int ClientResponse::status() const {
+  return head_.status;
+}
+const Headers& ClientResponse::headers() const {
+  return head_.headers;
+}
+
+Task<base::Result<std::size_t>> ClientResponse::read(std::span<char> buffer) {
+  if (connection_ == nullptr) co_return std::size_t{0};
+  auto n = co_await connection_->body->read(buffer);
+  if (n && connection_->body->finished() && *n == 0) {
+    client_->give_back(std::move(connection_));
+  }
+  co_return n;
+}
+
+HttpClient::HttpClient(Endpoint endpoint, HttpClientOptions options)
+    : endpoint_(std::move(endpoint)), options_(std::move(options)) {}
+HttpClient::~HttpClient() = default;
+
+void HttpClient::close_idle() {
+  idle_.clear();
+}
+
+Task<base::Result<std::unique_ptr<ClientConnection>>> HttpClient::open() {
+  WRENN_CO_TRY_ASSIGN(auto stream, co_await with_timeout(options_.connect_timeout,
+                                                         connect(endpoint_, options_.netns_fd)));
+  co_return std::make_unique<ClientConnection>(std::move(stream));
+}
+
+std::unique_ptr<ClientConnection> HttpClient::take_idle() {
+  const auto now = base::steady_now();
+  while (!idle_.empty()) {
+    auto connection = std::move(idle_.back());
+    idle_.pop_back();
+    const bool is_fresh = now - connection->idle_since < options_.idle_timeout;
+    if (is_fresh && !connection->stream->is_stale()) return connection;
+  }
+  return nullptr;
+}
+
+void HttpClient::give_back(std::unique_ptr<ClientConnection> connection) {
+  const bool clean = connection->keep_alive && connection->input.view().empty();
+  if (!clean || idle_.size() >= options_.max_idle) return;
+  connection->body.reset();
+  connection->idle_since = base::steady_now();
+  idle_.push_back(std::move(connection));
+}
+
+Task<base::Result<ClientResponse>> HttpClient::send(ClientRequest request) {
+  while (true) {
+    auto connection = take_idle();
+    const bool reused = connection != nullptr;
+    if (!reused) {
+      WRENN_CO_TRY_ASSIGN(connection, co_await open());
+    }
+    auto sent = co_await send_request(*connection->stream, request, options_.host);
+    // A server may answer before it has read everything ("too large"): the answer counts.
+    if (!sent && sent.error().code != base::Code::kUnavailable) {
+      co_return base::fail(std::move(sent).error());
+    }
+    auto head = co_await with_timeout(options_.head_timeout,
+                                      receive_head(*connection, options_.head, request.method));
+    if (!head) {
+      const bool died = head.error().code == base::Code::kUnavailable;
+      if (reused && died && request.stream == nullptr) continue;
+      co_return base::fail(sent ? std::move(head).error() : std::move(sent).error());
+    }
+    connection->keep_alive = head->keep_alive && sent.has_value();
+    connection->body.emplace(connection->input, head->framing, head->length,
+                             base::Duration::zero());
+    ClientResponse response(*this, std::move(connection));
+    response.head_ = std::move(*head);
+    if (response.connection_->body->finished()) give_back(std::move(response.connection_));
+    co_return response;
+  }
+}
+
+}  // namespace wrenn::net

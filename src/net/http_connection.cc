@@ -1,0 +1,124 @@
+#include "net/http_connection.h"
+
+#include <array>
+
+#include "net/scope.h"
+
+namespace wrenn::net {
+namespace {
+
+constexpr std::size_t kReadSize = 16 * 1024;
+
+base::Error truncated_error() {
+  return {base::Code::kUnavailable, "the connection ended in the middle of a message"};
+}
+
+}  // namespace
+
+Task<base::Result<std::string>> read_all(ByteSource& source, std::size_t limit) {
+  std::string content;
+  std::array<char, kReadSize> buffer;
+  while (true) {
+    WRENN_CO_TRY_ASSIGN(const std::size_t n, co_await source.read(buffer));
+    if (n == 0) co_return content;
+    if (content.size() + n > limit) {
+      co_return base::fail(base::Code::kResourceExhausted,
+                           base::concat("the body is larger than ", base::human_bytes(limit)));
+    }
+    content.append(buffer.data(), n);
+  }
+}
+
+void InputBuffer::consume(std::size_t n) {
+  used_ += n;
+  if (used_ != bytes_.size()) return;
+  bytes_.clear();
+  used_ = 0;
+}
+
+Task<base::Result<bool>> InputBuffer::fill() {
+  if (used_ > 0) {
+    bytes_.erase(0, used_);
+    used_ = 0;
+  }
+  const std::size_t size = bytes_.size();
+  bytes_.resize(size + kReadSize);
+  auto n = co_await stream_.read_some(std::span(bytes_.data() + size, kReadSize));
+  bytes_.resize(size + n.value_or(0));
+  if (!n) co_return base::fail(std::move(n).error());
+  co_return *n > 0;
+}
+
+Task<base::Result<std::size_t>> InputBuffer::read(std::span<char> buffer) {
+  const std::string_view waiting = view();
+  if (waiting.empty()) return stream_.read_some(buffer);
+  return [](InputBuffer* self, std::span<char> out) -> Task<base::Result<std::size_t>> {
+    const std::size_t n = self->view().copy(out.data(), out.size());
+    self->consume(n);
+    co_return n;
+  }(this, buffer);
+}
+
+Task<base::Result<std::string_view>> InputBuffer::read_head(const HeadLimits& limits) {
+  std::size_t scanned = 0;
+  while (true) {
+    // A few empty lines before a request are forgiven (RFC 9112 section 2.2).
+    while (view().starts_with("\r\n")) consume(2);
+    const std::string_view received = view();
+    if (const auto end = find_head_end(received, scanned)) {
+      if (*end <= limits.max_bytes) co_return received.substr(0, *end);
+    }
+    if (received.size() > limits.max_bytes) {
+      co_return base::fail(base::Code::kOutOfRange,
+                           base::concat("the header is larger than ", limits.max_bytes, " bytes"));
+    }
+    WRENN_CO_TRY_ASSIGN(const bool more, co_await fill());
+    if (more) continue;
+    if (view().empty()) co_return std::string_view();
+    co_return base::fail(truncated_error());
+  }
+}
+
+Task<base::Result<std::size_t>> BodyReader::read(std::span<char> buffer) {
+  if (finished_) co_return std::size_t{0};
+  if (continue_to_ != nullptr) {
+    Stream* stream = std::exchange(continue_to_, nullptr);
+    WRENN_CO_TRY(co_await stream->write_all("HTTP/1.1 100 Continue\r\n\r\n"));
+  }
+  if (timeout_ <= base::Duration::zero()) co_return co_await read_now(buffer);
+  co_return co_await with_timeout(timeout_, read_now(buffer));
+}
+
+Task<base::Result<std::size_t>> BodyReader::read_now(std::span<char> buffer) {
+  if (framing_ == Framing::kChunked) co_return co_await read_chunked(buffer);
+  if (framing_ == Framing::kUntilClose) {
+    WRENN_CO_TRY_ASSIGN(const std::size_t n, co_await input_.read(buffer));
+    finished_ = n == 0;
+    co_return n;
+  }
+  const auto room = static_cast<std::size_t>(std::min<std::uint64_t>(left_, buffer.size()));
+  WRENN_CO_TRY_ASSIGN(const std::size_t n, co_await input_.read(buffer.first(room)));
+  if (n == 0) co_return base::fail(truncated_error());
+  left_ -= n;
+  finished_ = left_ == 0;
+  co_return n;
+}
+
+Task<base::Result<std::size_t>> BodyReader::read_chunked(std::span<char> buffer) {
+  while (true) {
+    const std::string_view waiting = input_.view();
+    if (waiting.empty()) {
+      WRENN_CO_TRY_ASSIGN(const bool more, co_await input_.fill());
+      if (!more) co_return base::fail(truncated_error());
+      continue;
+    }
+    // No more than fits: what the decoder hands out is gone from its input.
+    WRENN_CO_TRY_ASSIGN(const auto step, chunks_.decode(waiting.substr(0, buffer.size())));
+    const std::size_t n = step.data.copy(buffer.data(), buffer.size());
+    input_.consume(step.consumed);
+    finished_ = step.finished;
+    if (n > 0 || finished_) co_return n;
+  }
+}
+
+}  // namespace wrenn::net

@@ -1,0 +1,60 @@
+// What both ends of an HTTP/1.1 connection need: buffered reading of heads and bodies.
+#pragma once
+
+#include <string>
+
+#include "net/byte_source.h"
+#include "net/http_parser.h"
+#include "net/stream.h"
+
+namespace wrenn::net {
+
+// The bytes that came but were not used yet.
+class InputBuffer {
+ public:
+  explicit InputBuffer(Stream& stream) : stream_(stream) {}
+
+  std::string_view view() const { return std::string_view(bytes_).substr(used_); }
+  void consume(std::size_t n);
+  // Reads more; false at the end of the stream.
+  Task<base::Result<bool>> fill();
+  // Reads past the buffer when it is empty, so that bulk bytes are copied once.
+  Task<base::Result<std::size_t>> read(std::span<char> buffer);
+  // The bytes of the next head; empty when the stream ended cleanly before its first byte.
+  // kOutOfRange past the limit. They stay valid until consume().
+  Task<base::Result<std::string_view>> read_head(const HeadLimits& limits);
+
+ private:
+  Stream& stream_;
+  std::string bytes_;
+  std::size_t used_ = 0;
+};
+
+// The body of the message whose head was just read. kUnavailable when it is cut short.
+class BodyReader final : public ByteSource {
+ public:
+  BodyReader(InputBuffer& input, Framing framing, std::uint64_t length, base::Duration timeout)
+      : input_(input), framing_(framing), left_(length), timeout_(timeout) {
+    finished_ = framing == Framing::kNone;
+  }
+
+  Task<base::Result<std::size_t>> read(std::span<char> buffer) override;
+  bool finished() const { return finished_; }
+  // Before the first byte is read, tell the client to send it ("100 Continue").
+  void expect_continue(Stream& stream) { continue_to_ = &stream; }
+  bool awaits_continue() const { return continue_to_ != nullptr; }
+
+ private:
+  Task<base::Result<std::size_t>> read_now(std::span<char> buffer);
+  Task<base::Result<std::size_t>> read_chunked(std::span<char> buffer);
+
+  InputBuffer& input_;
+  const Framing framing_;
+  std::uint64_t left_;
+  const base::Duration timeout_;
+  ChunkedDecoder chunks_;
+  bool finished_ = false;
+  Stream* continue_to_ = nullptr;
+};
+
+}  // namespace wrenn::net

@@ -1,0 +1,121 @@
+// An HTTP/1.1 server: one task per connection, one request at a time on each, limits on everything.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string_view>
+
+#include "net/byte_source.h"
+#include "net/http_parser.h"
+#include "net/scope.h"
+#include "net/stream.h"
+
+namespace wrenn::net {
+
+class HttpConnection;
+
+// A request as the handler sees it. Its body is read at most once; what is left is drained.
+class Request {
+ public:
+  Request(RequestHead head, ByteSource& body, Stream& stream)
+      : head_(std::move(head)), body_(body), stream_(stream) {}
+
+  const RequestHead& head() const { return head_; }
+  std::string_view method() const { return head_.method; }
+  std::string_view path() const { return head_.path(); }
+  std::string_view query() const { return head_.query(); }
+  const Headers& headers() const { return head_.headers; }
+  ByteSource& body() { return body_; }
+  // The stated length; nothing for a chunked body.
+  std::optional<std::uint64_t> content_length() const {
+    if (head_.framing == Framing::kChunked) return std::nullopt;
+    return head_.length;
+  }
+  Stream& stream() { return stream_; }
+
+ private:
+  RequestHead head_;
+  ByteSource& body_;
+  Stream& stream_;
+};
+
+// Writes one response: either send(), or start(), write()..., finish().
+// Every method fails with kUnavailable once the client is gone.
+class ResponseWriter {
+ public:
+  ResponseWriter(Stream& stream, const RequestHead& request);
+
+  Task<base::Result<void>> send(int status, Headers headers, std::string_view body);
+  // Without a length the body is chunked (HTTP/1.0: until close).
+  Task<base::Result<void>> start(int status, Headers headers,
+                                 std::optional<std::uint64_t> length = std::nullopt);
+  Task<base::Result<void>> write(std::string_view bytes);
+  Task<base::Result<void>> finish();
+
+  // The handler could not finish what it started: the connection is cut, so that the client sees
+  // a truncated body rather than a complete one.
+  void abort() { aborted_ = true; }
+  // The connection ends after this response.
+  void close_after() { keep_alive_ = false; }
+
+  bool started() const { return started_; }
+  bool finished() const { return finished_; }
+  bool keeps_connection() const { return keep_alive_ && finished_ && !aborted_; }
+  int status() const { return status_; }
+
+ private:
+  std::string make_head(int status, const Headers& headers, std::optional<std::uint64_t> length);
+
+  Stream& stream_;
+  const bool is_head_request_;
+  const HttpVersion version_;
+  bool keep_alive_;
+  bool started_ = false;
+  bool finished_ = false;
+  bool aborted_ = false;
+  bool chunked_ = false;
+  bool bodyless_ = false;
+  std::uint64_t left_ = 0;
+  int status_ = 0;
+};
+
+// Runs the task; when the client goes away meanwhile the task is stopped (kCanceled).
+// For responses that may be silent for long.
+Task<base::Result<void>> stop_on_disconnect(Stream& client, Task<base::Result<void>> task);
+
+class HttpHandler {
+ public:
+  virtual ~HttpHandler() = default;
+  // An error is for the log only: the handler answers its clients itself. An unanswered request
+  // is answered with status 500. Called for several connections at once, on one loop.
+  virtual Task<base::Result<void>> handle(Request& request, ResponseWriter& response) = 0;
+};
+
+struct HttpServerOptions {
+  HeadLimits head;
+  base::Duration header_timeout = std::chrono::seconds(10);
+  base::Duration idle_timeout = std::chrono::seconds(620);
+  // Between two pieces of a request body.
+  base::Duration body_timeout = std::chrono::seconds(60);
+  std::size_t max_connections = 4096;
+};
+
+class HttpServer {
+ public:
+  HttpServer(HttpHandler& handler, HttpServerOptions options)
+      : handler_(handler), options_(options) {}
+
+  // Accepts until stopped; returns once every connection has ended (they are stopped too).
+  Task<void> serve(Listener listener);
+  std::size_t connections() const { return connections_; }
+
+ private:
+  Task<void> serve_connection(std::unique_ptr<Stream> stream);
+  Task<base::Result<void>> serve_requests(Stream& stream);
+
+  HttpHandler& handler_;
+  const HttpServerOptions options_;
+  std::size_t connections_ = 0;
+};
+
+}  // namespace wrenn::net

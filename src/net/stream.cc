@@ -1,0 +1,218 @@
+#include "net/stream.h"
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <csignal>
+
+#include "base/log.h"
+#include "net/scope.h"
+
+namespace wrenn::net {
+namespace {
+
+constexpr int kBacklog = 1024;
+
+bool would_block(int error) {
+  return error == EAGAIN || error == EWOULDBLOCK;
+}
+
+// A broken connection is one case for callers, whichever way it broke.
+base::Error io_error(int error, std::string_view operation) {
+  return {base::Code::kUnavailable, base::errno_error(error, operation).message};
+}
+
+void set_no_delay(int fd) {
+  const int on = 1;
+  // Fails for pipes and Unix sockets, where there is nothing to switch off.
+  ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+}
+
+// True when a process listens behind a Unix socket's file.
+bool is_listening(const Endpoint& endpoint) {
+  const auto probe = endpoint.make_socket();
+  if (!probe) return true;
+  const int error = endpoint.connect(probe->get());
+  return error == 0 || error == EAGAIN;
+}
+
+base::Result<void> bind_socket(int fd, const Endpoint& endpoint) {
+  int error = endpoint.bind(fd);
+  if (error == EADDRINUSE && endpoint.is_unix() && !is_listening(endpoint)) {
+    ::unlink(endpoint.path().c_str());
+    error = endpoint.bind(fd);
+  }
+  if (error == EADDRINUSE) {
+    return base::fail(base::Code::kAlreadyExists,
+                      base::concat(endpoint.to_string(), " is in use by another process"),
+                      "stop that process or choose another address");
+  }
+  if (error != 0) {
+    return base::fail_errno(error, base::concat("cannot listen on ", endpoint.to_string()));
+  }
+  return {};
+}
+
+}  // namespace
+
+base::Result<std::unique_ptr<Stream>> Stream::adopt(Loop& loop, base::Fd fd) {
+  set_no_delay(fd.get());
+  WRENN_TRY_ASSIGN(IoFd io, IoFd::create(loop, std::move(fd)));
+  return std::unique_ptr<Stream>(new Stream(std::move(io)));
+}
+
+Task<base::Result<std::size_t>> Stream::read_some(std::span<char> buffer) {
+  while (true) {
+    const ssize_t n = ::read(fd_.get(), buffer.data(), buffer.size());
+    if (n >= 0) co_return static_cast<std::size_t>(n);
+    if (errno == EINTR) continue;
+    if (!would_block(errno)) co_return base::fail(io_error(errno, "reading"));
+    if (co_await fd_.readable() == Woken::kStopped) co_return base::fail(stopped_error());
+  }
+}
+
+Task<base::Result<void>> Stream::write_all(std::string_view bytes) {
+  return write_all(bytes, {});
+}
+
+Task<base::Result<void>> Stream::write_all(std::string_view first, std::string_view second) {
+  while (!first.empty() || !second.empty()) {
+    std::array<iovec, 2> parts = {
+        iovec{const_cast<char*>(first.data()), first.size()},
+        iovec{const_cast<char*>(second.data()), second.size()},
+    };
+    // SIGPIPE is ignored process-wide by those that write to sockets (see ignore_sigpipe()).
+    const ssize_t n = ::writev(fd_.get(), parts.data(), parts.size());
+    if (n >= 0) {
+      const auto written = static_cast<std::size_t>(n);
+      const std::size_t from_first = std::min(written, first.size());
+      first.remove_prefix(from_first);
+      second.remove_prefix(written - from_first);
+      continue;
+    }
+    if (errno == EINTR) continue;
+    if (!would_block(errno)) co_return base::fail(io_error(errno, "writing"));
+    if (co_await fd_.writable() == Woken::kStopped) co_return base::fail(stopped_error());
+  }
+  co_return {};
+}
+
+void Stream::shutdown_write() {
+  // Fails when the peer is gone: then there is nobody to tell.
+  ::shutdown(fd_.get(), SHUT_WR);
+}
+
+bool Stream::is_stale() {
+  char byte = 0;
+  const ssize_t n = ::recv(fd_.get(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+  return n >= 0 || !would_block(errno);
+}
+
+Task<base::Result<void>> Stream::wait_hangup() {
+  while (!fd_.hung_up()) {
+    if (co_await fd_.hangup() == Woken::kStopped) co_return base::fail(stopped_error());
+  }
+  co_return {};
+}
+
+base::Result<PeerCredentials> Stream::peer_credentials() const {
+  ucred credentials{};
+  socklen_t size = sizeof credentials;
+  if (::getsockopt(fd_.get(), SOL_SOCKET, SO_PEERCRED, &credentials, &size) != 0) {
+    return base::fail_errno(errno, "cannot tell who is connected");
+  }
+  return PeerCredentials{credentials.pid, credentials.uid, credentials.gid};
+}
+
+Task<base::Result<std::unique_ptr<Stream>>> connect(Endpoint endpoint, int netns_fd) {
+  const Context context = co_await current_context();
+  WRENN_CO_TRY_ASSIGN(base::Fd socket,
+                      netns_fd >= 0 ? endpoint.make_socket_in(netns_fd) : endpoint.make_socket());
+  set_no_delay(socket.get());
+  int error = endpoint.connect(socket.get());
+  WRENN_CO_TRY_ASSIGN(IoFd io, IoFd::create(*context.loop, std::move(socket)));
+  if (error == EINPROGRESS) {
+    if (co_await io.writable() == Woken::kStopped) co_return base::fail(stopped_error());
+    socklen_t size = sizeof error;
+    ::getsockopt(io.get(), SOL_SOCKET, SO_ERROR, &error, &size);
+  }
+  if (error != 0) {
+    co_return base::fail(io_error(error, base::concat("cannot connect to ", endpoint.to_string())));
+  }
+  co_return std::unique_ptr<Stream>(new Stream(std::move(io)));
+}
+
+base::Result<Listener> Listener::listen(Loop& loop, const Endpoint& endpoint, mode_t socket_mode) {
+  WRENN_TRY_ASSIGN(base::Fd socket, endpoint.make_socket());
+  const int on = 1;
+  if (!endpoint.is_unix()) {
+    ::setsockopt(socket.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+  } else if (::fchmod(socket.get(), socket_mode) != 0) {
+    // The mode of the socket becomes, minus the umask, that of the file: it never stands open.
+    return base::fail_errno(errno, "cannot set the mode of a socket");
+  }
+  WRENN_TRY(bind_socket(socket.get(), endpoint));
+  if (endpoint.is_unix() && ::chmod(endpoint.path().c_str(), socket_mode) != 0) {
+    return base::fail_errno(errno, "cannot set the mode of a socket file");
+  }
+  if (::listen(socket.get(), kBacklog) != 0) {
+    return base::fail_errno(errno, base::concat("cannot listen on ", endpoint.to_string()));
+  }
+  WRENN_TRY_ASSIGN(IoFd io, IoFd::create(loop, std::move(socket)));
+  return Listener(loop, std::move(io), endpoint.path());
+}
+
+base::Result<Listener> Listener::adopt(Loop& loop, base::Fd fd) {
+  WRENN_TRY_ASSIGN(IoFd io, IoFd::create(loop, std::move(fd)));
+  return Listener(loop, std::move(io), {});
+}
+
+Listener::~Listener() {
+  if (!path_.empty()) ::unlink(path_.c_str());
+}
+
+Task<base::Result<std::unique_ptr<Stream>>> Listener::accept() {
+  constexpr auto kDescriptorsPause = std::chrono::milliseconds(50);
+  while (true) {
+    base::Fd fd(::accept4(fd_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
+    if (fd.valid()) co_return Stream::adopt(*loop_, std::move(fd));
+    switch (errno) {
+      case EAGAIN:
+        if (co_await fd_.readable() == Woken::kStopped) co_return base::fail(stopped_error());
+        break;
+      case EMFILE:
+      case ENFILE:
+      case ENOBUFS:
+      case ENOMEM:
+        base::log_warn("a connection has to wait", {{"error", base::errno_error(errno, "accept")}});
+        WRENN_CO_TRY(co_await sleep_for(kDescriptorsPause));
+        break;
+      case EBADF:
+      case EINVAL:
+      case ENOTSOCK:
+        co_return base::fail_errno(errno, "cannot accept connections");
+      default:  // That one connection broke before it was accepted.
+        break;
+    }
+  }
+}
+
+std::uint16_t Listener::port() const {
+  sockaddr_in6 address{};
+  socklen_t size = sizeof address;
+  if (::getsockname(fd_.get(), reinterpret_cast<sockaddr*>(&address), &size) != 0) return 0;
+  // The port stands at the same place in both families' addresses.
+  return ntohs(address.sin6_port);
+}
+
+void ignore_sigpipe() {
+  std::signal(SIGPIPE, SIG_IGN);
+}
+
+}  // namespace wrenn::net

@@ -1,0 +1,86 @@
+// Stream: a connected byte stream (TCP, Unix socket, pipe).
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstddef>
+#include <memory>
+#include <span>
+#include <string_view>
+
+#include "net/endpoint.h"
+#include "net/loop.h"
+
+namespace wrenn::net {
+
+struct PeerCredentials {
+  pid_t pid = 0;
+  uid_t uid = 0;
+  gid_t gid = 0;
+};
+
+class Stream {
+ public:
+  // Takes a connected descriptor (socket or pipe).
+  static base::Result<std::unique_ptr<Stream>> adopt(Loop& loop, base::Fd fd);
+
+  // At least one byte, or 0 at the end. kCanceled when stopped, kUnavailable when broken.
+  Task<base::Result<std::size_t>> read_some(std::span<char> buffer);
+  // All of it.
+  Task<base::Result<void>> write_all(std::string_view bytes);
+  // As one packet where the kernel can: head and body of a message.
+  Task<base::Result<void>> write_all(std::string_view first, std::string_view second);
+  // No more bytes will come from this side; the peer reads an end.
+  void shutdown_write();
+
+  // True when the peer has closed or sent something nobody asked for: not fit for reuse.
+  bool is_stale();
+  // Until the peer closes its side; kCanceled when stopped.
+  Task<base::Result<void>> wait_hangup();
+  // Of a Unix socket.
+  base::Result<PeerCredentials> peer_credentials() const;
+
+ private:
+  friend Task<base::Result<std::unique_ptr<Stream>>> connect(Endpoint endpoint, int netns_fd);
+  explicit Stream(IoFd fd) : fd_(std::move(fd)) {}
+  IoFd fd_;
+};
+
+// kUnavailable when nobody listens or the network is down, kCanceled when stopped.
+// netns_fd >= 0: the connection is made from inside that network namespace.
+Task<base::Result<std::unique_ptr<Stream>>> connect(Endpoint endpoint, int netns_fd);
+inline Task<base::Result<std::unique_ptr<Stream>>> connect(Endpoint endpoint) {
+  return connect(std::move(endpoint), -1);
+}
+
+// A peer that went away must be an error of one write, not the end of the process: called once, by
+// main().
+void ignore_sigpipe();
+
+// A listening socket. A Unix socket's file is removed at the end.
+class Listener {
+ public:
+  // kAlreadyExists when the address is in use. A stale Unix socket file (nobody listens) is
+  // replaced. `socket_mode`: of the Unix socket's file.
+  static base::Result<Listener> listen(Loop& loop, const Endpoint& endpoint,
+                                       mode_t socket_mode = 0600);
+  // For a descriptor that is bound and listening already.
+  static base::Result<Listener> adopt(Loop& loop, base::Fd fd);
+  Listener(Listener&&) noexcept = default;
+  Listener& operator=(Listener&&) = delete;
+  ~Listener();
+
+  // kCanceled when stopped. Out of descriptors: waits and goes on.
+  Task<base::Result<std::unique_ptr<Stream>>> accept();
+  // The port the kernel chose for port 0.
+  std::uint16_t port() const;
+
+ private:
+  Listener(Loop& loop, IoFd fd, std::string path)
+      : loop_(&loop), fd_(std::move(fd)), path_(std::move(path)) {}
+  Loop* loop_;
+  IoFd fd_;
+  std::string path_;
+};
+
+}  // namespace wrenn::net
