@@ -21,8 +21,7 @@ struct HeaderField {
 // Views stay valid until the next change. Not thread-safe.
 class Headers {
  public:
-  // `Headers().with("A", "1").with("B", "2")`. (No initializer lists: GCC 12 miscompiles them in
-  // co_await expressions.)
+  // `Headers().with("A", "1").with("B", "2")`.
   Headers with(std::string_view name, std::string_view value) && {
     set(name, value);
     return std::move(*this);

@@ -28,6 +28,16 @@ base::Error io_error(int error, std::string_view operation) {
   return {base::Code::kUnavailable, base::errno_error(error, operation).message};
 }
 
+// A peer that went away is an error of this write and must not be a signal to the process.
+ssize_t write_parts(int fd, std::span<iovec> parts) {
+  msghdr message{};
+  message.msg_iov = parts.data();
+  message.msg_iovlen = parts.size();
+  const ssize_t n = ::sendmsg(fd, &message, MSG_NOSIGNAL);
+  if (n >= 0 || errno != ENOTSOCK) return n;
+  return ::writev(fd, parts.data(), static_cast<int>(parts.size()));
+}
+
 void set_no_delay(int fd) {
   const int on = 1;
   // Fails for pipes and Unix sockets, where there is nothing to switch off.
@@ -87,8 +97,7 @@ Task<base::Result<void>> Stream::write_all(std::string_view first, std::string_v
         iovec{const_cast<char*>(first.data()), first.size()},
         iovec{const_cast<char*>(second.data()), second.size()},
     };
-    // SIGPIPE is ignored process-wide by those that write to sockets (see ignore_sigpipe()).
-    const ssize_t n = ::writev(fd_.get(), parts.data(), parts.size());
+    const ssize_t n = write_parts(fd_.get(), parts);
     if (n >= 0) {
       const auto written = static_cast<std::size_t>(n);
       const std::size_t from_first = std::min(written, first.size());

@@ -53,8 +53,8 @@ inline Task<base::Result<std::unique_ptr<Stream>>> connect(Endpoint endpoint) {
   return connect(std::move(endpoint), -1);
 }
 
-// A peer that went away must be an error of one write, not the end of the process: called once, by
-// main().
+// For programs that write to pipes: a reader that went away becomes an error of one write rather
+// than the end of the process. Programs they start inherit it. Called once, by main().
 void ignore_sigpipe();
 
 // A listening socket. A Unix socket's file is removed at the end.
