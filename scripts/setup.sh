@@ -11,7 +11,7 @@ packages=(
   libspdlog-dev libfmt-dev libcli11-dev libsodium-dev libnftables-dev
   libgtest-dev libbenchmark-dev
   # the virtual machine and its images
-  qemu-system-x86 qemu-utils mmdebstrap e2fsprogs xz-utils zstd
+  qemu-system-x86 qemu-utils mmdebstrap e2fsprogs xfsprogs lz4 xz-utils zstd
   # tests
   python3 python3-pytest iproute2 nftables curl
 )

@@ -1,0 +1,127 @@
+#include "db/api_key_store.h"
+
+#include <algorithm>
+
+#include "base/crypto.h"
+#include "base/id.h"
+#include "base/log.h"
+#include "base/strings.h"
+
+namespace wrenn::db {
+namespace {
+
+using base::Code;
+using base::concat;
+using base::Result;
+
+constexpr std::string_view kOurPrefix = "wrn_";
+constexpr std::string_view kE2bPrefix = "e2b_";
+constexpr std::size_t kKeyBytes = 16;
+constexpr std::size_t kShownDigits = 8;
+constexpr std::int64_t kNoteUseEveryMs = 60'000;
+constexpr std::size_t kMaxName = 128;
+
+std::unexpected<base::Error> invalid_key() {
+  return base::fail(Code::kUnauthenticated, "invalid API key",
+                    "give a key of the form wrn_ and 32 hexadecimal digits in X-API-Key");
+}
+
+// The digits that both spellings share.
+std::optional<std::string_view> digits_of(std::string_view text) {
+  if (!text.starts_with(kOurPrefix) && !text.starts_with(kE2bPrefix)) return std::nullopt;
+  const auto digits = text.substr(kOurPrefix.size());
+  const bool valid = digits.size() == 2 * kKeyBytes && std::ranges::all_of(digits, [](char c) {
+                       return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
+                     });
+  if (!valid) return std::nullopt;
+  return digits;
+}
+
+ApiKey read_key(const Row& row) {
+  return {.id = row.text(0),
+          .team_id = row.text(1),
+          .name = row.text(2),
+          .key_prefix = row.text(3),
+          .created_at = row.integer(4),
+          .last_used_at = row.maybe_integer(5),
+          .revoked_at = row.maybe_integer(6)};
+}
+
+}  // namespace
+
+Result<NewApiKey> ApiKeyStore::create(std::string_view team_id, std::string_view name) {
+  if (name.size() > kMaxName || !base::is_valid_utf8(name)) {
+    return base::fail(Code::kInvalidArgument, "invalid key name",
+                      concat("use at most ", kMaxName, " bytes of text"));
+  }
+  // 128 random bits: a plain hash is enough, there is nothing to guess.
+  const std::string digits = base::to_hex(base::random_bytes(kKeyBytes));
+  NewApiKey created;
+  created.text = base::Secret(concat(kOurPrefix, digits));
+  created.key = {.id = base::new_id(base::kKeyPrefix),
+                 .team_id = std::string(team_id),
+                 .name = name.empty() ? "default" : std::string(name),
+                 .key_prefix = concat(kOurPrefix, digits.substr(0, kShownDigits)),
+                 .created_at = clock_(),
+                 .last_used_at = {},
+                 .revoked_at = {}};
+  // Selecting from teams makes an unknown team an insert of nothing.
+  WRENN_TRY_ASSIGN(const std::int64_t inserted,
+                   database_.write().execute(
+                       "INSERT INTO api_keys (id, team_id, name, key_hash, key_prefix, created_at) "
+                       "SELECT $1, id, $3, $4, $5, $6 FROM teams WHERE id = $2",
+                       {created.key.id, created.key.team_id, created.key.name,
+                        base::sha256_hex(digits), created.key.key_prefix, created.key.created_at}));
+  if (inserted == 0) return base::fail(Code::kNotFound, "team not found");
+  return created;
+}
+
+Result<KeyOwner> ApiKeyStore::verify(std::string_view text) {
+  const auto digits = digits_of(text);
+  if (!digits) return invalid_key();
+  const std::string hash = base::sha256_hex(*digits);
+  // Looking up by hash leaks nothing useful by its time: nobody can choose the hash of a guess.
+  WRENN_TRY_ASSIGN(const auto rows, database_.read().query(
+                                        "SELECT id, team_id, key_hash, last_used_at "
+                                        "FROM api_keys WHERE key_hash = $1 AND revoked_at IS NULL",
+                                        {hash}));
+  if (rows.empty() || !base::constant_time_equal(rows.front().text(2), hash)) return invalid_key();
+  const Row& row = rows.front();
+  const std::int64_t now = clock_();
+  if (row.is_null(3) || now - row.integer(3) >= kNoteUseEveryMs) note_use(row.text(0), now);
+  return KeyOwner{.team_id = row.text(1), .key_id = row.text(0)};
+}
+
+void ApiKeyStore::note_use(const std::string& key_id, std::int64_t now) {
+  // The time is looked at again, so that of many requests at once one writes. A key is valid even
+  // when its use cannot be noted.
+  auto noted = database_.write().execute(
+      "UPDATE api_keys SET last_used_at = $1 "
+      "WHERE id = $2 AND (last_used_at IS NULL OR last_used_at <= $3)",
+      {now, key_id, now - kNoteUseEveryMs});
+  if (!noted) base::log_warn("the use of an API key was not noted", {{"error", noted.error()}});
+}
+
+Result<void> ApiKeyStore::revoke(std::string_view team_id, std::string_view key_id) {
+  WRENN_TRY_ASSIGN(
+      const std::int64_t found,
+      database_.write().execute("UPDATE api_keys SET revoked_at = COALESCE(revoked_at, $1) "
+                                "WHERE id = $2 AND team_id = $3",
+                                {clock_(), std::string(key_id), std::string(team_id)}));
+  if (found == 0) return base::fail(Code::kNotFound, "API key not found");
+  return {};
+}
+
+Result<std::vector<ApiKey>> ApiKeyStore::list(std::string_view team_id) {
+  WRENN_TRY_ASSIGN(const auto rows,
+                   database_.read().query(
+                       "SELECT id, team_id, name, key_prefix, created_at, last_used_at, revoked_at "
+                       "FROM api_keys WHERE team_id = $1 AND revoked_at IS NULL ORDER BY "
+                       "created_at DESC, id DESC",
+                       {std::string(team_id)}));
+  std::vector<ApiKey> keys;
+  for (const auto& row : rows) keys.push_back(read_key(row));
+  return keys;
+}
+
+}  // namespace wrenn::db

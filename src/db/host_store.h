@@ -1,0 +1,50 @@
+// The hosts that run sandboxes. Blocking, thread-safe.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "base/time.h"
+#include "db/clock.h"
+#include "db/database.h"
+
+namespace wrenn::db {
+
+enum class HostStatus { kOnline, kUnreachable, kOffline };
+std::string_view status_name(HostStatus status);  // "online", ...
+std::optional<HostStatus> status_from_name(std::string_view name);
+
+struct Host {
+  std::string id;  // "host-..."
+  std::string name;
+  std::string address;  // Of the agent's RPC listener: "127.0.0.1:9091".
+  HostStatus status = HostStatus::kOnline;
+  std::optional<std::int64_t> last_seen_at;
+  std::int64_t created_at = 0;
+};
+
+class HostStore {
+ public:
+  explicit HostStore(Database& database, Clock clock = base::unix_ms_now)
+      : database_(database), clock_(std::move(clock)) {}
+
+  // Inserts, or updates name, address and status of the host with this id; created_at of the first
+  // time stays. Both times are set by the store (an online host counts as seen).
+  base::Result<Host> upsert(const Host& host);
+  base::Result<Host> get(std::string_view id);  // kNotFound
+  base::Result<std::vector<Host>> list();       // By name.
+  // The host was heard: online, seen now. False when there is no such host.
+  base::Result<bool> heartbeat(std::string_view id);
+  // Online hosts that were silent for longer than `silence_ms` become unreachable; their ids.
+  base::Result<std::vector<std::string>> mark_silent(std::int64_t silence_ms);
+
+ private:
+  Database& database_;
+  Clock clock_;
+};
+
+}  // namespace wrenn::db

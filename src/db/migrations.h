@@ -1,0 +1,29 @@
+// Migrations: the numbered SQL files of migrations/, embedded in the binary.
+#pragma once
+
+#include <span>
+#include <string_view>
+
+#include "base/result.h"
+#include "db/database.h"
+
+namespace wrenn::db {
+
+struct Migration {
+  int number = 0;         // Ascending from 1 without gaps.
+  std::string_view name;  // "0001_initial"
+  std::string_view sql;
+};
+
+std::span<const Migration> embedded_migrations();
+
+// Applies what is missing, all or nothing, under an exclusive lock, so that several processes may
+// start at once; returns the schema's version. kFailedPrecondition when the database is newer than
+// this binary or when an applied migration was changed afterwards.
+base::Result<int> migrate(Database& database,
+                          std::span<const Migration> migrations = embedded_migrations());
+
+// open() and migrate() in one: what a program wants.
+base::Result<Database> open_and_migrate(const base::Path& path);
+
+}  // namespace wrenn::db

@@ -1,0 +1,91 @@
+// Sandboxes as the control plane wants and knows them. Blocking, thread-safe.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "base/time.h"
+#include "db/clock.h"
+#include "db/database.h"
+#include "db/sandbox_state.h"
+#include "db/team.h"
+
+namespace wrenn::db {
+
+struct Sandbox {
+  std::string id;  // "cl-..."
+  std::string team_id;
+  std::optional<std::string> host_id;
+  std::string template_name;
+  SandboxState status = SandboxState::kPending;
+  int vcpus = 1;
+  int memory_mb = 512;
+  int disk_mb = 0;
+  int timeout_sec = 0;  // 0: none.
+  std::map<std::string, std::string> metadata;
+  std::string host_ip;
+  std::string error_message;
+  std::int64_t created_at = 0;  // All times: milliseconds since 1970 UTC.
+  std::optional<std::int64_t> started_at;
+  std::optional<std::int64_t> last_active_at;
+  std::int64_t updated_at = 0;
+  std::optional<std::int64_t> stopped_at;
+};
+
+// What to write along with a change of state; an empty field keeps its value.
+struct SandboxChanges {
+  std::optional<std::string> host_id;
+  std::optional<std::string> host_ip;
+  std::optional<std::string> error_message;
+  std::optional<std::map<std::string, std::string>> metadata;
+};
+
+enum class Listing { kActive, kAll };  // kActive: without stopped and error.
+
+// Newest first. The cursor of the next page is created_at and id of the last sandbox had.
+struct SandboxPage {
+  Listing listing = Listing::kActive;
+  int limit = 100;  // 1..1000
+  std::optional<std::int64_t> before_created_at;
+  std::string before_id;
+};
+
+class SandboxStore {
+ public:
+  explicit SandboxStore(Database& database, Clock clock = base::unix_ms_now)
+      : database_(database), clock_(std::move(clock)) {}
+
+  // Sets created_at and updated_at and returns the row as stored. kAlreadyExists for a known id,
+  // kNotFound for an unknown team.
+  base::Result<Sandbox> insert(Sandbox sandbox);
+  // kNotFound also for another team's.
+  base::Result<Sandbox> get(std::string_view team_id, std::string_view id);
+  // Whatever the team: for the data plane and for reconciliation.
+  base::Result<Sandbox> get_any_team(std::string_view id);
+  base::Result<std::vector<Sandbox>> list(std::string_view team_id, const SandboxPage& page = {});
+  // What a host should have: all but stopped and error, oldest first, of all teams.
+  base::Result<std::vector<Sandbox>> list_by_host(std::string_view host_id);
+
+  // One guarded UPDATE: true when the sandbox was in one of `from` and is in `to` now, false when
+  // it was elsewhere (or is unknown) and nothing was changed. started_at is set on the first
+  // kRunning, last_active_at on every one, stopped_at on kStopped and kError.
+  // kInvalidArgument when may_change() forbids one of the pairs.
+  base::Result<bool> transition(std::string_view id, const std::vector<SandboxState>& from,
+                                SandboxState to, const SandboxChanges& changes = {});
+
+  // Somebody used it: last_active_at, written at most once a second. False when not running.
+  base::Result<bool> touch_active(std::string_view id);
+  // Only while running; false otherwise.
+  base::Result<bool> set_timeout(std::string_view id, int timeout_sec);
+
+ private:
+  Database& database_;
+  Clock clock_;
+};
+
+}  // namespace wrenn::db

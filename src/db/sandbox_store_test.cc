@@ -1,0 +1,223 @@
+#include "db/sandbox_store.h"
+
+#include <atomic>
+#include <latch>
+#include <string>
+#include <thread>
+
+#include <gtest/gtest.h>
+
+#include "base/id.h"
+#include "base/strings.h"
+#include "db/host_store.h"
+#include "db/team.h"
+#include "db/test_database.h"
+
+namespace wrenn::db {
+namespace {
+
+using base::Code;
+using enum SandboxState;
+
+class SandboxStoreTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    Host host;
+    host.id = "host-a";
+    ASSERT_TRUE(HostStore(test_.database, test_.clock()).upsert(host));
+    ASSERT_TRUE(test_.database.write().execute(
+        "INSERT INTO teams (id, name, created_at) VALUES ('team-other', 'Other', 0)"));
+  }
+  Sandbox sandbox(const std::string& id, std::string_view team = kDefaultTeam) {
+    Sandbox s;
+    s.id = id;
+    s.team_id = team;
+    s.host_id = "host-a";
+    s.template_name = "minimal";
+    s.disk_mb = 5120;
+    s.timeout_sec = 300;
+    s.metadata = {{"key", "a \"value\" \u00fc"}};
+    return s;
+  }
+  void add(const std::string& id, std::string_view team = kDefaultTeam) {
+    ASSERT_TRUE(store_.insert(sandbox(id, team)));
+    ++test_.now;
+  }
+  Sandbox get(const std::string& id) { return store_.get(kDefaultTeam, id).value(); }
+  static std::string ids(const std::vector<Sandbox>& sandboxes) {
+    std::string out;
+    for (const auto& s : sandboxes) out += s.id + " ";
+    return out;
+  }
+  TestDatabase test_;
+  SandboxStore store_{test_.database, test_.clock()};
+};
+
+TEST_F(SandboxStoreTest, InsertAndGet) {
+  const auto stored = store_.insert(sandbox("cl-a")).value();
+  EXPECT_EQ(stored.created_at, test_.now);
+  EXPECT_EQ(stored.updated_at, test_.now);
+  const auto read = get("cl-a");
+  EXPECT_EQ(read.status, kPending);
+  EXPECT_EQ(read.metadata, sandbox("cl-a").metadata);
+  EXPECT_EQ(read.host_id, "host-a");
+  EXPECT_EQ(read.disk_mb, 5120);
+  EXPECT_EQ(read.started_at, std::nullopt);
+  EXPECT_EQ(store_.get_any_team("cl-a").value().id, "cl-a");
+}
+
+TEST_F(SandboxStoreTest, InsertRefusesWhatCannotBe) {
+  add("cl-a");
+  EXPECT_EQ(store_.insert(sandbox("cl-a")).error().code, Code::kAlreadyExists);
+  EXPECT_EQ(store_.insert(sandbox("cl-b", "team-none")).error().code, Code::kNotFound);
+  auto unknown_host = sandbox("cl-b");
+  unknown_host.host_id = "host-none";
+  EXPECT_EQ(store_.insert(unknown_host).error().code, Code::kFailedPrecondition);
+  auto bad = sandbox("cl-b");
+  bad.metadata["k"] = "\xff";
+  EXPECT_EQ(store_.insert(bad).error().code, Code::kInvalidArgument);
+}
+
+TEST_F(SandboxStoreTest, AnotherTeamsSandboxIsNotFound) {
+  add("cl-a", "team-other");
+  EXPECT_EQ(store_.get(kDefaultTeam, "cl-a").error().code, Code::kNotFound);
+  EXPECT_EQ(store_.get(kDefaultTeam, "cl-none").error().code, Code::kNotFound);
+  EXPECT_TRUE(store_.list(kDefaultTeam).value().empty());
+}
+
+TEST_F(SandboxStoreTest, TransitionsSetTheTimes) {
+  add("cl-a");
+  EXPECT_TRUE(store_.transition("cl-a", {kPending}, kStarting).value());
+  const auto started = ++test_.now;
+  SandboxChanges changes;
+  changes.host_ip = "10.11.0.2";
+  changes.metadata.emplace();
+  changes.metadata->emplace("kernel_version", "6.1.170");
+  EXPECT_TRUE(store_.transition("cl-a", {kPending, kStarting}, kRunning, changes).value());
+  auto read = get("cl-a");
+  EXPECT_EQ(read.status, kRunning);
+  EXPECT_EQ(read.started_at, started);
+  EXPECT_EQ(read.last_active_at, started);
+  EXPECT_EQ(read.host_ip, "10.11.0.2");
+  EXPECT_EQ(read.metadata, *changes.metadata);
+
+  test_.now += 1000;
+  EXPECT_TRUE(store_.transition("cl-a", {kRunning}, kMissing).value());
+  EXPECT_TRUE(store_.transition("cl-a", {kMissing}, kRunning).value());
+  read = get("cl-a");
+  EXPECT_EQ(read.started_at, started) << "the first time stays";
+  EXPECT_EQ(read.last_active_at, test_.now);
+  EXPECT_EQ(read.host_ip, "10.11.0.2") << "what is not given stays";
+
+  SandboxChanges failure;
+  failure.error_message = "boom";
+  EXPECT_TRUE(store_.transition("cl-a", {kRunning, kRunning}, kError, failure).value());
+  read = get("cl-a");
+  EXPECT_EQ(read.error_message, "boom");
+  EXPECT_EQ(read.stopped_at, test_.now);
+  EXPECT_EQ(read.updated_at, test_.now);
+}
+
+TEST_F(SandboxStoreTest, AnotherStateIsLeftAlone) {
+  add("cl-a");
+  EXPECT_FALSE(store_.transition("cl-a", {kRunning}, kPausing).value());
+  EXPECT_EQ(get("cl-a").status, kPending);
+  EXPECT_EQ(get("cl-a").updated_at, get("cl-a").created_at);
+  EXPECT_FALSE(store_.transition("cl-none", {kPending}, kStarting).value());
+}
+
+TEST_F(SandboxStoreTest, ForbiddenTransitionsAreRefused) {
+  add("cl-a");
+  EXPECT_EQ(store_.transition("cl-a", {kStopped}, kRunning).error().code, Code::kInvalidArgument);
+  EXPECT_EQ(store_.transition("cl-a", {kPending, kPaused}, kRunning).error().code,
+            Code::kInvalidArgument);
+  EXPECT_EQ(store_.transition("cl-a", {}, kRunning).error().code, Code::kInvalidArgument);
+  EXPECT_EQ(get("cl-a").status, kPending);
+}
+
+TEST_F(SandboxStoreTest, OfTwoRacingThreadsExactlyOneWins) {
+  constexpr int kRounds = 30;
+  for (int round = 0; round < kRounds; ++round) {
+    const std::string id = base::concat("cl-", round);
+    add(id);
+    ASSERT_TRUE(store_.transition(id, {kPending}, kRunning).value());
+    // A second process in miniature: a database of its own on the same file.
+    Database other = Database::open(test_.path).value();
+    SandboxStore other_store(other, test_.clock());
+    std::latch start(2);
+    std::atomic<int> wins = 0;
+    const auto race = [&](SandboxStore& store, SandboxState to) {
+      start.arrive_and_wait();
+      const auto won = store.transition(id, {kRunning}, to);
+      ASSERT_TRUE(won) << won.error().to_string();
+      wins += *won ? 1 : 0;
+    };
+    std::thread a([&] { race(store_, kPausing); });
+    std::thread b([&] { race(round % 2 == 0 ? store_ : other_store, kStopped); });
+    a.join();
+    b.join();
+    EXPECT_EQ(wins, 1);
+  }
+}
+
+TEST_F(SandboxStoreTest, ListIsNewestFirstWithoutWhatIsOver) {
+  for (const char* id : {"cl-a", "cl-b", "cl-c", "cl-d"}) add(id);
+  ASSERT_TRUE(store_.transition("cl-b", {kPending}, kStopped).value());
+  ASSERT_TRUE(store_.transition("cl-d", {kPending}, kError).value());
+  EXPECT_EQ(ids(store_.list(kDefaultTeam).value()), "cl-c cl-a ");
+  SandboxPage all;
+  all.listing = Listing::kAll;
+  EXPECT_EQ(ids(store_.list(kDefaultTeam, all).value()), "cl-d cl-c cl-b cl-a ");
+}
+
+TEST_F(SandboxStoreTest, PagesMissNothingEvenAtTheSameMillisecond) {
+  for (const char* id : {"cl-a", "cl-b", "cl-c", "cl-d", "cl-e"}) {
+    ASSERT_TRUE(store_.insert(sandbox(id)));  // The clock stands still.
+  }
+  SandboxPage page;
+  page.limit = 2;
+  std::string seen;
+  for (int i = 0; i < 4; ++i) {
+    const auto part = store_.list(kDefaultTeam, page).value();
+    if (part.empty()) break;
+    EXPECT_LE(part.size(), 2u);
+    seen += ids(part);
+    page.before_created_at = part.back().created_at;
+    page.before_id = part.back().id;
+  }
+  EXPECT_EQ(seen, "cl-e cl-d cl-c cl-b cl-a ");
+}
+
+TEST_F(SandboxStoreTest, ListByHostIsForEveryTeam) {
+  add("cl-a");
+  add("cl-b", "team-other");
+  add("cl-c");
+  ASSERT_TRUE(store_.transition("cl-c", {kPending}, kStopped).value());
+  EXPECT_EQ(ids(store_.list_by_host("host-a").value()), "cl-a cl-b ");
+  EXPECT_TRUE(store_.list_by_host("host-none").value().empty());
+}
+
+TEST_F(SandboxStoreTest, TouchingCountsOnlyWhileRunningAndIsThrottled) {
+  add("cl-a");
+  EXPECT_FALSE(store_.touch_active("cl-a").value());
+  ASSERT_TRUE(store_.transition("cl-a", {kPending}, kRunning).value());
+  const auto first = test_.now;
+  test_.now += 999;
+  EXPECT_TRUE(store_.touch_active("cl-a").value());
+  EXPECT_EQ(get("cl-a").last_active_at, first);
+  test_.now += 1;
+  EXPECT_TRUE(store_.touch_active("cl-a").value());
+  EXPECT_EQ(get("cl-a").last_active_at, test_.now);
+  EXPECT_FALSE(store_.touch_active("cl-none").value());
+}
+
+TEST_F(SandboxStoreTest, TimeoutChangesOnlyWhileRunning) {
+  add("cl-a");
+  EXPECT_FALSE(store_.set_timeout("cl-a", 60).value());
+  ASSERT_TRUE(store_.transition("cl-a", {kPending}, kRunning).value());
+  EXPECT_TRUE(store_.set_timeout("cl-a", 60).value());
+  EXPECT_EQ(get("cl-a").timeout_sec, 60);
+}
+
+}  // namespace
+}  // namespace wrenn::db

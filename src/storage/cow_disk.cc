@@ -1,0 +1,327 @@
+#include "storage/cow_disk.h"
+
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <stdio.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include "base/crypto.h"
+#include "base/log.h"
+#include "base/strings.h"
+#include "storage/qcow2.h"
+
+namespace wrenn::storage {
+namespace {
+
+using base::Code;
+using base::concat;
+using base::Fd;
+using base::Result;
+
+constexpr std::uint64_t kSectorBytes = 512;
+static_assert(kMaxDiskBytes == qcow2::kMaxVirtualBytes);
+
+constexpr std::array<std::pair<CowBackend, std::string_view>, 3> kBackendNames = {{
+    {CowBackend::kReflink, "reflink"},
+    {CowBackend::kQcow2Overlay, "qcow2-overlay"},
+    {CowBackend::kSparseCopy, "sparse-copy"},
+}};
+
+// A file that is removed again unless it is given its final name.
+class TemporaryFile {
+ public:
+  static Result<TemporaryFile> create(const Path& target, mode_t mode) {
+    Path path = concat(target.native(), ".tmp-", base::to_hex(base::random_bytes(6)));
+    WRENN_TRY_ASSIGN(Fd fd, base::open_file(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, mode));
+    return TemporaryFile(std::move(path), std::move(fd));
+  }
+  TemporaryFile(TemporaryFile&& other) noexcept
+      : path_(std::exchange(other.path_, {})), fd_(std::move(other.fd_)) {}
+  TemporaryFile& operator=(TemporaryFile&&) = delete;
+  ~TemporaryFile() {
+    if (path_.empty()) return;
+    if (::unlink(path_.c_str()) != 0) {
+      base::log_warn("a temporary disk stays behind",
+                     {{"error", base::errno_error(errno, path_.native())}});
+    }
+  }
+
+  int fd() const { return fd_.get(); }
+
+  Result<void> publish(const Path& target) {
+    if (::renameat2(AT_FDCWD, path_.c_str(), AT_FDCWD, target.c_str(), RENAME_NOREPLACE) != 0) {
+      return base::fail_errno(errno, "cannot give the disk its name");
+    }
+    path_.clear();
+    return {};
+  }
+
+ private:
+  TemporaryFile(Path path, Fd fd) : path_(std::move(path)), fd_(std::move(fd)) {}
+  Path path_;
+  Fd fd_;
+};
+
+Result<void> write_at(int fd, std::string_view bytes, std::uint64_t offset) {
+  while (!bytes.empty()) {
+    const ssize_t n = ::pwrite(fd, bytes.data(), bytes.size(), static_cast<off_t>(offset));
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return base::fail_errno(errno, "cannot write");
+    bytes.remove_prefix(static_cast<std::size_t>(n));
+    offset += static_cast<std::uint64_t>(n);
+  }
+  return {};
+}
+
+Result<std::uint64_t> file_size(int fd) {
+  struct stat info{};
+  if (::fstat(fd, &info) != 0) return base::fail_errno(errno, "cannot stat");
+  if (!S_ISREG(info.st_mode)) return base::fail(Code::kInvalidArgument, "not a regular file");
+  return static_cast<std::uint64_t>(info.st_size);
+}
+
+Result<void> grow(int fd, std::uint64_t bytes) {
+  WRENN_TRY_ASSIGN(const std::uint64_t size, file_size(fd));
+  if (size >= bytes) return {};
+  if (::ftruncate(fd, static_cast<off_t>(bytes)) != 0) {
+    return base::fail_errno(errno, "cannot grow the disk");
+  }
+  return {};
+}
+
+Result<void> clone_blocks(int from, int to) {
+  if (::ioctl(to, FICLONE, from) == 0) return {};
+  if (errno == EOPNOTSUPP || errno == EXDEV || errno == EINVAL || errno == ENOTTY) {
+    return base::fail(Code::kFailedPrecondition,
+                      concat("these files cannot share blocks: ", std::strerror(errno)),
+                      "put base image and disk on one XFS or btrfs, or use the qcow2 overlay");
+  }
+  return base::fail_errno(errno, "cannot share the base's blocks");
+}
+
+// One run of data; read() stands in where the kernel cannot copy between the two file systems.
+Result<void> copy_run(int from, int to, std::uint64_t offset, std::uint64_t end) {
+  std::string buffer;
+  while (offset < end) {
+    off_t in = static_cast<off_t>(offset);
+    off_t out = in;
+    ssize_t n = ::copy_file_range(from, &in, to, &out, end - offset, 0);
+    if (n < 0 && (errno == EXDEV || errno == EOPNOTSUPP || errno == EINVAL)) {
+      buffer.resize(std::min<std::uint64_t>(end - offset, 1 << 20));
+      n = ::pread(from, buffer.data(), buffer.size(), static_cast<off_t>(offset));
+      if (n > 0) {
+        WRENN_TRY(
+            write_at(to, std::string_view(buffer).substr(0, static_cast<std::size_t>(n)), offset));
+      }
+    }
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return base::fail_errno(errno, "cannot copy the base");
+    if (n == 0) return base::fail(Code::kAborted, "the base image shrank while it was copied");
+    offset += static_cast<std::uint64_t>(n);
+  }
+  return {};
+}
+
+Result<void> copy_sparse(int from, int to) {
+  WRENN_TRY_ASSIGN(const std::uint64_t size, file_size(from));
+  off_t offset = 0;
+  while (static_cast<std::uint64_t>(offset) < size) {
+    const off_t data = ::lseek(from, offset, SEEK_DATA);
+    if (data < 0 && errno == ENXIO) break;  // Nothing but a hole up to the end.
+    if (data < 0) return base::fail_errno(errno, "cannot find the base's data");
+    const off_t hole = ::lseek(from, data, SEEK_HOLE);
+    if (hole < 0) return base::fail_errno(errno, "cannot find the base's holes");
+    WRENN_TRY(
+        copy_run(from, to, static_cast<std::uint64_t>(data), static_cast<std::uint64_t>(hole)));
+    offset = hole;
+  }
+  return grow(to, size);
+}
+
+Result<void> write_overlay(int fd, const DiskRequest& request, std::uint64_t bytes) {
+  std::error_code error;
+  const Path name = request.backing_name.empty() ? std::filesystem::absolute(request.base, error)
+                                                 : request.backing_name;
+  // A relative name would be looked up beside the overlay, one like "nbd:..." by protocol.
+  if (error || !name.is_absolute() || name.native().size() > qcow2::kMaxBackingName) {
+    return base::fail(Code::kInvalidArgument,
+                      concat("a backing file needs an absolute path of at most ",
+                             qcow2::kMaxBackingName, " bytes"));
+  }
+  const auto parts = qcow2::overlay(bytes, name.native(), format_name(request.base_format));
+  WRENN_TRY(grow(fd, qcow2::kOverlayBytes));
+  WRENN_TRY(write_at(fd, parts.header, 0));
+  WRENN_TRY(write_at(fd, parts.refcount_table, qcow2::kClusterBytes));
+  return write_at(fd, parts.refcount_block, 2 * qcow2::kClusterBytes);
+}
+
+Result<std::uint64_t> wanted_size(const DiskRequest& request, std::uint64_t base_bytes) {
+  const std::uint64_t asked = request.virtual_size_bytes;
+  if (asked > kMaxDiskBytes || base_bytes > kMaxDiskBytes) {
+    return base::fail(Code::kInvalidArgument,
+                      concat("a disk of ", base::human_bytes(asked), " is larger than ",
+                             base::human_bytes(kMaxDiskBytes)));
+  }
+  if (asked != 0 && asked < base_bytes) {
+    return base::fail(Code::kInvalidArgument,
+                      concat("a disk of ", base::human_bytes(asked),
+                             " cannot hold its base image of ", base::human_bytes(base_bytes)),
+                      concat("ask for at least ", base::human_bytes(base_bytes)));
+  }
+  const bool copied = request.backend != CowBackend::kQcow2Overlay;
+  if (asked > base_bytes && copied && request.base_format == DiskFormat::kQcow2) {
+    return base::fail(Code::kInvalidArgument, "a copy of a qcow2 image cannot be larger than it",
+                      "use the qcow2 overlay");
+  }
+  const std::uint64_t bytes = asked == 0 ? base_bytes : asked;
+  return (bytes + kSectorBytes - 1) / kSectorBytes * kSectorBytes;
+}
+
+Result<void> fill(const DiskRequest& request, int base_fd, int fd, std::uint64_t bytes) {
+  switch (request.backend) {
+    case CowBackend::kQcow2Overlay:
+      return write_overlay(fd, request, bytes);
+    case CowBackend::kReflink:
+      WRENN_TRY(clone_blocks(base_fd, fd));
+      break;
+    case CowBackend::kSparseCopy:
+      WRENN_TRY(copy_sparse(base_fd, fd));
+      break;
+  }
+  return request.base_format == DiskFormat::kRaw ? grow(fd, bytes) : Result<void>{};
+}
+
+Result<std::uint64_t> virtual_size_of(int fd, DiskFormat format) {
+  WRENN_TRY_ASSIGN(const std::uint64_t size, file_size(fd));
+  if (format == DiskFormat::kRaw) return size;
+  std::array<char, qcow2::kHeaderBytes> header{};
+  const ssize_t n = ::pread(fd, header.data(), header.size(), 0);
+  if (n < 0) return base::fail_errno(errno, "cannot read the header");
+  return qcow2::virtual_bytes({header.data(), static_cast<std::size_t>(n)});
+}
+
+base::Error explain(base::Error error, const DiskRequest& request) {
+  if (error.code == Code::kResourceExhausted && error.remedy.empty()) {
+    error.remedy =
+        concat("free space on the file system of ", request.target.parent_path().native(),
+               ": remove sandboxes or templates nobody needs");
+  }
+  return std::move(error).with_context(concat("creating disk ", request.target.native()));
+}
+
+Result<Disk> create_checked(const DiskRequest& request) {
+  WRENN_TRY_ASSIGN(const Fd base_fd, base::open_file(request.base, O_RDONLY | O_NONBLOCK));
+  WRENN_TRY_ASSIGN(const std::uint64_t base_bytes,
+                   virtual_size_of(base_fd.get(), request.base_format));
+  WRENN_TRY_ASSIGN(const std::uint64_t bytes, wanted_size(request, base_bytes));
+  WRENN_TRY_ASSIGN(TemporaryFile file, TemporaryFile::create(request.target, request.mode));
+  WRENN_TRY(fill(request, base_fd.get(), file.fd(), bytes));
+  WRENN_TRY(file.publish(request.target));
+  const DiskFormat format =
+      request.backend == CowBackend::kQcow2Overlay ? DiskFormat::kQcow2 : request.base_format;
+  return Disk{request.target, format, bytes};
+}
+
+// Nothing on success, else why the file system of `dir` cannot share blocks.
+Result<std::optional<std::string>> try_reflink(const Path& dir) {
+  WRENN_TRY_ASSIGN(TemporaryFile from, TemporaryFile::create(dir / "probe", 0600));
+  WRENN_TRY_ASSIGN(TemporaryFile to, TemporaryFile::create(dir / "probe", 0600));
+  WRENN_TRY(base::write_all(from.fd(), std::string(4096, 'x')));
+  if (::ioctl(to.fd(), FICLONE, from.fd()) == 0) return std::nullopt;
+  return std::strerror(errno);
+}
+
+}  // namespace
+
+std::string_view backend_name(CowBackend backend) {
+  for (const auto& [value, name] : kBackendNames) {
+    if (value == backend) return name;
+  }
+  return "unknown";
+}
+
+std::optional<CowBackend> backend_from_name(std::string_view name) {
+  for (const auto& [value, text] : kBackendNames) {
+    if (text == name) return value;
+  }
+  return std::nullopt;
+}
+
+std::string_view format_name(DiskFormat format) {
+  return format == DiskFormat::kRaw ? "raw" : "qcow2";
+}
+
+std::optional<DiskFormat> format_from_name(std::string_view name) {
+  if (name == "raw") return DiskFormat::kRaw;
+  if (name == "qcow2") return DiskFormat::kQcow2;
+  return std::nullopt;
+}
+
+Result<CowProbe> probe_cow(const Path& dir) {
+  auto refused = try_reflink(dir);
+  if (!refused) {
+    return base::fail(
+        std::move(refused).error().with_context(concat("probing copy-on-write in ", dir.native())));
+  }
+  if (!*refused) {
+    return CowProbe{CowBackend::kReflink,
+                    concat("the file system of ", dir.native(),
+                           " shares blocks between files (reflink): disks are made at once")};
+  }
+  return CowProbe{CowBackend::kQcow2Overlay,
+                  concat("the file system of ", dir.native(), " cannot share blocks (", **refused,
+                         "): every disk is a qcow2 overlay over its base image")};
+}
+
+Result<Disk> create_disk(const DiskRequest& request) {
+  auto disk = create_checked(request);
+  if (!disk) return base::fail(explain(std::move(disk).error(), request));
+  return disk;
+}
+
+Result<std::uint64_t> virtual_size(const Path& path, DiskFormat format) {
+  WRENN_TRY_ASSIGN(const Fd fd, base::open_file(path, O_RDONLY | O_NONBLOCK));
+  auto size = virtual_size_of(fd.get(), format);
+  if (!size) return base::fail(std::move(size).error().with_context(path.native()));
+  return size;
+}
+
+Result<std::uint64_t> disk_usage(const Path& path) {
+  constexpr std::uint64_t kStatBlock = 512;
+  struct stat info{};
+  if (::lstat(path.c_str(), &info) != 0) {
+    return base::fail_errno(errno, concat("cannot stat ", path.native()));
+  }
+  std::uint64_t total = static_cast<std::uint64_t>(info.st_blocks) * kStatBlock;
+  if (!S_ISDIR(info.st_mode)) return total;
+  std::error_code error;
+  std::filesystem::directory_iterator entries(path, error);
+  for (const std::filesystem::directory_iterator end; !error && entries != end;
+       entries.increment(error)) {
+    auto part = disk_usage(entries->path());
+    // Gone since it was listed: a running sandbox removes files too.
+    if (!part && part.error().code == Code::kNotFound) continue;
+    if (!part) return part;
+    total += *part;
+  }
+  if (error) return base::fail_errno(error.value(), concat("cannot list ", path.native()));
+  return total;
+}
+
+Result<std::uint64_t> free_space(const Path& dir) {
+  struct statvfs info{};
+  if (::statvfs(dir.c_str(), &info) != 0) {
+    return base::fail_errno(errno, concat("cannot ask for the free space of ", dir.native()));
+  }
+  return static_cast<std::uint64_t>(info.f_bavail) * info.f_frsize;
+}
+
+}  // namespace wrenn::storage

@@ -1,0 +1,60 @@
+#include "vm/hypervisor.h"
+
+#include <csignal>
+
+#include "base/process.h"
+#include "base/strings.h"
+
+namespace wrenn::vm {
+namespace {
+
+using base::Code;
+
+// "Pss:                1234 kB" -> 1263616
+base::Result<std::uint64_t> proportional_set_size(pid_t pid) {
+  WRENN_TRY_ASSIGN(const std::string text,
+                   base::read_file(base::concat("/proc/", pid, "/smaps_rollup")));
+  for (const auto line : base::split(text, '\n')) {
+    constexpr std::string_view kName = "Pss:";
+    constexpr std::string_view kUnit = " kB";
+    if (!line.starts_with(kName) || !line.ends_with(kUnit)) continue;
+    const auto number = line.substr(kName.size(), line.size() - kName.size() - kUnit.size());
+    if (const auto kib = base::parse_int<std::uint64_t>(base::trim(number))) return *kib * 1024;
+  }
+  return base::fail(Code::kInternal, "the kernel does not tell the memory of a process");
+}
+
+base::Result<std::uint64_t> cpu_time_usec(pid_t pid) {
+  constexpr std::size_t kUserTime = 11;  // Counted after the name in parentheses.
+  WRENN_TRY_ASSIGN(const std::string text, base::read_file(base::concat("/proc/", pid, "/stat")));
+  const auto fields =
+      base::split(base::trim(std::string_view(text).substr(text.rfind(')') + 1)), ' ');
+  if (fields.size() <= kUserTime + 1) return base::fail(Code::kInternal, "/proc/PID/stat is short");
+  const auto user = base::parse_int<std::uint64_t>(fields[kUserTime]).value_or(0);
+  const auto system = base::parse_int<std::uint64_t>(fields[kUserTime + 1]).value_or(0);
+  const auto per_second = static_cast<std::uint64_t>(::sysconf(_SC_CLK_TCK));
+  return (user + system) * 1'000'000 / per_second;
+}
+
+}  // namespace
+
+std::string_view accelerator_name(Accelerator accelerator) {
+  return accelerator == Accelerator::kKvm ? "kvm" : "tcg";
+}
+
+base::Result<void> kill_vm(const base::ProcessIdentity& process) {
+  constexpr int kTimeoutMs = 5000;
+  WRENN_TRY(base::signal_process(process, SIGKILL));
+  if (base::wait_gone(process, kTimeoutMs)) return {};
+  return base::fail(Code::kInternal, base::concat("process ", process.pid, " does not end"));
+}
+
+base::Result<VmStats> read_stats(const base::ProcessIdentity& process) {
+  if (!base::is_alive(process)) return base::fail(Code::kNotFound, "the VM has ended");
+  VmStats stats;
+  WRENN_TRY_ASSIGN(stats.memory_bytes, proportional_set_size(process.pid));
+  WRENN_TRY_ASSIGN(stats.cpu_usec, cpu_time_usec(process.pid));
+  return stats;
+}
+
+}  // namespace wrenn::vm

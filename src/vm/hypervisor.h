@@ -1,0 +1,92 @@
+// Hypervisor: how virtual machines are started, saved and restored, whatever runs them.
+//
+// All calls belong to one loop; blocking steps go to the pool given at construction. A VM outlives
+// this process: VmProcess is a handle, and dropping it ends nothing.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/files.h"
+#include "base/jail.h"
+#include "net/task.h"
+#include "vm/memory_image.h"
+
+namespace wrenn::vm {
+
+enum class Accelerator { kKvm, kTcg };
+std::string_view accelerator_name(Accelerator accelerator);  // "kvm", "tcg"
+
+enum class DiskFormat { kRaw, kQcow2 };
+
+// A file the VM's disk is based on: read-only, seen by the hypervisor at `target`, which is the
+// name the overlay uses for it.
+struct BackingFile {
+  base::Path source;
+  base::Path target;
+};
+
+// What a VM is made of. Descriptors stay the caller's.
+struct VmSpec {
+  std::string id;
+  int vcpus = 1;
+  int memory_mb = 512;
+  // The VM's own directory: holds the disk, and sockets once it runs. Belongs to `uid`.
+  base::Path directory;
+  std::string disk_file;  // Its name inside `directory`.
+  DiskFormat disk_format = DiskFormat::kRaw;
+  std::vector<BackingFile> backing;
+  // The hypervisor runs as this user and group, used by no other process of the machine.
+  uid_t uid = 0;
+  int netns_fd = -1;
+  int tap_fd = -1;
+  std::vector<base::Path> cgroup_procs;
+};
+
+struct BootSource {
+  base::Path kernel;
+  base::Path initramfs;
+};
+
+struct VmStats {
+  std::uint64_t memory_bytes = 0;  // Proportional set size: shared pages count by their share.
+  std::uint64_t cpu_usec = 0;
+};
+
+using VmProcess = base::ChildProcess;
+
+class Hypervisor {
+ public:
+  virtual ~Hypervisor() = default;
+
+  virtual std::string_view name() const = 0;
+  virtual std::string_view version() const = 0;
+  virtual Accelerator accelerator() const = 0;
+
+  // Starts a VM from its kernel. Returns once the hypervisor runs; whether the guest came up is for
+  // the caller to find out (console() helps). `memory` must not be sealed; it becomes the guest's
+  // memory, shared. `state_fd`: an empty file for save_state() to write to.
+  virtual net::Task<base::Result<VmProcess>> boot(const VmSpec& spec, const BootSource& source,
+                                                  const MemoryImage& memory, int state_fd) = 0;
+  // Stops the guest and writes its device state; together with the memory and the disk of that
+  // moment it can be restored any number of times. The VM stays stopped: destroy it.
+  virtual net::Task<base::Result<void>> save_state(const VmSpec& spec) = 0;
+  // Starts a private clone: memory is copied page by page as the guest writes. Returns once the
+  // hypervisor runs; the guest goes on by itself.
+  virtual net::Task<base::Result<VmProcess>> restore(const VmSpec& spec, const MemoryImage& memory,
+                                                     int state_fd) = 0;
+  // The last part (64 KiB) of what the guest wrote to its console. Not to be trusted.
+  virtual net::Task<base::Result<std::string>> console(const VmSpec& spec) = 0;
+};
+
+// Ends a VM at once and waits until its process is gone (some milliseconds). One that is gone
+// already is fine. Blocking.
+base::Result<void> kill_vm(const base::ProcessIdentity& process);
+// Blocking. kNotFound when the process is gone.
+base::Result<VmStats> read_stats(const base::ProcessIdentity& process);
+
+}  // namespace wrenn::vm

@@ -1,0 +1,40 @@
+// The command line QEMU is started with. Pure; thread-safe.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "vm/hypervisor.h"
+
+namespace wrenn::vm {
+
+// Descriptors and paths as QEMU sees them in its jail.
+inline constexpr int kTapFd = 3;
+inline constexpr int kMemoryFd = 4;
+inline constexpr int kStateFd = 5;
+inline constexpr const char* kJailDirectory = "/vm";
+inline constexpr const char* kJailKernel = "/boot/vmlinux";
+inline constexpr const char* kJailInitramfs = "/boot/initramfs";
+inline constexpr const char* kJailFds = "/fds";
+inline constexpr const char* kQmpSocket = "qmp.sock";
+
+struct QemuBinary {
+  base::Path path;
+  std::string version;  // "7.2.19"
+};
+
+enum class StartMode {
+  kBoot,     // From a kernel; memory shared with its file.
+  kRestore,  // From a saved state; memory private.
+};
+
+std::vector<std::string> qemu_command(const QemuBinary& qemu, Accelerator accelerator,
+                                      const VmSpec& spec, StartMode mode, std::uint64_t tsc_khz);
+
+// A guest that only says that it is alive, on standard output, and powers off.
+std::vector<std::string> probe_command(const QemuBinary& qemu, Accelerator accelerator,
+                                       std::uint64_t tsc_khz);
+// What that guest prints.
+inline constexpr std::string_view kProbeAnswer = "WRENN-PROBE-OK";
+
+}  // namespace wrenn::vm

@@ -1,0 +1,148 @@
+#include "vm/qemu/probe.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <sys/utsname.h>
+
+#include <array>
+#include <cerrno>
+#include <csignal>
+
+#include <boost/json.hpp>
+
+#include "base/log.h"
+#include "base/strings.h"
+#include "vm/qemu/tsc.h"
+
+namespace wrenn::vm {
+namespace {
+
+using base::Code;
+using base::concat;
+namespace json = boost::json;
+
+constexpr const char* kCacheFile = "accelerator.json";
+constexpr const char* kHostDevice = "/dev/kvm";
+
+// What the answer depends on.
+std::string cache_key(const ProbeRequest& request) {
+  utsname host{};
+  ::uname(&host);
+  return concat("guest ", request.kernel_version, ", qemu ", request.qemu.version, ", host ",
+                static_cast<const char*>(host.release), ' ',
+                static_cast<const char*>(host.version));
+}
+
+base::Result<AcceleratorChoice> read_cache(const base::Path& path, std::string_view key) {
+  WRENN_TRY_ASSIGN(const std::string text, base::read_file(path));
+  boost::system::error_code error;
+  const json::value value = json::parse(text, error);
+  const auto* object = error ? nullptr : value.if_object();
+  if (object == nullptr) return base::fail(Code::kDataLoss, "the kept probe result is broken");
+  const auto member = [&](const char* name) -> std::string_view {
+    const auto* text_value = object->if_contains(name);
+    if (text_value == nullptr || !text_value->is_string()) return {};
+    return text_value->get_string();
+  };
+  if (member("key") != key) return base::fail(Code::kNotFound, "probed under other conditions");
+  return AcceleratorChoice{member("accelerator") == "kvm" ? Accelerator::kKvm : Accelerator::kTcg,
+                           std::string(member("explanation"))};
+}
+
+base::Result<void> write_cache(const base::Path& path, std::string_view key,
+                               const AcceleratorChoice& choice) {
+  const json::object object = {{"key", json::string_view(key.data(), key.size())},
+                               {"accelerator", accelerator_name(choice.accelerator).data()},
+                               {"explanation", choice.explanation}};
+  return base::write_file_atomic(path, json::serialize(object));
+}
+
+// Collects what the guest prints until it says the word, ends, or the deadline passes.
+bool says_the_word(int fd, base::Duration deadline) {
+  constexpr std::size_t kMaxOutput = 256 * 1024;
+  const auto end = base::steady_now() + deadline;
+  std::string output;
+  std::array<char, 4096> buffer;
+  while (output.size() < kMaxOutput) {
+    const auto left = base::to_ms(end - base::steady_now());
+    pollfd ready{fd, POLLIN, 0};
+    if (left <= 0 || ::poll(&ready, 1, static_cast<int>(left)) <= 0) return false;
+    const ssize_t n = ::read(fd, buffer.data(), buffer.size());
+    if (n <= 0) return false;
+    output.append(buffer.data(), static_cast<std::size_t>(n));
+    if (output.find(kProbeAnswer) != std::string::npos) return true;
+  }
+  return false;
+}
+
+base::Result<bool> guest_boots(const ProbeRequest& request, const base::Path& device) {
+  std::array<int, 2> pipe{};
+  if (::pipe2(pipe.data(), O_CLOEXEC) != 0) return base::fail_errno(errno, "cannot make a pipe");
+  const base::Fd from_guest(pipe[0]);
+  base::Fd to_us(pipe[1]);
+  base::JailSpec jail;
+  jail.argv = probe_command(request.qemu, Accelerator::kKvm, measure_tsc_khz());
+  base::add_system_files(jail);
+  jail.binds.push_back({request.boot.kernel, kJailKernel});
+  jail.binds.push_back({request.boot.initramfs, kJailInitramfs});
+  jail.binds.push_back({device, kHostDevice, base::MountAccess::kDevice});
+  jail.credentials = base::Credentials{request.uid, request.uid, {kKvmGroup}};
+  jail.fds = {{to_us.get(), 1}, {to_us.get(), 2}};
+  jail.new_pid_namespace = true;
+  WRENN_TRY_ASSIGN(const auto child, base::spawn(jail));
+  to_us.reset();
+  const bool answered = says_the_word(from_guest.get(), request.deadline);
+  WRENN_TRY(kill_vm(child.identity));
+  // Its pid is ours to free; how it ended does not matter.
+  if (auto reaped = base::reap(child, std::chrono::seconds(1)); !reaped) {
+    base::log_warn("a probe was not reaped", {{"error", reaped.error()}});
+  }
+  return answered;
+}
+
+}  // namespace
+
+base::Result<base::Path> kvm_device(const base::Path& directory) {
+  struct stat host{};
+  if (::stat(kHostDevice, &host) != 0 || !S_ISCHR(host.st_mode)) return base::Path();
+  const base::Path node = directory / "kvm";
+  ::unlink(node.c_str());
+  if (::mknod(node.c_str(), S_IFCHR | 0600, host.st_rdev) != 0 ||
+      ::chown(node.c_str(), 0, kKvmGroup) != 0 || ::chmod(node.c_str(), 0660) != 0) {
+    return base::fail_errno(errno, concat("cannot make ", node.native()));
+  }
+  return node;
+}
+
+base::Result<AcceleratorChoice> choose_accelerator(const ProbeRequest& request) {
+  const base::Path cache = request.directory / kCacheFile;
+  const std::string key = cache_key(request);
+  WRENN_TRY_ASSIGN(const base::Path device, kvm_device(request.directory));
+  if (device.empty()) {
+    return AcceleratorChoice{Accelerator::kTcg,
+                             "this machine has no /dev/kvm, so guests are emulated (TCG)"};
+  }
+  if (auto kept = read_cache(cache, key)) return kept;
+  base::log_info(
+      "probing KVM: booting a guest",
+      {{"deadline_s", std::chrono::duration_cast<std::chrono::seconds>(request.deadline).count()}});
+  WRENN_TRY_ASSIGN(const bool boots, guest_boots(request, device));
+  const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(request.deadline).count();
+  AcceleratorChoice choice;
+  if (boots) {
+    choice = {Accelerator::kKvm, "a guest booted with KVM, so KVM is used"};
+  } else {
+    choice.explanation = concat(
+        "/dev/kvm is there, but a guest booted with it did not answer "
+        "within ",
+        seconds, " s, so guests are emulated (TCG)");
+  }
+  if (auto kept = write_cache(cache, key, choice); !kept) {
+    base::log_warn("the probe result is not kept", {{"error", kept.error()}});
+  }
+  return choice;
+}
+
+}  // namespace wrenn::vm

@@ -1,0 +1,169 @@
+#include "vm/qemu/qemu.h"
+
+#include <fcntl.h>
+
+#include <array>
+#include <cerrno>
+
+#include <boost/json.hpp>
+
+#include "base/semver.h"
+#include "base/strings.h"
+#include "net/scope.h"
+#include "vm/qemu/probe.h"
+#include "vm/qemu/qmp.h"
+#include "vm/qemu/tsc.h"
+
+namespace wrenn::vm {
+namespace {
+
+using base::Code;
+using base::concat;
+namespace json = boost::json;
+
+constexpr std::array kPaths = {"/usr/bin/qemu-system-x86_64", "/usr/local/bin/qemu-system-x86_64"};
+constexpr std::string_view kOldestVersion = "7.0";
+constexpr auto kSaveTimeout = std::chrono::seconds(60);
+
+// Runs a short command and returns what it prints.
+base::Result<std::string> output_of(std::vector<std::string> argv) {
+  std::array<int, 2> pipe{};
+  if (::pipe2(pipe.data(), O_CLOEXEC) != 0) return base::fail_errno(errno, "cannot make a pipe");
+  const base::Fd from_child(pipe[0]);
+  base::Fd to_us(pipe[1]);
+  base::JailSpec spec;
+  spec.argv = std::move(argv);
+  spec.root = base::JailRoot::kHost;
+  spec.fds = {{to_us.get(), 1}};
+  WRENN_TRY_ASSIGN(const auto child, base::spawn(spec));
+  to_us.reset();
+  WRENN_TRY_ASSIGN(std::string text, base::read_file(concat("/proc/self/fd/", from_child.get())));
+  WRENN_TRY(base::reap(child, std::chrono::seconds(5)));
+  return text;
+}
+
+// "QEMU emulator version 7.2.19 (Debian 1:7.2+dfsg-7)" -> "7.2.19"
+std::string version_in(std::string_view text) {
+  constexpr std::string_view kBefore = "version ";
+  const auto at = text.find(kBefore);
+  if (at == std::string_view::npos) return {};
+  text.remove_prefix(at + kBefore.size());
+  return std::string(text.substr(0, text.find_first_not_of("0123456789.")));
+}
+
+}  // namespace
+
+base::Result<QemuBinary> find_qemu() {
+  for (const char* path : kPaths) {
+    if (::access(path, X_OK) != 0) continue;
+    WRENN_TRY_ASSIGN(const std::string text, output_of({path, "--version"}));
+    QemuBinary binary{path, version_in(text)};
+    const auto version = base::Semver::parse(binary.version);
+    if (!version || *version < *base::Semver::parse(kOldestVersion)) {
+      return base::fail(Code::kFailedPrecondition,
+                        concat(path, " is version '", binary.version, "', too old for Wrenn"),
+                        concat("install QEMU ", kOldestVersion, " or newer"));
+    }
+    return binary;
+  }
+  return base::fail(Code::kFailedPrecondition, "qemu-system-x86_64 is not installed",
+                    "run 'make setup', or install the package qemu-system-x86");
+}
+
+Qemu::Qemu(QemuBinary binary, Accelerator accelerator, base::Path device_dir,
+           net::BlockingPool& pool)
+    : binary_(std::move(binary)),
+      accelerator_(accelerator),
+      device_dir_(std::move(device_dir)),
+      tsc_khz_(measure_tsc_khz()),
+      pool_(pool) {}
+
+base::JailSpec Qemu::jail(const VmSpec& spec, StartMode mode, const MemoryImage& memory,
+                          int state_fd) const {
+  base::JailSpec jail;
+  jail.argv = qemu_command(binary_, accelerator_, spec, mode, tsc_khz_);
+  base::add_system_files(jail);
+  jail.binds.push_back({spec.directory, kJailDirectory, base::MountAccess::kReadWrite});
+  // QEMU opens guest memory by name; this is the directory of its own descriptors.
+  jail.binds.push_back({"/proc/self/fd", kJailFds});
+  for (const auto& file : spec.backing) jail.binds.push_back({file.source, file.target});
+  jail.credentials = base::Credentials{spec.uid, spec.uid, {}};
+  if (accelerator_ == Accelerator::kKvm) {
+    jail.binds.push_back({device_dir_ / "kvm", "/dev/kvm", base::MountAccess::kDevice});
+    jail.credentials->groups.push_back(kKvmGroup);
+  }
+  jail.fds = {{spec.tap_fd, kTapFd}, {memory.fd(), kMemoryFd}, {state_fd, kStateFd}};
+  jail.netns_fd = spec.netns_fd;
+  jail.new_pid_namespace = true;
+  jail.new_ipc_namespace = true;
+  jail.new_uts_namespace = true;
+  jail.cgroup_procs = spec.cgroup_procs;
+  // The host's own processes are worth more than one sandbox.
+  jail.oom_score_adj = 500;
+  return jail;
+}
+
+net::Task<base::Result<VmProcess>> Qemu::boot(const VmSpec& spec, const BootSource& source,
+                                              const MemoryImage& memory, int state_fd) {
+  base::JailSpec prepared = jail(spec, StartMode::kBoot, memory, state_fd);
+  prepared.binds.push_back({source.kernel, kJailKernel});
+  prepared.binds.push_back({source.initramfs, kJailInitramfs});
+  co_return co_await pool_.run([&prepared, &spec] { return start(prepared, spec); });
+}
+
+net::Task<base::Result<VmProcess>> Qemu::restore(const VmSpec& spec, const MemoryImage& memory,
+                                                 int state_fd) {
+  base::JailSpec prepared = jail(spec, StartMode::kRestore, memory, state_fd);
+  co_return co_await pool_.run([&prepared, &spec] { return start(prepared, spec); });
+}
+
+base::Result<VmProcess> Qemu::start(base::JailSpec& jail, const VmSpec& spec) {
+  // QEMU's own complaints. Short: it logs nothing on behalf of the guest.
+  WRENN_TRY_ASSIGN(const base::Fd log,
+                   base::open_file(spec.directory / "qemu.log",
+                                   O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW, 0600));
+  jail.fds.push_back({log.get(), 1});
+  jail.fds.push_back({log.get(), 2});
+  return base::spawn(jail);
+}
+
+net::Task<base::Result<void>> Qemu::save_state(const VmSpec& spec) {
+  co_return co_await net::with_timeout(kSaveTimeout, save_state_now(spec.directory / kQmpSocket));
+}
+
+net::Task<base::Result<void>> Qemu::save_state_now(base::Path socket) {
+  constexpr auto kPoll = std::chrono::milliseconds(2);
+  WRENN_CO_TRY_ASSIGN(const auto qmp, co_await Qmp::connect(socket));
+  WRENN_CO_TRY(co_await qmp->execute("stop"));
+  WRENN_CO_TRY(
+      co_await qmp->execute("migrate-set-capabilities",
+                            R"({"capabilities":[{"capability":"x-ignore-shared","state":true}]})"));
+  WRENN_CO_TRY(co_await qmp->execute("migrate", concat(R"({"uri":"fd:)", kStateFd, "\"}")));
+  while (true) {
+    WRENN_CO_TRY_ASSIGN(const std::string reply, co_await qmp->execute("query-migrate"));
+    boost::system::error_code error;
+    const json::value value = json::parse(reply, error);
+    const auto* status =
+        error || !value.is_object() ? nullptr : value.get_object().if_contains("status");
+    if (status != nullptr && *status == "completed") co_return {};
+    if (status != nullptr && (*status == "failed" || *status == "cancelled")) {
+      co_return base::fail(Code::kInternal, concat("QEMU could not save a VM: ", reply));
+    }
+    WRENN_CO_TRY(co_await net::sleep_for(kPoll));
+  }
+}
+
+net::Task<base::Result<std::string>> Qemu::console(const VmSpec& spec) {
+  WRENN_CO_TRY_ASSIGN(const auto qmp, co_await Qmp::connect(spec.directory / kQmpSocket));
+  WRENN_CO_TRY_ASSIGN(
+      const std::string reply,
+      co_await qmp->execute("ringbuf-read", R"({"device":"console","size":65536})"));
+  boost::system::error_code error;
+  const json::value value = json::parse(reply, error);
+  if (error || !value.is_string()) {
+    co_return base::fail(Code::kInternal, "QEMU did not return the console");
+  }
+  co_return std::string(std::string_view(value.get_string()));
+}
+
+}  // namespace wrenn::vm
