@@ -32,6 +32,7 @@ Code code_of_errno(int number) {
     case ENOENT:
     case ESRCH:
     case ENXIO:
+    case ENODEV:
       return Code::kNotFound;
     case EEXIST:
       return Code::kAlreadyExists;

@@ -178,13 +178,16 @@ std::string percent_encode(std::string_view text) {
 std::string human_bytes(std::uint64_t bytes) {
   constexpr std::array<std::string_view, 5> kUnits = {"B", "KiB", "MiB", "GiB", "TiB"};
   std::size_t unit = 0;
-  std::uint64_t tenths = bytes * 10;
-  while (tenths >= 10240 && unit + 1 < kUnits.size()) {
-    tenths /= 1024;
+  std::uint64_t whole = bytes;
+  std::uint64_t rest = 0;  // In 1024ths of the unit.
+  while (whole >= 1024 && unit + 1 < kUnits.size()) {
+    rest = whole % 1024;
+    whole /= 1024;
     ++unit;
   }
-  std::string out = concat(tenths / 10);
-  if (unit > 0 && tenths % 10 != 0) out += concat('.', tenths % 10);
+  const std::uint64_t tenths = rest * 10 / 1024;
+  std::string out = concat(whole);
+  if (tenths != 0) out += concat('.', tenths);
   return concat(out, ' ', kUnits[unit]);
 }
 

@@ -38,6 +38,15 @@ Task<T> with_stop(StopToken stop, Task<T> task) {
                                               std::move(task).operator co_await()};
 }
 
+// Runs the task so that either the parent's stop token or `other` stops it.
+template <class T>
+Task<T> with_stop_also(StopToken other, Task<T> task) {
+  const Context context = co_await current_context();
+  StopSource stop(context.stop);
+  const StopForward forward(other, stop);
+  co_return co_await with_stop(stop.token(), std::move(task));
+}
+
 // kDeadlineExceeded when the task did not end in time; the task is told to stop and is waited for.
 template <class T>
 Task<base::Result<T>> with_timeout(base::Duration limit, Task<base::Result<T>> task) {

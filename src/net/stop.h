@@ -65,6 +65,22 @@ class StopSource final : private StopCallback {
   IntrusiveList<StopCallback, StopTag> callbacks_;
 };
 
+// Stops `target` when another token stops, for a task that has two reasons to end.
+class StopForward final : private StopCallback {
+ public:
+  StopForward(StopToken from, StopSource& target) : target_(target) {
+    if (from.stop_requested()) {
+      target_.request_stop();
+    } else {
+      from.attach(*this);
+    }
+  }
+
+ private:
+  void on_stop() override { target_.request_stop(); }
+  StopSource& target_;
+};
+
 inline bool StopToken::stop_requested() const {
   return source_ != nullptr && source_->requested_;
 }

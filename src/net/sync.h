@@ -30,6 +30,41 @@ class Event {
   WaitList waiters_;
 };
 
+// So many at a time over co_await; first come, first served.
+class Semaphore {
+ public:
+  explicit Semaphore(std::size_t permits) : free_(permits) {}
+
+  class Permit {
+   public:
+    explicit Permit(Semaphore* semaphore) : semaphore_(semaphore) {}
+    Permit(Permit&& other) noexcept : semaphore_(std::exchange(other.semaphore_, nullptr)) {}
+    Permit& operator=(Permit&&) = delete;
+    ~Permit() {
+      if (semaphore_ != nullptr) semaphore_->give_back();
+    }
+
+   private:
+    Semaphore* semaphore_;
+  };
+
+  Task<base::Result<Permit>> acquire() {
+    while (free_ == 0) {
+      if (co_await waiters_.wait() == Woken::kStopped) co_return base::fail(stopped_error());
+    }
+    --free_;
+    co_return Permit(this);
+  }
+
+ private:
+  void give_back() {
+    ++free_;
+    waiters_.wake_one();
+  }
+  std::size_t free_;
+  WaitList waiters_;
+};
+
 // Mutual exclusion over co_await; first come, first served.
 class Mutex {
  public:

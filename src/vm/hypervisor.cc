@@ -42,7 +42,14 @@ std::string_view accelerator_name(Accelerator accelerator) {
   return accelerator == Accelerator::kKvm ? "kvm" : "tcg";
 }
 
-base::Result<void> kill_vm(const base::ProcessIdentity& process) {
+base::Result<void> kill_vm(const VmProcess& process) {
+  WRENN_TRY(kill_process(process.identity));
+  // How it ended says nothing, and after a restart of the agent it is not our child.
+  (void)base::reap(process, std::chrono::seconds(1));
+  return {};
+}
+
+base::Result<void> kill_process(const base::ProcessIdentity& process) {
   constexpr int kTimeoutMs = 5000;
   WRENN_TRY(base::signal_process(process, SIGKILL));
   if (base::wait_gone(process, kTimeoutMs)) return {};

@@ -69,23 +69,26 @@ class Hypervisor {
 
   // Starts a VM from its kernel. Returns once the hypervisor runs; whether the guest came up is for
   // the caller to find out (console() helps). `memory` must not be sealed; it becomes the guest's
-  // memory, shared. `state_fd`: an empty file for save_state() to write to.
+  // memory, shared. `state_fd`: an empty
+  // file, open for writing only, for save_state() to write to.
   virtual net::Task<base::Result<VmProcess>> boot(const VmSpec& spec, const BootSource& source,
                                                   const MemoryImage& memory, int state_fd) = 0;
   // Stops the guest and writes its device state; together with the memory and the disk of that
   // moment it can be restored any number of times. The VM stays stopped: destroy it.
   virtual net::Task<base::Result<void>> save_state(const VmSpec& spec) = 0;
   // Starts a private clone: memory is copied page by page as the guest writes. Returns once the
-  // hypervisor runs; the guest goes on by itself.
+  // guest runs: what is sent to its network card before that is lost.
   virtual net::Task<base::Result<VmProcess>> restore(const VmSpec& spec, const MemoryImage& memory,
                                                      int state_fd) = 0;
   // The last part (64 KiB) of what the guest wrote to its console. Not to be trusted.
   virtual net::Task<base::Result<std::string>> console(const VmSpec& spec) = 0;
 };
 
-// Ends a VM at once and waits until its process is gone (some milliseconds). One that is gone
-// already is fine. Blocking.
-base::Result<void> kill_vm(const base::ProcessIdentity& process);
+// Ends a VM at once, waits until its process is gone (some milliseconds) and frees its pid. One
+// that is gone already is fine. Blocking.
+base::Result<void> kill_vm(const VmProcess& process);
+// The same for a process that nobody has a handle of.
+base::Result<void> kill_process(const base::ProcessIdentity& process);
 // Blocking. kNotFound when the process is gone.
 base::Result<VmStats> read_stats(const base::ProcessIdentity& process);
 

@@ -12,10 +12,13 @@ namespace wrenn::vm {
 inline constexpr int kTapFd = 3;
 inline constexpr int kMemoryFd = 4;
 inline constexpr int kStateFd = 5;
+inline constexpr int kQmpFd = 6;  // A listening socket.
+inline constexpr int kStateFdSet = 1;
 inline constexpr const char* kJailDirectory = "/vm";
 inline constexpr const char* kJailKernel = "/boot/vmlinux";
 inline constexpr const char* kJailInitramfs = "/boot/initramfs";
 inline constexpr const char* kJailFds = "/fds";
+// In the VM's directory, for us.
 inline constexpr const char* kQmpSocket = "qmp.sock";
 
 struct QemuBinary {

@@ -94,11 +94,7 @@ base::Result<bool> guest_boots(const ProbeRequest& request, const base::Path& de
   WRENN_TRY_ASSIGN(const auto child, base::spawn(jail));
   to_us.reset();
   const bool answered = says_the_word(from_guest.get(), request.deadline);
-  WRENN_TRY(kill_vm(child.identity));
-  // Its pid is ours to free; how it ended does not matter.
-  if (auto reaped = base::reap(child, std::chrono::seconds(1)); !reaped) {
-    base::log_warn("a probe was not reaped", {{"error", reaped.error()}});
-  }
+  WRENN_TRY(kill_vm(child));
   return answered;
 }
 

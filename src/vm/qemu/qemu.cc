@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 
@@ -24,6 +25,9 @@ namespace json = boost::json;
 constexpr std::array kPaths = {"/usr/bin/qemu-system-x86_64", "/usr/local/bin/qemu-system-x86_64"};
 constexpr std::string_view kOldestVersion = "7.0";
 constexpr auto kSaveTimeout = std::chrono::seconds(60);
+constexpr auto kRestoreTimeout = std::chrono::seconds(30);
+// QEMU's own complaints. Short: it logs nothing on behalf of the guest.
+constexpr const char* kLogFile = "qemu.log";
 
 // Runs a short command and returns what it prints.
 base::Result<std::string> output_of(std::vector<std::string> argv) {
@@ -49,6 +53,14 @@ std::string version_in(std::string_view text) {
   if (at == std::string_view::npos) return {};
   text.remove_prefix(at + kBefore.size());
   return std::string(text.substr(0, text.find_first_not_of("0123456789.")));
+}
+
+std::string last_words(const base::Path& directory) {
+  constexpr std::size_t kTail = 400;
+  const auto text = base::read_file(directory / kLogFile);
+  if (!text || text->empty()) return {};
+  return concat(
+      " (it said: ", base::trim(text->substr(text->size() - std::min(kTail, text->size()))), ")");
 }
 
 }  // namespace
@@ -114,47 +126,46 @@ net::Task<base::Result<VmProcess>> Qemu::boot(const VmSpec& spec, const BootSour
 net::Task<base::Result<VmProcess>> Qemu::restore(const VmSpec& spec, const MemoryImage& memory,
                                                  int state_fd) {
   base::JailSpec prepared = jail(spec, StartMode::kRestore, memory, state_fd);
-  co_return co_await pool_.run([&prepared, &spec] { return start(prepared, spec); });
+  WRENN_CO_TRY_ASSIGN(VmProcess process,
+                      co_await pool_.run([&prepared, &spec] { return start(prepared, spec); }));
+  auto running = co_await net::with_timeout(kRestoreTimeout, wait_until_running(spec));
+  if (running) co_return process;
+  WRENN_CO_TRY(co_await pool_.run([&process] { return kill_vm(process); }));
+  co_return base::fail(std::move(running).error().with_context(
+      concat("QEMU does not restore the VM", last_words(spec.directory))));
+}
+
+net::Task<base::Result<void>> Qemu::wait_until_running(const VmSpec& spec) {
+  WRENN_CO_TRY_ASSIGN(const auto qmp, co_await Qmp::connect(spec.directory));
+  co_return co_await qmp->wait_until_running();
 }
 
 base::Result<VmProcess> Qemu::start(base::JailSpec& jail, const VmSpec& spec) {
-  // QEMU's own complaints. Short: it logs nothing on behalf of the guest.
-  WRENN_TRY_ASSIGN(const base::Fd log,
-                   base::open_file(spec.directory / "qemu.log",
-                                   O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW, 0600));
+  WRENN_TRY_ASSIGN(
+      const base::Fd log,
+      base::open_file(spec.directory / kLogFile, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW, 0600));
+  WRENN_TRY_ASSIGN(const base::Fd qmp, listen_for_qmp(spec.directory));
   jail.fds.push_back({log.get(), 1});
   jail.fds.push_back({log.get(), 2});
+  jail.fds.push_back({qmp.get(), kQmpFd});
   return base::spawn(jail);
 }
 
 net::Task<base::Result<void>> Qemu::save_state(const VmSpec& spec) {
-  co_return co_await net::with_timeout(kSaveTimeout, save_state_now(spec.directory / kQmpSocket));
+  co_return co_await net::with_timeout(kSaveTimeout, save_state_now(spec.directory));
 }
 
-net::Task<base::Result<void>> Qemu::save_state_now(base::Path socket) {
-  constexpr auto kPoll = std::chrono::milliseconds(2);
-  WRENN_CO_TRY_ASSIGN(const auto qmp, co_await Qmp::connect(socket));
+net::Task<base::Result<void>> Qemu::save_state_now(base::Path directory) {
+  WRENN_CO_TRY_ASSIGN(const auto qmp, co_await Qmp::connect(directory));
   WRENN_CO_TRY(co_await qmp->execute("stop"));
-  WRENN_CO_TRY(
-      co_await qmp->execute("migrate-set-capabilities",
-                            R"({"capabilities":[{"capability":"x-ignore-shared","state":true}]})"));
-  WRENN_CO_TRY(co_await qmp->execute("migrate", concat(R"({"uri":"fd:)", kStateFd, "\"}")));
-  while (true) {
-    WRENN_CO_TRY_ASSIGN(const std::string reply, co_await qmp->execute("query-migrate"));
-    boost::system::error_code error;
-    const json::value value = json::parse(reply, error);
-    const auto* status =
-        error || !value.is_object() ? nullptr : value.get_object().if_contains("status");
-    if (status != nullptr && *status == "completed") co_return {};
-    if (status != nullptr && (*status == "failed" || *status == "cancelled")) {
-      co_return base::fail(Code::kInternal, concat("QEMU could not save a VM: ", reply));
-    }
-    WRENN_CO_TRY(co_await net::sleep_for(kPoll));
-  }
+  WRENN_CO_TRY(co_await qmp->execute(
+      "xen-save-devices-state",
+      concat(R"({"filename":"/dev/fdset/)", kStateFdSet, R"(","live":false})")));
+  co_return {};
 }
 
 net::Task<base::Result<std::string>> Qemu::console(const VmSpec& spec) {
-  WRENN_CO_TRY_ASSIGN(const auto qmp, co_await Qmp::connect(spec.directory / kQmpSocket));
+  WRENN_CO_TRY_ASSIGN(const auto qmp, co_await Qmp::connect(spec.directory));
   WRENN_CO_TRY_ASSIGN(
       const std::string reply,
       co_await qmp->execute("ringbuf-read", R"({"device":"console","size":65536})"));

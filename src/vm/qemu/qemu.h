@@ -33,7 +33,8 @@ class Qemu final : public Hypervisor {
   base::JailSpec jail(const VmSpec& spec, StartMode mode, const MemoryImage& memory,
                       int state_fd) const;
   static base::Result<VmProcess> start(base::JailSpec& jail, const VmSpec& spec);
-  static net::Task<base::Result<void>> save_state_now(base::Path socket);
+  static net::Task<base::Result<void>> save_state_now(base::Path directory);
+  static net::Task<base::Result<void>> wait_until_running(const VmSpec& spec);
 
   const QemuBinary binary_;
   const Accelerator accelerator_;

@@ -1,10 +1,14 @@
 #include "vm/qemu/qmp.h"
 
+#include <fcntl.h>
+#include <sys/socket.h>
+
 #include <array>
 
 #include <boost/json.hpp>
 
 #include "base/strings.h"
+#include "vm/qemu/command.h"
 
 namespace wrenn::vm {
 namespace {
@@ -23,10 +27,34 @@ base::Result<json::object> parse_object(std::string_view line) {
   return std::move(value.as_object());
 }
 
+// A socket in a directory, however long the directory's path is.
+struct SocketAddress {
+  base::Fd directory;
+  net::Endpoint endpoint;
+};
+base::Result<SocketAddress> qmp_address(const base::Path& vm_directory) {
+  WRENN_TRY_ASSIGN(base::Fd directory, base::open_file(vm_directory, O_PATH | O_DIRECTORY));
+  WRENN_TRY_ASSIGN(auto endpoint, net::Endpoint::unix_socket(base::concat(
+                                      "/proc/self/fd/", directory.get(), '/', kQmpSocket)));
+  return SocketAddress{std::move(directory), std::move(endpoint)};
+}
+
 }  // namespace
 
-net::Task<base::Result<std::unique_ptr<Qmp>>> Qmp::connect(base::Path socket) {
-  WRENN_CO_TRY_ASSIGN(const auto endpoint, net::Endpoint::unix_socket(socket.native()));
+base::Result<base::Fd> listen_for_qmp(const base::Path& vm_directory) {
+  WRENN_TRY_ASSIGN(const SocketAddress address, qmp_address(vm_directory));
+  WRENN_TRY_ASSIGN(base::Fd socket, address.endpoint.make_socket());
+  if (const int error = address.endpoint.bind(socket.get()); error != 0) {
+    return base::fail_errno(error, "cannot make the control socket of a VM");
+  }
+  constexpr int kBacklog = 8;
+  if (::listen(socket.get(), kBacklog) != 0) return base::fail_errno(errno, "listen");
+  return socket;
+}
+
+net::Task<base::Result<std::unique_ptr<Qmp>>> Qmp::connect(base::Path vm_directory) {
+  WRENN_CO_TRY_ASSIGN(const SocketAddress address, qmp_address(vm_directory));
+  const net::Endpoint& endpoint = address.endpoint;
   WRENN_CO_TRY_ASSIGN(auto stream, co_await net::connect(endpoint));
   std::unique_ptr<Qmp> qmp(new Qmp(std::move(stream)));
   WRENN_CO_TRY(co_await qmp->read_line());  // The greeting.
@@ -49,6 +77,19 @@ net::Task<base::Result<std::string>> Qmp::execute(std::string command, std::stri
                                         std::string_view(json::serialize(*failure))));
     }
     // Anything else is an event that nobody waits for.
+  }
+}
+
+net::Task<base::Result<void>> Qmp::wait_until_running() {
+  WRENN_CO_TRY_ASSIGN(std::string reply, co_await execute("query-status"));
+  WRENN_CO_TRY_ASSIGN(const json::object status, parse_object(reply));
+  const auto* running = status.if_contains("running");
+  if (running != nullptr && *running == true) co_return {};
+  while (true) {
+    WRENN_CO_TRY_ASSIGN(const std::string line, co_await read_line());
+    WRENN_CO_TRY_ASSIGN(const json::object event, parse_object(line));
+    const auto* name = event.if_contains("event");
+    if (name != nullptr && *name == "RESUME") co_return {};
   }
 }
 

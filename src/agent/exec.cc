@@ -1,0 +1,80 @@
+#include "agent/exec.h"
+
+#include "base/log.h"
+#include "base/strings.h"
+#include "net/scope.h"
+
+namespace wrenn::agent {
+namespace {
+
+using base::Code;
+using base::concat;
+using base::Result;
+namespace pb = hostagent::v1;
+
+}  // namespace
+
+net::Task<Result<void>> Exec::run(const pb::ExecStreamRequest& request,
+                                  const connect::CallContext& context) {
+  const std::chrono::seconds limit(request.timeout_sec());
+  auto result = limit.count() > 0 ? co_await net::with_timeout(limit, run_command(request))
+                                  : co_await run_command(request);
+  if (pid_ == 0 || has_ended_) co_return result;
+  if (auto killed = co_await net::with_stop(net::StopToken(), kill()); !killed) {
+    base::log_warn("a command may still be running", {{"pid", pid_}, {"error", killed.error()}});
+  }
+  const bool is_late =
+      !result && (result.error().code == Code::kDeadlineExceeded || context.deadline_passed());
+  if (is_late && limit.count() > 0) {
+    co_return base::fail(Code::kDeadlineExceeded, concat("the command did not end within ",
+                                                         limit.count(), " s and was killed"));
+  }
+  co_return result;
+}
+
+net::Task<Result<void>> Exec::run_command(const pb::ExecStreamRequest& request) {
+  WRENN_CO_TRY_ASSIGN(auto events,
+                      co_await guest_.start({.cmd = request.cmd(),
+                                             .args = {request.args().begin(), request.args().end()},
+                                             .envs = {request.envs().begin(), request.envs().end()},
+                                             .cwd = request.cwd(),
+                                             .user = request.user(),
+                                             .tag = {}}));
+  while (!has_ended_) {
+    WRENN_CO_TRY_ASSIGN(const auto message, co_await events.next());
+    if (!message) co_return base::fail(Code::kUnavailable, "the guest cut the command's output");
+    WRENN_CO_TRY(co_await forward(message->event()));
+  }
+  co_return {};
+}
+
+net::Task<Result<void>> Exec::forward(const process::ProcessEvent& event) {
+  pb::ExecStreamResponse message;
+  if (event.has_start()) {
+    pid_ = event.start().pid();
+    message.mutable_start()->set_pid(pid_);
+  } else if (event.has_data() && event.data().has_stdout()) {
+    message.mutable_data()->set_stdout(event.data().stdout());
+  } else if (event.has_data() && event.data().has_stderr()) {
+    message.mutable_data()->set_stderr(event.data().stderr());
+  } else if (event.has_end()) {
+    has_ended_ = true;
+    message.mutable_end()->set_exit_code(event.end().exit_code());
+    message.mutable_end()->set_error(event.end().error());
+  } else {
+    co_return {};  // A keep-alive.
+  }
+  co_return co_await out_.write(message);
+}
+
+net::Task<Result<void>> Exec::kill() {
+  constexpr auto kTimeout = std::chrono::seconds(5);
+  process::ProcessSelector selector;
+  selector.set_pid(pid_);
+  auto killed = co_await net::with_timeout(
+      kTimeout, guest_.signal(std::move(selector), process::SIGNAL_SIGKILL));
+  if (!killed && killed.error().code == Code::kNotFound) co_return {};
+  co_return killed;
+}
+
+}  // namespace wrenn::agent

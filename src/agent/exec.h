@@ -1,0 +1,31 @@
+// Exec: one foreground command. However its stream ends, the command has ended afterwards.
+#pragma once
+
+#include "agent/guest_client.h"
+#include "connect/router.h"
+#include "proto/agent.pb.h"
+
+namespace wrenn::agent {
+
+class Exec {
+ public:
+  Exec(GuestClient& guest, connect::StreamWriter<hostagent::v1::ExecStreamResponse>& out)
+      : guest_(guest), out_(out) {}
+
+  // kDeadlineExceeded when the request's timeout (or the call's deadline) passed; the command was
+  // killed then.
+  net::Task<base::Result<void>> run(const hostagent::v1::ExecStreamRequest& request,
+                                    const connect::CallContext& context);
+
+ private:
+  net::Task<base::Result<void>> run_command(const hostagent::v1::ExecStreamRequest& request);
+  net::Task<base::Result<void>> forward(const process::ProcessEvent& event);
+  net::Task<base::Result<void>> kill();
+
+  GuestClient& guest_;
+  connect::StreamWriter<hostagent::v1::ExecStreamResponse>& out_;
+  std::uint32_t pid_ = 0;
+  bool has_ended_ = false;
+};
+
+}  // namespace wrenn::agent

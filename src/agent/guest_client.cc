@@ -1,0 +1,187 @@
+#include "agent/guest_client.h"
+
+#include <boost/json.hpp>
+
+#include "agent/config.h"
+#include "base/crypto.h"
+#include "base/strings.h"
+#include "hostnet/address.h"
+#include "net/scope.h"
+
+namespace wrenn::agent {
+namespace {
+
+using base::Code;
+using base::Result;
+namespace json = boost::json;
+
+constexpr std::string_view kTokenHeader = "X-Access-Token";
+constexpr std::size_t kMaxSmallBody = 64 * 1024;
+constexpr std::size_t kEntropyBytes = 64;
+
+net::Endpoint envd_endpoint() {
+  // A constant address: it cannot fail to parse.
+  return *net::Endpoint::tcp(hostnet::kGuestAddress.to_string(), kEnvdPort);
+}
+
+enum class Answer { kSoon, kMayTakeLong };
+
+net::HttpClientOptions http_options(int netns_fd, Answer answer) {
+  net::HttpClientOptions options;
+  options.netns_fd = netns_fd;
+  if (answer == Answer::kMayTakeLong) options.head_timeout = std::chrono::minutes(10);
+  return options;
+}
+
+net::Headers token_headers(const base::Secret& token) {
+  if (token.empty()) return {};
+  return net::Headers().with(kTokenHeader, token.reveal());
+}
+
+connect::ClientOptions connect_options(const base::Secret& token) {
+  constexpr std::size_t kMaxMessage = 16u << 20;
+  return {.max_message_bytes = kMaxMessage, .headers = token_headers(token)};
+}
+
+Result<void> expect_status(const net::ClientResponse& response, int expected,
+                           std::string_view what) {
+  if (response.status() == expected) return {};
+  return base::fail(Code::kInternal,
+                    base::concat("the guest answered ", what, " with status ", response.status()));
+}
+
+}  // namespace
+
+GuestClient::GuestClient(int netns_fd, base::Secret token)
+    : token_(std::move(token)),
+      unary_http_(envd_endpoint(), http_options(netns_fd, Answer::kSoon)),
+      stream_http_(envd_endpoint(), http_options(netns_fd, Answer::kSoon)),
+      bulk_http_(envd_endpoint(), http_options(netns_fd, Answer::kMayTakeLong)),
+      unary_(unary_http_, connect_options(token_)),
+      streams_(stream_http_, connect_options(token_)) {}
+
+net::Headers GuestClient::with_token() const {
+  return token_headers(token_);
+}
+
+connect::CallOptions GuestClient::as_user(std::string_view user) const {
+  connect::CallOptions options;
+  if (!user.empty()) {
+    options.headers.set("Authorization",
+                        base::concat("Basic ", base::to_base64(base::concat(user, ':'))));
+  }
+  return options;
+}
+
+net::Task<Result<std::string>> GuestClient::wait_until_healthy() {
+  constexpr auto kAttempt = std::chrono::seconds(2);
+  constexpr auto kPause = std::chrono::milliseconds(50);
+  while (true) {
+    auto response = co_await net::with_timeout(kAttempt, unary_http_.send({.target = "/health"}));
+    if (response && response->status() == 200) {
+      WRENN_CO_TRY_ASSIGN(const std::string body, co_await net::read_all(*response, kMaxSmallBody));
+      boost::system::error_code error;
+      const json::value value = json::parse(body, error);
+      const auto* version =
+          error || !value.is_object() ? nullptr : value.get_object().if_contains("version");
+      if (version != nullptr && version->is_string()) {
+        co_return std::string(std::string_view(version->get_string()));
+      }
+      co_return base::fail(Code::kInternal, "envd does not tell its version");
+    }
+    WRENN_CO_TRY(co_await net::sleep_for(kPause));
+  }
+}
+
+net::Task<Result<void>> GuestClient::init(GuestInit request) {
+  json::object envs;
+  for (const auto& [name, value] : request.envs) envs[name] = value;
+  const json::object body = {
+      {"accessToken", json::string_view(token_.reveal().data(), token_.reveal().size())},
+      {"timestamp", base::rfc3339(base::unix_ms_now())},
+      {"hostname", request.hostname},
+      {"entropy", base::to_base64(base::random_bytes(kEntropyBytes))},
+      {"defaultUser", json::string_view(kDefaultUser.data(), kDefaultUser.size())},
+      {"envVars", envs},
+  };
+  net::ClientRequest init{
+      .method = "POST", .target = "/init", .headers = with_token(), .body = json::serialize(body)};
+  init.headers.set("Content-Type", "application/json");
+  WRENN_CO_TRY_ASSIGN(auto response, co_await unary_http_.send(std::move(init)));
+  WRENN_CO_TRY(expect_status(response, 204, "its set-up"));
+  co_return {};
+}
+
+net::Task<Result<GuestClient::Events>> GuestClient::start(Command command) {
+  process::StartRequest request;
+  auto& config = *request.mutable_process();
+  config.set_cmd(command.cmd);
+  for (auto& arg : command.args) config.add_args(std::move(arg));
+  for (auto& [name, value] : command.envs) (*config.mutable_envs())[name] = value;
+  if (!command.cwd.empty()) config.set_cwd(command.cwd);
+  if (!command.tag.empty()) request.set_tag(command.tag);
+  request.set_stdin(false);
+  return streams_.stream<process::StartResponse>("/process.Process/Start", request,
+                                                 as_user(command.user));
+}
+
+net::Task<Result<void>> GuestClient::signal(process::ProcessSelector selector,
+                                            process::Signal signal) {
+  process::SendSignalRequest request;
+  *request.mutable_process() = std::move(selector);
+  request.set_signal(signal);
+  WRENN_CO_TRY(
+      co_await unary_.unary<process::SendSignalResponse>("/process.Process/SendSignal", request));
+  co_return {};
+}
+
+net::Task<Result<process::ListResponse>> GuestClient::list_processes() {
+  return unary_.unary<process::ListResponse>("/process.Process/List", process::ListRequest());
+}
+
+net::Task<Result<filesystem::ListDirResponse>> GuestClient::list_dir(std::string path,
+                                                                     std::uint32_t depth) {
+  filesystem::ListDirRequest request;
+  request.set_path(std::move(path));
+  request.set_depth(depth);
+  return unary_.unary<filesystem::ListDirResponse>("/filesystem.Filesystem/ListDir", request);
+}
+
+net::Task<Result<filesystem::MakeDirResponse>> GuestClient::make_dir(std::string path) {
+  filesystem::MakeDirRequest request;
+  request.set_path(std::move(path));
+  return unary_.unary<filesystem::MakeDirResponse>("/filesystem.Filesystem/MakeDir", request);
+}
+
+net::Task<Result<void>> GuestClient::remove(std::string path) {
+  filesystem::RemoveRequest request;
+  request.set_path(std::move(path));
+  WRENN_CO_TRY(
+      co_await unary_.unary<filesystem::RemoveResponse>("/filesystem.Filesystem/Remove", request));
+  co_return {};
+}
+
+std::string GuestClient::file_target(std::string_view path, std::string_view user) {
+  std::string target = base::concat("/files?path=", base::percent_encode(path));
+  if (!user.empty()) target += base::concat("&username=", base::percent_encode(user));
+  return target;
+}
+
+net::Task<Result<net::ClientResponse>> GuestClient::read_file(std::string_view path,
+                                                              std::string_view user) {
+  return bulk_http_.send({.target = file_target(path, user), .headers = with_token()});
+}
+
+net::Task<Result<net::ClientResponse>> GuestClient::write_file(
+    std::string_view path, std::string_view user, net::ByteSource& content,
+    std::optional<std::uint64_t> length) {
+  net::ClientRequest request{.method = "POST",
+                             .target = file_target(path, user),
+                             .headers = with_token(),
+                             .stream = &content,
+                             .stream_length = length};
+  request.headers.set("Content-Type", "application/octet-stream");
+  return bulk_http_.send(std::move(request));
+}
+
+}  // namespace wrenn::agent

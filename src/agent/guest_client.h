@@ -1,0 +1,79 @@
+// GuestClient: the agent's line to envd inside one VM.
+//
+// Its connections are made from inside the sandbox's network namespace, so that the guest is
+// reachable by nothing else on the host. Unary calls, streams and bulk bytes have pools of their
+// own. For one loop.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/secret.h"
+#include "connect/client.h"
+#include "net/http_client.h"
+#include "proto/filesystem.pb.h"
+#include "proto/process.pb.h"
+
+namespace wrenn::agent {
+
+struct Command {
+  std::string cmd;
+  std::vector<std::string> args;
+  std::map<std::string, std::string> envs;
+  std::string cwd;
+  std::string user;  // Empty: the default user.
+  std::string tag;
+};
+
+struct GuestInit {
+  std::string hostname;
+  std::map<std::string, std::string> envs;
+};
+
+class GuestClient {
+ public:
+  // `netns_fd` stays the caller's and must outlive the client. The token is empty until init().
+  GuestClient(int netns_fd, base::Secret token);
+  GuestClient(const GuestClient&) = delete;
+  GuestClient& operator=(const GuestClient&) = delete;
+
+  // The version of envd, as soon as it answers. Waits for a guest that is still starting, until the
+  // caller's deadline.
+  net::Task<base::Result<std::string>> wait_until_healthy();
+  // Makes a restored guest right: token, clock, entropy, name, environment. Waits for the guest.
+  net::Task<base::Result<void>> init(GuestInit request);
+
+  using Events = connect::MessageStream<process::StartResponse>;
+  net::Task<base::Result<Events>> start(Command command);
+  net::Task<base::Result<void>> signal(process::ProcessSelector selector, process::Signal signal);
+  net::Task<base::Result<process::ListResponse>> list_processes();
+
+  net::Task<base::Result<filesystem::ListDirResponse>> list_dir(std::string path,
+                                                                std::uint32_t depth);
+  net::Task<base::Result<filesystem::MakeDirResponse>> make_dir(std::string path);
+  net::Task<base::Result<void>> remove(std::string path);
+
+  // envd's own answer, whatever its status.
+  net::Task<base::Result<net::ClientResponse>> read_file(std::string_view path,
+                                                         std::string_view user);
+  net::Task<base::Result<net::ClientResponse>> write_file(std::string_view path,
+                                                          std::string_view user,
+                                                          net::ByteSource& content,
+                                                          std::optional<std::uint64_t> length);
+
+ private:
+  connect::CallOptions as_user(std::string_view user) const;
+  net::Headers with_token() const;
+  static std::string file_target(std::string_view path, std::string_view user);
+
+  const base::Secret token_;
+  net::HttpClient unary_http_;
+  net::HttpClient stream_http_;
+  net::HttpClient bulk_http_;
+  connect::Client unary_;
+  connect::Client streams_;
+};
+
+}  // namespace wrenn::agent

@@ -1,0 +1,212 @@
+#include "agent/template_build.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include <array>
+#include <cerrno>
+
+#include "agent/guest_client.h"
+#include "base/id.h"
+#include "base/log.h"
+#include "base/strings.h"
+#include "net/scope.h"
+#include "storage/manifest.h"
+#include "storage/staged_dir.h"
+
+namespace wrenn::agent {
+namespace {
+
+using base::Code;
+using base::concat;
+using base::Result;
+
+constexpr auto kBootTimeout = std::chrono::seconds(120);
+constexpr auto kWarmUpTimeout = std::chrono::seconds(120);
+constexpr const char* kJailImageDir = "/image";
+
+// What agents do first, run once so that it is in memory when a sandbox starts.
+constexpr std::array kWarmUp = {"/bin/true", "bash -lc true",
+                                "python3 -c 'import json, os, re, subprocess, sys'",
+                                "git --version", "ls -la / /usr/bin >/dev/null"};
+
+class Builder {
+ public:
+  Builder(Host& host, TemplateBuild build, base::Path staged)
+      : host_(host), build_(std::move(build)), staged_(std::move(staged)) {}
+
+  net::Task<Result<void>> run() {
+    WRENN_CO_TRY(co_await host_.pool->run([this] { return prepare(); }));
+    auto built = co_await boot_and_save();
+    // Whatever happened, the VM goes now: only its files are wanted.
+    auto cleared = co_await host_.pool->run([this] { return clear(); });
+    if (!built) co_return base::fail(std::move(built).error());
+    WRENN_CO_TRY(std::move(cleared));
+    co_return co_await host_.pool->run([this] { return keep_files(); });
+  }
+
+ private:
+  Result<void> prepare() {
+    WRENN_TRY_ASSIGN(auto slot, host_.slots->acquire());
+    WRENN_TRY_ASSIGN(auto place,
+                     make_place(host_, base::new_id("tpl-"), build_.shape, staged_ / "vm",
+                                image_disk(host_, build_.name), std::move(slot)));
+    place_.emplace(std::move(place));
+    WRENN_TRY_ASSIGN(auto memory, vm::MemoryImage::create(build_.shape.memory_bytes()));
+    memory_.emplace(std::move(memory));
+    WRENN_TRY_ASSIGN(
+        state_, base::open_file(staged_ / storage::kStateFile, O_WRONLY | O_CREAT | O_EXCL, 0600));
+    return {};
+  }
+
+  net::Task<Result<void>> boot_and_save() {
+    const vm::VmSpec spec = place_->spec();
+    const vm::BootSource source{host_.kernel.image, host_.kernel.initramfs};
+    WRENN_CO_TRY_ASSIGN(process_,
+                        co_await host_.hypervisor->boot(spec, source, *memory_, state_.get()));
+    auto warmed = co_await warm_up();
+    if (!warmed) co_return base::fail(co_await with_console(spec, std::move(warmed).error()));
+    co_return co_await host_.hypervisor->save_state(spec);
+  }
+
+  // The guest must come up without any connection of ours that a clone would inherit.
+  net::Task<Result<void>> warm_up() {
+    {
+      GuestClient guest(place_->slot.netns.get(), base::Secret());
+      auto version = co_await net::with_timeout(kBootTimeout, guest.wait_until_healthy());
+      if (!version) {
+        co_return base::fail(std::move(version).error().with_context("the guest does not start"));
+      }
+      envd_version_ = *version;
+      WRENN_CO_TRY(co_await net::with_timeout(kWarmUpTimeout, run_commands(guest)));
+    }
+    constexpr auto kConnectionsEnd = std::chrono::milliseconds(300);
+    co_return co_await net::sleep_for(kConnectionsEnd);
+  }
+
+  net::Task<Result<void>> run_commands(GuestClient& guest) {
+    if (build_.shape.disk_bytes() > image_bytes()) {
+      WRENN_CO_TRY(co_await run_command(guest, "resize2fs /dev/vda"));
+    }
+    for (const char* command : kWarmUp) WRENN_CO_TRY(co_await run_command(guest, command));
+    co_return co_await run_command(guest, "sync");
+  }
+
+  static net::Task<Result<void>> run_command(GuestClient& guest, std::string text) {
+    WRENN_CO_TRY_ASSIGN(auto events, co_await guest.start({.cmd = "/bin/sh",
+                                                           .args = {"-c", text},
+                                                           .envs = {},
+                                                           .cwd = "/",
+                                                           .user = "root",
+                                                           .tag = {}}));
+    std::string complaints;
+    while (true) {
+      WRENN_CO_TRY_ASSIGN(const auto message, co_await events.next());
+      if (!message) co_return base::fail(Code::kInternal, concat("'", text, "' did not end"));
+      const auto& event = message->event();
+      if (event.has_data() && complaints.size() < 1000) complaints += event.data().stderr();
+      if (!event.has_end()) continue;
+      if (event.end().exit_code() == 0) co_return {};
+      co_return base::fail(Code::kInternal,
+                           concat("'", text, "' failed in the guest with status ",
+                                  event.end().exit_code(), ": ", base::trim(complaints)));
+    }
+  }
+
+  net::Task<base::Error> with_console(const vm::VmSpec& spec, base::Error error) {
+    constexpr std::size_t kTail = 600;
+    constexpr auto kTimeout = std::chrono::seconds(5);
+    const auto text = co_await net::with_timeout(kTimeout, host_.hypervisor->console(spec));
+    if (text && !text->empty()) {
+      const auto tail = text->size() > kTail ? text->substr(text->size() - kTail) : *text;
+      error.message += concat("; its console ends with: ", base::trim(tail));
+    }
+    co_return error;
+  }
+
+  Result<void> clear() {
+    if (process_) WRENN_TRY(vm::kill_vm(*process_));
+    disk_ = place_->disk.path;
+    clear_place(host_, std::move(*place_));
+    return {};
+  }
+
+  Result<void> keep_files() {
+    WRENN_TRY(memory_->seal());
+    WRENN_TRY(memory_->save(staged_ / storage::kMemoryFile));
+    const bool is_raw = disk_.extension() == ".raw";
+    const base::Path disk = staged_ / (is_raw ? kSnapshotRawDisk : kSnapshotOverlayDisk);
+    if (::rename(disk_.c_str(), disk.c_str()) != 0 || ::chown(disk.c_str(), 0, 0) != 0 ||
+        // Clones read it as the user of their own slot, through a read-only mount.
+        ::chmod(disk.c_str(), 0444) != 0) {
+      return base::fail_errno(errno, "cannot keep a template's disk");
+    }
+    WRENN_TRY(base::remove_tree(staged_ / "vm"));
+    storage::TemplateManifest manifest;
+    manifest.name = build_.name.text();
+    manifest.kernel_version = host_.kernel.version;
+    manifest.kernel.path = host_.kernel.image;
+    manifest.initramfs.path = host_.kernel.initramfs;
+    manifest.accelerator = vm::accelerator_name(host_.hypervisor->accelerator());
+    manifest.hypervisor = host_.hypervisor->name();
+    manifest.hypervisor_version = host_.hypervisor->version();
+    manifest.vcpus = build_.shape.vcpus;
+    manifest.memory_mb = build_.shape.memory_mb;
+    manifest.disk_mb = build_.shape.disk_mb;
+    manifest.created_unix_ms = base::unix_ms_now();
+    manifest.envd_version = envd_version_;
+    manifest.input_hash = build_.input_hash;
+    return storage::write_manifest(staged_ / storage::kManifestFile, manifest);
+  }
+
+  std::uint64_t image_bytes() const {
+    return storage::virtual_size(host_.config.layout.image_rootfs(build_.name),
+                                 storage::DiskFormat::kRaw)
+        .value_or(0);
+  }
+
+  Host& host_;
+  const TemplateBuild build_;
+  const base::Path staged_;
+  std::optional<VmPlace> place_;
+  std::optional<vm::MemoryImage> memory_;
+  base::Fd state_;
+  std::optional<vm::VmProcess> process_;
+  base::Path disk_;
+  std::string envd_version_;
+};
+
+}  // namespace
+
+BaseDisk image_disk(const Host& host, const storage::Name& name) {
+  BaseDisk disk;
+  disk.path = host.config.layout.image_rootfs(name);
+  disk.name_in_jail = base::Path(kJailImageDir) / storage::kRootfsFile;
+  disk.backing_files = {{disk.path, disk.name_in_jail}};
+  return disk;
+}
+
+net::Task<Result<void>> build_template(Host& host, TemplateBuild build) {
+  const auto started = base::steady_now();
+  const std::string title = concat(build.name.text(), ' ', build.shape.name());
+  WRENN_CO_TRY_ASSIGN(const auto shape, storage::Name::parse("shape", build.shape.name()));
+  const base::Path target = host.config.layout.snapshot_dir(build.name, shape);
+  WRENN_CO_TRY_ASSIGN(auto staged,
+                      co_await host.pool->run([&target]() -> Result<storage::StagedDir> {
+                        // An outdated snapshot goes first; VMs made from it hold its files open.
+                        WRENN_TRY(base::remove_tree(target));
+                        return storage::StagedDir::create(target, 0755);
+                      }));
+  Builder builder(host, std::move(build), staged.path());
+  auto built = co_await builder.run();
+  if (!built) {
+    co_return base::fail(
+        std::move(built).error().with_context(concat("cannot build the template ", title)));
+  }
+  WRENN_CO_TRY(co_await host.pool->run([&staged] { return staged.commit(); }));
+  base::log_info("template snapshot ready",
+                 {{"template", title}, {"ms", base::to_ms(base::steady_now() - started)}});
+  co_return {};
+}
+
+}  // namespace wrenn::agent

@@ -1,0 +1,132 @@
+#include "agent/vm_place.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <filesystem>
+
+#include "base/log.h"
+#include "base/strings.h"
+
+namespace wrenn::agent {
+namespace {
+
+using base::Code;
+using base::concat;
+using base::Result;
+
+constexpr const char* kDiskStem = "disk";
+// What QEMU itself takes beside the guest's memory, translated code included.
+constexpr std::uint64_t kHypervisorBytes = 320ull << 20;
+constexpr std::uint64_t kHypervisorThreads = 96;
+
+base::CgroupLimits limits_of(const Shape& shape) {
+  return {.memory_max_bytes = shape.memory_bytes() + kHypervisorBytes,
+          // A quarter of a CPU for the hypervisor's own threads.
+          .cpu_millis = static_cast<std::uint64_t>(shape.vcpus) * 1000 + 250,
+          .pids_max = kHypervisorThreads + static_cast<std::uint64_t>(shape.vcpus)};
+}
+
+Result<void> give_to(const base::Path& path, uid_t uid) {
+  if (::lchown(path.c_str(), uid, uid) != 0) {
+    return base::fail_errno(errno, concat("cannot give ", path.native(), " to its VM"));
+  }
+  return {};
+}
+
+Result<void> make_disk(const Host& host, const BaseDisk& base_disk, VmPlace& place) {
+  const bool shares_blocks = host.disk_backend == storage::CowBackend::kReflink &&
+                             base_disk.format == storage::DiskFormat::kRaw;
+  const auto backend = shares_blocks ? host.disk_backend : storage::CowBackend::kQcow2Overlay;
+  const auto request = storage::DiskRequest{
+      .backend = backend,
+      .base = base_disk.path,
+      .base_format = base_disk.format,
+      .target = place.directory / concat(kDiskStem, shares_blocks ? ".raw" : ".qcow2"),
+      .virtual_size_bytes = place.shape.disk_bytes(),
+      .backing_name = base_disk.name_in_jail};
+  WRENN_TRY_ASSIGN(place.disk, storage::create_disk(request));
+  if (!shares_blocks) place.backing_files = base_disk.backing_files;
+  return give_to(place.disk.path, place.uid);
+}
+
+Result<void> fill_place(Host& host, const BaseDisk& base_disk, VmPlace& place) {
+  WRENN_TRY(base::make_dirs(place.directory, 0700));
+  WRENN_TRY(give_to(place.directory, place.uid));
+  WRENN_TRY(make_disk(host, base_disk, place));
+  WRENN_TRY_ASSIGN(place.tap, place.slot.open_tap(place.uid));
+  WRENN_TRY_ASSIGN(place.cgroup, base::Cgroup::create(host.cgroups, host.config.tag.cgroup_parent(),
+                                                      place.id, limits_of(place.shape)));
+  return {};
+}
+
+void warn(const Result<void>& result, std::string_view what, const std::string& id) {
+  if (!result) base::log_warn(what, {{"sandbox", id}, {"error", result.error()}});
+}
+
+}  // namespace
+
+std::string Shape::name() const {
+  return concat(vcpus, "cpu-", memory_mb, "mb-", disk_mb, "mb");
+}
+
+vm::VmSpec VmPlace::spec() const {
+  return {.id = id,
+          .vcpus = shape.vcpus,
+          .memory_mb = shape.memory_mb,
+          .directory = directory,
+          .disk_file = disk.path.filename(),
+          .disk_format = disk.format == storage::DiskFormat::kRaw ? vm::DiskFormat::kRaw
+                                                                  : vm::DiskFormat::kQcow2,
+          .backing = backing_files,
+          .uid = uid,
+          .netns_fd = slot.netns.get(),
+          .tap_fd = tap.get(),
+          .cgroup_procs = cgroup.procs_files()};
+}
+
+Result<VmPlace> make_place(Host& host, std::string id, const Shape& shape,
+                           const base::Path& directory, const BaseDisk& base_disk,
+                           hostnet::Slot slot) {
+  VmPlace place;
+  place.id = std::move(id);
+  place.shape = shape;
+  place.directory = directory;
+  place.uid = host.config.sandbox_uid(slot.index);
+  place.slot = std::move(slot);
+  if (auto filled = fill_place(host, base_disk, place); !filled) {
+    clear_place(host, std::move(place));
+    warn(base::remove_tree(directory), "a directory stays behind", directory.native());
+    return base::fail(std::move(filled).error());
+  }
+  return place;
+}
+
+void clear_place(Host& host, VmPlace place) {
+  warn(place.cgroup.kill_all(), "a VM's processes could not all be ended", place.id);
+  warn(place.cgroup.remove(), "a cgroup stays behind", place.id);
+  place.tap.reset();
+  if (place.slot.index >= hostnet::kMinSlot) host.slots->release(std::move(place.slot));
+}
+
+void kill_strangers(const AgentConfig& config, const std::vector<pid_t>& keep) {
+  const uid_t first = config.sandbox_uid(0);
+  const uid_t last = config.sandbox_uid(hostnet::kMaxSlot);
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator("/proc", error)) {
+    const auto pid = base::parse_int<pid_t>(entry.path().filename().native());
+    if (!pid || std::find(keep.begin(), keep.end(), *pid) != keep.end()) continue;
+    struct stat info{};
+    // The owner of /proc/PID is the user the process runs as; one that has just ended has none.
+    if (::stat(entry.path().c_str(), &info) != 0) continue;
+    if (info.st_uid < first || info.st_uid > last) continue;
+    const auto identity = base::identify_process(*pid);
+    if (!identity) continue;
+    base::log_warn("ending a VM that belongs to no sandbox", {{"pid", *pid}});
+    warn(vm::kill_process(*identity), "a VM does not end", entry.path().filename());
+  }
+}
+
+}  // namespace wrenn::agent

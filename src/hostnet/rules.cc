@@ -1,0 +1,120 @@
+#include "hostnet/rules.h"
+
+#include <utility>
+#include <vector>
+
+#include "base/strings.h"
+
+namespace wrenn::hostnet {
+namespace {
+
+// $NAME stands for a value.
+std::string fill(std::string text,
+                 const std::vector<std::pair<std::string_view, std::string>>& values) {
+  for (const auto& [name, value] : values) {
+    for (auto at = text.find(name); at != std::string::npos; at = text.find(name, at)) {
+      text.replace(at, name.size(), value);
+      at += value.size();
+    }
+  }
+  return text;
+}
+
+// The guest may only use its own address. Whatever arrives from the host is for the guest, and
+// seems to come from its gateway, so that the guest needs to know no other address.
+constexpr const char* kSlotRules = R"(
+table ip wrenn {
+  chain prerouting {
+    type nat hook prerouting priority dstnat;
+    iifname "$UPLINK" dnat to $GUEST
+  }
+  chain postrouting {
+    type nat hook postrouting priority srcnat;
+    oifname "$UPLINK" masquerade
+    oifname "$TAP" masquerade
+  }
+  chain forward {
+    type filter hook forward priority filter; policy drop;
+    iifname "$TAP" oifname "$UPLINK" ip saddr $GUEST accept
+    iifname "$UPLINK" oifname "$TAP" accept
+  }
+  chain input {
+    type filter hook input priority filter; policy drop;
+    iifname "lo" accept
+    ct state established,related accept
+  }
+}
+)";
+
+// `fib saddr . iif oif missing`: the source address is not the one at the other end of this link.
+constexpr const char* kHostRules = R"(
+table inet $TABLE
+delete table inet $TABLE
+table inet $TABLE {
+  set special {
+    type ipv4_addr
+    flags interval
+    elements = { 0.0.0.0/8, 10.0.0.0/8, 100.64.0.0/10, 127.0.0.0/8, 169.254.0.0/16, 172.16.0.0/12,
+                 192.0.0.0/24, 192.168.0.0/16, 198.18.0.0/15, 224.0.0.0/4, 240.0.0.0/4 }
+  }
+  chain prerouting {
+    type filter hook prerouting priority raw; policy accept;
+    iifname "$LINKS" jump spoofed
+  }
+  chain spoofed {
+    meta nfproto ipv6 counter drop
+    ip saddr != $RANGE counter drop
+    fib saddr . iif oif missing counter drop
+  }
+  chain forward {
+    type filter hook forward priority filter; policy accept;
+    iifname "$LINKS" jump from_sandbox
+    oifname "$LINKS" jump to_sandbox
+  }
+  chain from_sandbox {
+    oifname "$LINKS" counter reject with icmpx type admin-prohibited
+    ip daddr @special counter reject with icmpx type admin-prohibited
+    accept
+  }
+  chain to_sandbox {
+    ct state established,related accept
+    counter drop
+  }
+  chain input {
+    type filter hook input priority filter; policy accept;
+    iifname "$LINKS" jump to_host
+  }
+  chain to_host {
+    ct state established,related accept
+    counter reject with icmpx type admin-prohibited
+  }
+  chain output {
+    type filter hook output priority filter; policy accept;
+    oifname "$LINKS" meta nfproto ipv6 drop
+  }
+  chain postrouting {
+    type nat hook postrouting priority srcnat; policy accept;
+    ip saddr $RANGE oifname != "$LINKS" masquerade
+  }
+}
+)";
+
+}  // namespace
+
+std::string slot_rules() {
+  return fill(kSlotRules, {{"$UPLINK", std::string(kUplinkName)},
+                           {"$TAP", std::string(kTapName)},
+                           {"$GUEST", kGuestAddress.to_string()}});
+}
+
+std::string host_rules(const InstallTag& tag, SlotRange range) {
+  return fill(kHostRules, {{"$TABLE", tag.table()},
+                           {"$LINKS", base::concat(tag.link_prefix(), "*")},
+                           {"$RANGE", range.to_string()}});
+}
+
+std::string remove_host_rules(const InstallTag& tag) {
+  return fill("table inet $TABLE\ndelete table inet $TABLE\n", {{"$TABLE", tag.table()}});
+}
+
+}  // namespace wrenn::hostnet
