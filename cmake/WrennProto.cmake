@@ -1,6 +1,5 @@
 # wrenn_proto(NAME file.proto...): the generated code of proto files, target wrenn_NAME.
 function(wrenn_proto name)
-  wrenn_only_existing(ARGN) # TEMPORARY
   set(generated ${CMAKE_CURRENT_BINARY_DIR}/gen/proto)
   file(MAKE_DIRECTORY ${generated})
   set(sources)

@@ -12,7 +12,7 @@ need_root "$verb"
 scripts/build.sh dev
 if [ "$part" = agent ]; then
   images/build.sh --out "$WRENN_DIR" --envd build/dev/src/envd/envd
-  exec build/dev/src/agent/wrenn-agent --dir "$WRENN_DIR"
+  exec build/dev/src/agent/wrenn-agent serve --dir "$WRENN_DIR"
 fi
 
 control=build/dev/src/control/wrenn-cp

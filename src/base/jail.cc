@@ -340,9 +340,19 @@ class Child {
     for (const auto& fd : plan_.fds) check(::dup2(fd.host_fd, fd.child_fd), Step::kDescriptors);
   }
 
-  void set_limits() {
-    const rlimit files{spec_.max_open_files, spec_.max_open_files};
+  // As many as are asked for; without CAP_SYS_RESOURCE, as in a container, as many as there may be.
+  void set_open_files() {
+    rlimit files{spec_.max_open_files, spec_.max_open_files};
+    if (::setrlimit(RLIMIT_NOFILE, &files) == 0) return;
+    rlimit allowed{};
+    check(::getrlimit(RLIMIT_NOFILE, &allowed), Step::kLimits);
+    files.rlim_max = std::min(files.rlim_max, allowed.rlim_max);
+    files.rlim_cur = files.rlim_max;
     check(::setrlimit(RLIMIT_NOFILE, &files), Step::kLimits);
+  }
+
+  void set_limits() {
+    set_open_files();
     const rlimit core{0, 0};
     check(::setrlimit(RLIMIT_CORE, &core), Step::kLimits);
     if (spec_.max_file_bytes) {

@@ -76,7 +76,7 @@ struct JailSpec {
   // life of the parent.
   bool new_session = true;
 
-  std::uint64_t max_open_files = 1024;
+  std::uint64_t max_open_files = 1024;          // Or what the machine allows, when that is less.
   std::optional<std::uint64_t> max_file_bytes;  // RLIMIT_FSIZE. Core dumps are always off.
   std::optional<int> oom_score_adj;             // -1000 to 1000; higher is killed earlier.
   // Files the child writes itself into before it runs anything: Cgroup::procs_files().

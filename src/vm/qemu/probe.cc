@@ -59,8 +59,21 @@ base::Result<void> write_cache(const base::Path& path, std::string_view key,
   return base::write_file_atomic(path, json::serialize(object));
 }
 
-// Collects what the guest prints until it says the word, ends, or the deadline passes.
-bool says_the_word(int fd, base::Duration deadline) {
+struct ProbeOutcome {
+  bool answered = false;
+  std::string why_not;
+};
+
+// The last line of what QEMU and the guest said, for people.
+std::string last_line(std::string_view output) {
+  constexpr std::size_t kMaxShown = 160;
+  output = base::trim(output);
+  const auto line = output.substr(output.rfind('\n') + 1);
+  return std::string(line.substr(0, kMaxShown));
+}
+
+// Reads what the guest prints until it says the word, ends, or the deadline passes.
+ProbeOutcome listen_for_the_word(int fd, base::Duration deadline) {
   constexpr std::size_t kMaxOutput = 256 * 1024;
   const auto end = base::steady_now() + deadline;
   std::string output;
@@ -68,16 +81,18 @@ bool says_the_word(int fd, base::Duration deadline) {
   while (output.size() < kMaxOutput) {
     const auto left = base::to_ms(end - base::steady_now());
     pollfd ready{fd, POLLIN, 0};
-    if (left <= 0 || ::poll(&ready, 1, static_cast<int>(left)) <= 0) return false;
+    if (left <= 0 || ::poll(&ready, 1, static_cast<int>(left)) <= 0) {
+      return {false, concat("it did not answer within ", base::to_ms(deadline) / 1000, " s")};
+    }
     const ssize_t n = ::read(fd, buffer.data(), buffer.size());
-    if (n <= 0) return false;
+    if (n <= 0) return {false, concat("it ended at once: ", last_line(output))};
     output.append(buffer.data(), static_cast<std::size_t>(n));
-    if (output.find(kProbeAnswer) != std::string::npos) return true;
+    if (output.find(kProbeAnswer) != std::string::npos) return {true, {}};
   }
-  return false;
+  return {false, "it printed nothing but noise"};
 }
 
-base::Result<bool> guest_boots(const ProbeRequest& request, const base::Path& device) {
+base::Result<ProbeOutcome> boot_with_kvm(const ProbeRequest& request, const base::Path& device) {
   std::array<int, 2> pipe{};
   if (::pipe2(pipe.data(), O_CLOEXEC) != 0) return base::fail_errno(errno, "cannot make a pipe");
   const base::Fd from_guest(pipe[0]);
@@ -93,9 +108,9 @@ base::Result<bool> guest_boots(const ProbeRequest& request, const base::Path& de
   jail.new_pid_namespace = true;
   WRENN_TRY_ASSIGN(const auto child, base::spawn(jail));
   to_us.reset();
-  const bool answered = says_the_word(from_guest.get(), request.deadline);
+  ProbeOutcome outcome = listen_for_the_word(from_guest.get(), request.deadline);
   WRENN_TRY(kill_vm(child));
-  return answered;
+  return outcome;
 }
 
 }  // namespace
@@ -124,16 +139,13 @@ base::Result<AcceleratorChoice> choose_accelerator(const ProbeRequest& request) 
   base::log_info(
       "probing KVM: booting a guest",
       {{"deadline_s", std::chrono::duration_cast<std::chrono::seconds>(request.deadline).count()}});
-  WRENN_TRY_ASSIGN(const bool boots, guest_boots(request, device));
-  const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(request.deadline).count();
+  WRENN_TRY_ASSIGN(const ProbeOutcome outcome, boot_with_kvm(request, device));
   AcceleratorChoice choice;
-  if (boots) {
+  if (outcome.answered) {
     choice = {Accelerator::kKvm, "a guest booted with KVM, so KVM is used"};
   } else {
-    choice.explanation = concat(
-        "/dev/kvm is there, but a guest booted with it did not answer "
-        "within ",
-        seconds, " s, so guests are emulated (TCG)");
+    choice.explanation = concat("/dev/kvm is there, but a guest does not boot with it (",
+                                outcome.why_not, "), so guests are emulated (TCG)");
   }
   if (auto kept = write_cache(cache, key, choice); !kept) {
     base::log_warn("the probe result is not kept", {{"error", kept.error()}});

@@ -76,7 +76,9 @@ net::Task<base::Result<std::string>> Qmp::execute(std::string command, std::stri
                            base::concat("QEMU refused ", command, ": ",
                                         std::string_view(json::serialize(*failure))));
     }
-    // Anything else is an event that nobody waits for.
+    // Events come at any time; there is one that somebody may be waiting for.
+    const auto* event = reply.if_contains("event");
+    if (event != nullptr && *event == "RESUME") has_resumed_ = true;
   }
 }
 
@@ -85,12 +87,12 @@ net::Task<base::Result<void>> Qmp::wait_until_running() {
   WRENN_CO_TRY_ASSIGN(const json::object status, parse_object(reply));
   const auto* running = status.if_contains("running");
   if (running != nullptr && *running == true) co_return {};
-  while (true) {
+  while (!has_resumed_) {
     WRENN_CO_TRY_ASSIGN(const std::string line, co_await read_line());
-    WRENN_CO_TRY_ASSIGN(const json::object event, parse_object(line));
-    const auto* name = event.if_contains("event");
-    if (name != nullptr && *name == "RESUME") co_return {};
+    WRENN_CO_TRY_ASSIGN(const json::object message, parse_object(line));
+    if (const auto* event = message.if_contains("event")) has_resumed_ = *event == "RESUME";
   }
+  co_return {};
 }
 
 net::Task<base::Result<std::string>> Qmp::read_line() {

@@ -33,6 +33,9 @@ class Qmp {
 
   std::unique_ptr<net::Stream> stream_;
   std::string received_;
+  // QEMU may send this event before the reply to a query-status that it answered earlier, with
+  // "not running".
+  bool has_resumed_ = false;
 };
 
 }  // namespace wrenn::vm

@@ -1,0 +1,51 @@
+# The verbs of this repository. `make help` lists them.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+JOBS ?= $(shell nproc)
+PRESET ?= release
+# Where `make quickstart`, `make dev` and the tests keep images: never the machine's own Wrenn.
+export WRENN_DIR := $(CURDIR)/.wrenn
+
+.PHONY: help setup build images quickstart stop test check bench dev dev-agent format clean
+
+help: ## List the verbs
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+
+setup: ## Install every package that is needed (Debian; as root when something is missing)
+	@scripts/setup.sh
+
+build: ## Compile everything; the programs land in builds/
+	@scripts/build.sh $(PRESET) $(JOBS)
+
+images: build ## Make the guest's kernel and root disk in .wrenn/ (as root)
+	@images/build.sh --out $(WRENN_DIR) --envd builds/envd
+
+quickstart: ## From nothing to code running in a sandbox (as root)
+	@scripts/quickstart.sh
+
+stop: ## Stop what quickstart started and remove every sandbox (as root)
+	@scripts/stop.sh
+
+test: setup ## Build, then the unit tests, the checks of the sources and the end-to-end tests (as root)
+	@scripts/test.sh
+
+check: setup ## The slow checks: clang-tidy, sanitizers, fuzzing (30 minutes and more)
+	@scripts/check.sh
+
+bench: images ## Measure; `make bench BENCH=create` runs one (as root)
+	@scripts/bench.sh $(BENCH)
+
+dev: ## Run a debug build of the control plane in the foreground (as root)
+	@scripts/dev.sh control
+
+dev-agent: ## Run a debug build of the host agent in the foreground (as root)
+	@scripts/dev.sh agent
+
+format: ## Let clang-format have its way with the sources
+	@scripts/check-format.sh --fix
+
+clean: ## Remove what was compiled; images and sandboxes in .wrenn/ stay
+	rm -rf build builds

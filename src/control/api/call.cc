@@ -1,0 +1,91 @@
+#include "control/api/call.h"
+
+#include "base/id.h"
+#include "base/strings.h"
+#include "control/services.h"
+
+namespace wrenn::control {
+
+using base::concat;
+using net::Task;
+
+namespace {
+
+Task<base::Result<void>> store_answer(Task<Answer<void>> task, Answer<void>& answer) {
+  answer = co_await std::move(task);
+  co_return {};
+}
+
+}  // namespace
+
+Task<Answer<std::string>> Call::read_body(std::size_t limit) {
+  const ApiError too_large{ApiCode::kTooLarge,
+                           concat("the body must not be larger than ", base::human_bytes(limit))};
+  if (request_.content_length().value_or(0) > limit) co_return std::unexpected(too_large);
+  auto body = co_await net::read_all(request_.body(), limit);
+  if (body) co_return std::move(*body);
+  if (body.error().code == base::Code::kResourceExhausted) co_return std::unexpected(too_large);
+  co_return std::unexpected(from_client(body.error()));
+}
+
+net::Headers Call::headers(std::string_view content_type) const {
+  net::Headers headers;
+  if (!content_type.empty()) headers.add("Content-Type", content_type);
+  headers.add("X-Request-Id", request_id_);
+  headers.add("Cache-Control", "no-store");
+  headers.add("X-Content-Type-Options", "nosniff");
+  headers.add("X-Frame-Options", "DENY");
+  headers.add("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'");
+  headers.add("Referrer-Policy", "no-referrer");
+  return headers;
+}
+
+Task<Answer<void>> Call::send_json(int status, std::string json) {
+  co_return client_answer(co_await response_.send(status, headers("application/json"), json));
+}
+
+Task<Answer<void>> Call::send_empty(int status) {
+  co_return client_answer(co_await response_.send(status, headers(""), ""));
+}
+
+Task<Answer<void>> Call::send_error(ApiError error, net::Headers extra) {
+  net::Headers all = headers("application/json");
+  for (std::size_t i = 0; i < extra.size(); ++i) all.set(extra[i].name, extra[i].value);
+  const std::string body = error_body(error);
+  co_return client_answer(co_await response_.send(http_status(error.code), std::move(all), body));
+}
+
+Task<Answer<void>> until_client_leaves(Call& call, Task<Answer<void>> task) {
+  Answer<void> answer;
+  const auto ended = co_await net::stop_on_disconnect(call.request().stream(),
+                                                      store_answer(std::move(task), answer));
+  if (!ended) co_return std::unexpected(from_client(ended.error()));
+  co_return answer;
+}
+
+Task<Answer<db::Sandbox>> find_sandbox(Services& services, Call& call) {
+  const std::string& id = call.param(0);
+  if (!base::is_id(base::kSandboxPrefix, id)) {
+    co_return refuse(ApiCode::kInvalidRequest,
+                     concat("not the id of a sandbox: one is '", base::kSandboxPrefix,
+                            "' and 25 of 0-9 and a-z; GET /v1/capsules lists yours"));
+  }
+  auto sandbox = co_await services.database_pool.run(
+      [&] { return services.sandboxes.get(call.team_id(), id); });
+  if (!sandbox && sandbox.error().code == base::Code::kNotFound) {
+    co_return refuse(ApiCode::kNotFound,
+                     concat("there is no sandbox ", id, "; GET /v1/capsules lists yours"));
+  }
+  co_return db_answer(std::move(sandbox));
+}
+
+Task<Answer<db::Sandbox>> find_running(Services& services, Call& call) {
+  API_CO_TRY_ASSIGN(db::Sandbox sandbox, co_await find_sandbox(services, call));
+  if (sandbox.status == db::SandboxState::kRunning) co_return sandbox;
+  std::string message = concat("sandbox ", sandbox.id, " is ", db::state_name(sandbox.status));
+  if (!sandbox.error_message.empty()) message += concat(" (", sandbox.error_message, ")");
+  message += ": this needs a running one; POST /v1/capsules makes a new one";
+  co_return refuse(ApiCode::kInvalidState, std::move(message));
+}
+
+}  // namespace wrenn::control

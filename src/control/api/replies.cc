@@ -1,0 +1,184 @@
+#include "control/api/replies.h"
+
+#include <boost/json.hpp>
+
+#include "base/strings.h"
+#include "base/time.h"
+#include "proto/agent.pb.h"
+
+namespace wrenn::control {
+namespace {
+
+namespace json = boost::json;
+
+// RFC 3339 with whole seconds.
+std::string time_text(std::int64_t unix_ms) {
+  return base::rfc3339(unix_ms).substr(0, 19) + "Z";
+}
+
+json::object sandbox_object(const db::Sandbox& sandbox) {
+  json::object out;
+  out["id"] = sandbox.id;
+  out["status"] = db::state_name(sandbox.status);
+  out["template"] = sandbox.template_name;
+  out["vcpus"] = sandbox.vcpus;
+  out["memory_mb"] = sandbox.memory_mb;
+  out["disk_mb"] = sandbox.disk_mb;
+  out["timeout_sec"] = sandbox.timeout_sec;
+  if (!sandbox.host_ip.empty()) out["host_ip"] = sandbox.host_ip;
+  if (!sandbox.error_message.empty()) out["status_reason"] = sandbox.error_message;
+  out["created_at"] = time_text(sandbox.created_at);
+  if (sandbox.started_at) out["started_at"] = time_text(*sandbox.started_at);
+  if (sandbox.last_active_at) out["last_active_at"] = time_text(*sandbox.last_active_at);
+  out["last_updated"] = time_text(sandbox.updated_at);
+  if (!sandbox.metadata.empty()) {
+    json::object metadata;
+    for (const auto& [name, value] : sandbox.metadata) metadata[name] = value;
+    out["metadata"] = std::move(metadata);
+  }
+  return out;
+}
+
+json::object entry_object(const hostagent::v1::FileEntry& entry) {
+  json::object out;
+  out["name"] = entry.name();
+  out["path"] = entry.path();
+  out["type"] = entry.type();
+  out["size"] = entry.size();
+  out["mode"] = entry.mode();
+  out["permissions"] = entry.permissions();
+  out["owner"] = entry.owner();
+  out["group"] = entry.group();
+  out["modified_at"] = entry.modified_at();
+  if (entry.has_symlink_target()) out["symlink_target"] = entry.symlink_target();
+  return out;
+}
+
+// A character that the limit cut in two would make the whole text look binary.
+void drop_cut_character(std::string& text) {
+  for (std::size_t cut = 0; cut <= 3 && cut <= text.size(); ++cut) {
+    const std::string_view shorter(text.data(), text.size() - cut);
+    if (!base::is_valid_utf8(shorter)) continue;
+    text.resize(shorter.size());
+    return;
+  }
+}
+
+std::string line(const json::object& object) {
+  return json::serialize(object) + "\n";
+}
+
+}  // namespace
+
+std::string sandbox_json(const db::Sandbox& sandbox,
+                         const std::map<std::string, double>& timings_ms) {
+  json::object out = sandbox_object(sandbox);
+  if (!timings_ms.empty()) {
+    json::object timings;
+    for (const auto& [name, value] : timings_ms) timings[name] = value;
+    out["timings_ms"] = std::move(timings);
+  }
+  return json::serialize(out);
+}
+
+std::string sandboxes_json(const std::vector<db::Sandbox>& sandboxes) {
+  json::array out;
+  for (const auto& sandbox : sandboxes) out.push_back(sandbox_object(sandbox));
+  return json::serialize(out);
+}
+
+std::string exec_json(std::string_view sandbox_id, std::string_view cmd, ExecOutcome outcome) {
+  if (outcome.truncated) {
+    drop_cut_character(outcome.stdout_bytes);
+    drop_cut_character(outcome.stderr_bytes);
+  }
+  const bool is_text =
+      base::is_valid_utf8(outcome.stdout_bytes) && base::is_valid_utf8(outcome.stderr_bytes);
+  json::object out;
+  out["sandbox_id"] = sandbox_id;
+  out["cmd"] = cmd;
+  out["stdout"] = is_text ? outcome.stdout_bytes : base::to_base64(outcome.stdout_bytes);
+  out["stderr"] = is_text ? outcome.stderr_bytes : base::to_base64(outcome.stderr_bytes);
+  out["exit_code"] = outcome.exit_code;
+  out["duration_ms"] = outcome.duration_ms;
+  out["encoding"] = is_text ? "utf-8" : "base64";
+  if (outcome.truncated) out["truncated"] = true;
+  if (!outcome.error.empty()) out["error"] = outcome.error;
+  return json::serialize(out);
+}
+
+std::string background_json(std::string_view sandbox_id, std::string_view cmd, std::uint32_t pid,
+                            std::string_view tag) {
+  json::object out;
+  out["sandbox_id"] = sandbox_id;
+  out["cmd"] = cmd;
+  out["pid"] = pid;
+  out["tag"] = tag;
+  return json::serialize(out);
+}
+
+std::string start_line(std::uint32_t pid) {
+  json::object out;
+  out["type"] = "start";
+  out["pid"] = pid;
+  return line(out);
+}
+
+std::string data_line(std::string_view type, std::string_view bytes) {
+  json::object out;
+  out["type"] = type;
+  out["data"] = base::to_base64(bytes);
+  return line(out);
+}
+
+std::string exit_line(int exit_code, std::int64_t duration_ms, std::string_view error) {
+  json::object out;
+  out["type"] = "exit";
+  out["exit_code"] = exit_code;
+  out["duration_ms"] = duration_ms;
+  if (!error.empty()) out["error"] = error;
+  return line(out);
+}
+
+std::string error_line(std::string_view code, std::string_view message) {
+  json::object out;
+  out["type"] = "error";
+  out["code"] = code;
+  out["message"] = message;
+  return line(out);
+}
+
+std::string processes_json(const hostagent::v1::ListProcessesResponse& processes) {
+  json::array list;
+  for (const auto& process : processes.processes()) {
+    json::object entry;
+    entry["pid"] = process.pid();
+    if (!process.tag().empty()) entry["tag"] = process.tag();
+    entry["cmd"] = process.cmd();
+    if (process.args_size() > 0) {
+      json::array args;
+      for (const auto& argument : process.args()) args.emplace_back(argument);
+      entry["args"] = std::move(args);
+    }
+    list.push_back(std::move(entry));
+  }
+  json::object out;
+  out["processes"] = std::move(list);
+  return json::serialize(out);
+}
+
+std::string entries_json(const hostagent::v1::ListDirResponse& entries) {
+  json::array list;
+  for (const auto& entry : entries.entries()) list.push_back(entry_object(entry));
+  json::object out;
+  out["entries"] = std::move(list);
+  return json::serialize(out);
+}
+
+std::string entry_json(const hostagent::v1::FileEntry& entry) {
+  json::object out;
+  out["entry"] = entry_object(entry);
+  return json::serialize(out);
+}
+
+}  // namespace wrenn::control

@@ -1,0 +1,47 @@
+// The bodies of answers. Pure and thread-safe.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "db/sandbox_store.h"
+
+namespace hostagent::v1 {
+class FileEntry;
+class ListDirResponse;
+class ListProcessesResponse;
+}  // namespace hostagent::v1
+
+namespace wrenn::control {
+
+// Empty optional fields are left out. `timings_ms` only in the reply to a create.
+std::string sandbox_json(const db::Sandbox& sandbox,
+                         const std::map<std::string, double>& timings_ms = {});
+std::string sandboxes_json(const std::vector<db::Sandbox>& sandboxes);
+
+struct ExecOutcome {
+  std::string stdout_bytes;
+  std::string stderr_bytes;
+  bool truncated = false;
+  int exit_code = 0;
+  std::int64_t duration_ms = 0;
+  std::string error;  // What the sandbox has to say beside the exit code.
+};
+std::string exec_json(std::string_view sandbox_id, std::string_view cmd, ExecOutcome outcome);
+std::string background_json(std::string_view sandbox_id, std::string_view cmd, std::uint32_t pid,
+                            std::string_view tag);
+
+// The lines of a streamed exec, each with its line end.
+std::string start_line(std::uint32_t pid);
+std::string data_line(std::string_view type, std::string_view bytes);
+std::string exit_line(int exit_code, std::int64_t duration_ms, std::string_view error);
+std::string error_line(std::string_view code, std::string_view message);
+
+std::string processes_json(const hostagent::v1::ListProcessesResponse& processes);
+std::string entries_json(const hostagent::v1::ListDirResponse& entries);
+std::string entry_json(const hostagent::v1::FileEntry& entry);
+
+}  // namespace wrenn::control

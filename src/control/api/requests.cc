@@ -1,0 +1,139 @@
+#include "control/api/requests.h"
+
+#include <algorithm>
+
+#include "base/strings.h"
+#include "control/api/json_fields.h"
+
+namespace wrenn::control {
+namespace {
+
+using base::concat;
+
+constexpr std::size_t kMaxPath = 4096;
+constexpr std::size_t kMaxName = 64;
+constexpr std::size_t kMaxText = 128 * 1024;  // What Linux takes as one argument of a program.
+constexpr std::size_t kMaxArguments = 4096;
+
+bool is_alphanumeric(char c) {
+  return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
+bool is_safe_name(std::string_view name) {
+  if (name.empty() || name.size() > kMaxName || !is_alphanumeric(name.front())) return false;
+  return std::ranges::all_of(
+      name, [](char c) { return is_alphanumeric(c) || c == '.' || c == '_' || c == '-'; });
+}
+
+bool is_all_digits(std::string_view text) {
+  return std::ranges::all_of(text, [](char c) { return c >= '0' && c <= '9'; });
+}
+
+std::string name_rule(std::string_view field) {
+  return concat(field,
+                " must begin with a letter or digit and go on with letters, digits, "
+                "'.', '_' and '-', ",
+                kMaxName, " characters at most");
+}
+
+}  // namespace
+
+Answer<CreateParams> parse_create(std::string_view body) {
+  JsonFields fields(body);
+  CreateParams params;
+  const std::string name = fields.text("template", {});
+  if (!name.empty()) params.template_name = name;
+  if (!is_safe_name(params.template_name)) fields.fail(name_rule("template"));
+  params.vcpus = static_cast<int>(fields.integer("vcpus", {1, 32, params.vcpus}));
+  params.memory_mb =
+      static_cast<int>(fields.integer("memory_mb", {128, 64 * 1024, params.memory_mb}));
+  params.disk_mb = static_cast<int>(fields.integer("disk_mb", {1024, 1024 * 1024, params.disk_mb}));
+  params.timeout_sec =
+      static_cast<int>(fields.integer("timeout_sec", {0, 7 * 24 * 3600, params.timeout_sec}));
+  API_TRY(fields.status());
+  return params;
+}
+
+Answer<ExecParams> parse_exec(std::string_view body) {
+  JsonFields fields(body);
+  ExecParams params;
+  params.cmd = fields.text("cmd", {Presence::kRequired, kMaxText});
+  params.args = fields.texts("args", kMaxArguments);
+  if (fields.boolean("background", false)) params.mode = ExecMode::kBackground;
+  params.timeout_sec =
+      static_cast<int>(fields.integer("timeout_sec", {1, 24 * 3600, params.timeout_sec}));
+  params.tag = fields.text("tag", {});
+  if (!params.tag.empty() && (!is_safe_name(params.tag) || is_all_digits(params.tag))) {
+    fields.fail(concat(name_rule("tag"), "; digits alone would be a process id"));
+  }
+  params.envs = fields.environment("envs", kMaxArguments);
+  params.cwd = fields.text("cwd", {Presence::kOptional, kMaxPath});
+  params.user = fields.text("user", {});
+  API_TRY(fields.status());
+  API_TRY(check_user(params.user));
+  return params;
+}
+
+Answer<PathParams> parse_path(std::string_view body) {
+  JsonFields fields(body);
+  PathParams params;
+  params.path = fields.text("path", {Presence::kRequired, kMaxPath});
+  params.user = fields.text("user", {});
+  params.depth = static_cast<std::uint32_t>(fields.integer("depth", {1, 1000, params.depth}));
+  API_TRY(fields.status());
+  API_TRY(check_user(params.user));
+  return params;
+}
+
+Answer<void> check_path(std::string_view path) {
+  if (path.empty()) return refuse(ApiCode::kInvalidRequest, "path must not be empty");
+  if (path.size() > kMaxPath) {
+    return refuse(ApiCode::kInvalidRequest,
+                  concat("path must not be longer than ", kMaxPath, " bytes"));
+  }
+  if (path.find('\0') != path.npos) {
+    return refuse(ApiCode::kInvalidRequest, "path must not contain a NUL character");
+  }
+  return {};
+}
+
+Answer<void> check_user(std::string_view user) {
+  // What useradd takes; the sandbox knows which of them exist.
+  std::string_view name = user;
+  if (name.starts_with('_')) name.remove_prefix(1);
+  if (user.empty() || is_safe_name(name)) return {};
+  return refuse(ApiCode::kInvalidRequest, "user must be the name of a user in the sandbox");
+}
+
+Answer<ProcessSelector> parse_selector(std::string_view text) {
+  if (!is_all_digits(text)) {
+    if (is_safe_name(text)) return ProcessSelector{.tag = std::string(text)};
+    return refuse(ApiCode::kInvalidRequest,
+                  "the process must be named by its pid or its tag; "
+                  "GET /v1/capsules/{id}/processes lists both");
+  }
+  const auto pid = base::parse_int<std::uint32_t>(text);
+  if (!pid || *pid == 0) {
+    return refuse(ApiCode::kInvalidRequest, "the pid must be a whole number from 1 to 4294967295");
+  }
+  return ProcessSelector{.pid = *pid};
+}
+
+Answer<std::string> parse_signal(std::string_view text) {
+  if (text.empty() || text == "SIGKILL" || text == "KILL") return "SIGKILL";
+  if (text == "SIGTERM" || text == "TERM") return "SIGTERM";
+  return refuse(ApiCode::kInvalidRequest, "signal must be SIGTERM or SIGKILL");
+}
+
+std::string query_parameter(std::string_view query, std::string_view name) {
+  for (const std::string_view pair : base::split(query, '&')) {
+    const auto equals = pair.find('=');
+    if (pair.substr(0, equals) != name || equals == pair.npos) continue;
+    std::string value(pair.substr(equals + 1));
+    std::ranges::replace(value, '+', ' ');
+    return base::percent_decode(value).value_or("");
+  }
+  return {};
+}
+
+}  // namespace wrenn::control

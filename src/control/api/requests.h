@@ -1,0 +1,62 @@
+// The bodies of requests, checked. Pure and thread-safe.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "control/api/errors.h"
+
+namespace wrenn::control {
+
+inline constexpr std::size_t kMaxJsonBody = 1 << 20;
+
+struct CreateParams {
+  std::string template_name = "minimal";
+  int vcpus = 1;
+  int memory_mb = 512;
+  int disk_mb = 5120;
+  int timeout_sec = 0;  // 0: never.
+};
+Answer<CreateParams> parse_create(std::string_view body);
+
+enum class ExecMode { kForeground, kBackground };
+
+struct ExecParams {
+  std::string cmd;
+  std::vector<std::string> args;
+  ExecMode mode = ExecMode::kForeground;
+  int timeout_sec = 30;
+  std::string tag;
+  std::map<std::string, std::string> envs;
+  std::string cwd;
+  std::string user;
+};
+Answer<ExecParams> parse_exec(std::string_view body);
+
+struct PathParams {
+  std::string path;
+  std::string user;
+  std::uint32_t depth = 1;  // Of list only.
+};
+Answer<PathParams> parse_path(std::string_view body);
+
+// For paths that come another way, e.g. in a form.
+Answer<void> check_path(std::string_view path);
+Answer<void> check_user(std::string_view user);
+
+struct ProcessSelector {
+  std::uint32_t pid = 0;  // 0: the tag counts.
+  std::string tag;
+};
+// All digits: a pid, anything else: a tag.
+Answer<ProcessSelector> parse_selector(std::string_view text);
+// "SIGTERM", "TERM" or "SIGKILL", "KILL"; empty means SIGKILL.
+Answer<std::string> parse_signal(std::string_view text);
+
+// The value of a query parameter, decoded; empty when it is missing or broken.
+std::string query_parameter(std::string_view query, std::string_view name);
+
+}  // namespace wrenn::control

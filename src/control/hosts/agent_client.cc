@@ -1,0 +1,155 @@
+#include "control/hosts/agent_client.h"
+
+#include "base/strings.h"
+#include "connect/error.h"
+#include "proto/agent.pb.h"
+
+namespace wrenn::control {
+namespace {
+
+using base::concat;
+using base::Result;
+using net::Task;
+
+constexpr auto kCallTimeout = std::chrono::seconds(60);
+constexpr auto kListTimeout = std::chrono::seconds(5);
+// A cold host may have to build a template first.
+constexpr auto kCreateTimeout = std::chrono::minutes(3);
+constexpr std::size_t kMaxReply = 32u << 20;  // A directory of a hundred thousand files.
+constexpr std::size_t kMaxErrorBody = 64 * 1024;
+
+std::string method(std::string_view name) {
+  return concat("/hostagent.v1.HostAgentService/", name);
+}
+
+net::HttpClientOptions http_options() {
+  // Each call states its own time; this is the cap for all.
+  return {.connect_timeout = std::chrono::seconds(5),
+          .head_timeout = kCreateTimeout + std::chrono::seconds(10),
+          .max_idle = 32};
+}
+
+std::string file_url(const FileTarget& file) {
+  std::string url =
+      concat("/sandboxes/", file.sandbox_id, "/files?path=", base::percent_encode(file.path));
+  if (!file.user.empty()) url += concat("&user=", base::percent_encode(file.user));
+  return url;
+}
+
+// The error in a response that is not a success.
+Task<Result<void>> check_status(net::ClientResponse& response) {
+  if (response.status() >= 200 && response.status() < 300) co_return {};
+  const auto body = co_await net::read_all(response, kMaxErrorBody);
+  if (body) {
+    if (auto error = connect::parse_error_json(*body)) co_return base::fail(std::move(*error));
+  }
+  co_return base::fail(connect::code_from_http_status(response.status()),
+                       concat("the host agent answered with status ", response.status()));
+}
+
+template <class Response>
+Task<Result<void>> ignore_reply(Task<Result<Response>> call) {
+  const auto reply = co_await std::move(call);
+  if (!reply) co_return base::fail(reply.error());
+  co_return {};
+}
+
+}  // namespace
+
+AgentClient::AgentClient(net::Endpoint endpoint)
+    : calls_http_(endpoint, http_options()),
+      streams_http_(endpoint, http_options()),
+      files_http_(endpoint, http_options()),
+      calls_(calls_http_, {.max_message_bytes = kMaxReply}),
+      streams_(streams_http_) {}
+
+AgentClient::Reply<agent::CreateSandboxResponse> AgentClient::create(
+    const agent::CreateSandboxRequest& request) {
+  return calls_.unary<agent::CreateSandboxResponse>(method("CreateSandbox"), request,
+                                                    {.timeout = kCreateTimeout});
+}
+
+AgentClient::Reply<void> AgentClient::destroy(std::string sandbox_id) {
+  agent::DestroySandboxRequest request;
+  request.set_sandbox_id(sandbox_id);
+  const auto reply = co_await calls_.unary<agent::DestroySandboxResponse>(
+      method("DestroySandbox"), request, {.timeout = kCallTimeout});
+  if (!reply && reply.error().code != base::Code::kNotFound) co_return base::fail(reply.error());
+  co_return {};
+}
+
+AgentClient::Reply<void> AgentClient::ping(const std::string& sandbox_id) {
+  agent::PingSandboxRequest request;
+  request.set_sandbox_id(sandbox_id);
+  return ignore_reply(calls_.unary<agent::PingSandboxResponse>(method("PingSandbox"), request,
+                                                               {.timeout = kCallTimeout}));
+}
+
+AgentClient::Reply<agent::ListSandboxesResponse> AgentClient::list_sandboxes() {
+  return calls_.unary<agent::ListSandboxesResponse>(
+      method("ListSandboxes"), agent::ListSandboxesRequest(), {.timeout = kListTimeout});
+}
+
+AgentClient::Reply<ExecStream> AgentClient::exec(const agent::ExecStreamRequest& request,
+                                                 base::Duration limit) {
+  return streams_.stream<agent::ExecStreamResponse>(method("ExecStream"), request,
+                                                    {.timeout = limit});
+}
+
+AgentClient::Reply<agent::StartBackgroundResponse> AgentClient::start_background(
+    const agent::StartBackgroundRequest& request) {
+  return calls_.unary<agent::StartBackgroundResponse>(method("StartBackground"), request,
+                                                      {.timeout = kCallTimeout});
+}
+
+AgentClient::Reply<agent::ListProcessesResponse> AgentClient::list_processes(
+    const std::string& sandbox_id) {
+  agent::ListProcessesRequest request;
+  request.set_sandbox_id(sandbox_id);
+  return calls_.unary<agent::ListProcessesResponse>(method("ListProcesses"), request,
+                                                    {.timeout = kCallTimeout});
+}
+
+AgentClient::Reply<void> AgentClient::kill_process(const agent::KillProcessRequest& request) {
+  return ignore_reply(calls_.unary<agent::KillProcessResponse>(method("KillProcess"), request,
+                                                               {.timeout = kCallTimeout}));
+}
+
+AgentClient::Reply<agent::ListDirResponse> AgentClient::list_dir(
+    const agent::ListDirRequest& request) {
+  return calls_.unary<agent::ListDirResponse>(method("ListDir"), request,
+                                              {.timeout = kCallTimeout});
+}
+
+AgentClient::Reply<agent::MakeDirResponse> AgentClient::make_dir(
+    const agent::MakeDirRequest& request) {
+  return calls_.unary<agent::MakeDirResponse>(method("MakeDir"), request,
+                                              {.timeout = kCallTimeout});
+}
+
+AgentClient::Reply<void> AgentClient::remove_path(const agent::RemovePathRequest& request) {
+  return ignore_reply(calls_.unary<agent::RemovePathResponse>(method("RemovePath"), request,
+                                                              {.timeout = kCallTimeout}));
+}
+
+AgentClient::Reply<net::ClientResponse> AgentClient::read_file(FileTarget file) {
+  WRENN_CO_TRY_ASSIGN(auto response, co_await files_http_.send({.target = file_url(file)}));
+  WRENN_CO_TRY(co_await check_status(response));
+  co_return response;
+}
+
+AgentClient::Reply<void> AgentClient::write_file(FileTarget file, net::ByteSource& content) {
+  WRENN_CO_TRY_ASSIGN(auto response,
+                      co_await files_http_.send({.method = "PUT",
+                                                 .target = file_url(file),
+                                                 .headers = net::Headers().with(
+                                                     "Content-Type", "application/octet-stream"),
+                                                 .stream = &content}));
+  WRENN_CO_TRY(co_await check_status(response));
+  // To the end, so that the connection can be used again.
+  const auto rest = co_await net::read_all(response, kMaxErrorBody);
+  if (!rest) co_return base::fail(rest.error());
+  co_return {};
+}
+
+}  // namespace wrenn::control

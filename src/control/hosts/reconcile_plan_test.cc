@@ -1,0 +1,111 @@
+#include "control/hosts/reconcile_plan.h"
+
+#include <gtest/gtest.h>
+
+#include "proto/agent.pb.h"
+
+namespace wrenn::control {
+namespace {
+
+using db::Sandbox;
+using db::SandboxState;
+using hostagent::v1::ListSandboxesResponse;
+
+constexpr std::int64_t kNow = 1'700'000'000'000;
+
+Sandbox row(std::string id, SandboxState status) {
+  Sandbox sandbox;
+  sandbox.id = std::move(id);
+  sandbox.status = status;
+  sandbox.created_at = sandbox.updated_at = kNow - 10'000;
+  sandbox.last_active_at = kNow - 10'000;
+  return sandbox;
+}
+
+ListSandboxesResponse host(std::initializer_list<std::pair<const char*, const char*>> sandboxes) {
+  ListSandboxesResponse response;
+  for (const auto& [id, status] : sandboxes) {
+    auto* info = response.add_sandboxes();
+    info->set_sandbox_id(id);
+    info->set_status(status);
+    info->set_last_active_at_unix(kNow / 1000 - 10);
+  }
+  return response;
+}
+
+// The fate of the one row: the state it goes to, or "-".
+std::string fate(const Sandbox& sandbox, const ListSandboxesResponse& on_host) {
+  const auto plan = make_plan({sandbox}, on_host, {}, kNow);
+  if (plan.fixes.empty()) return "-";
+  EXPECT_EQ(plan.fixes.front().id, sandbox.id);
+  return std::string(db::state_name(plan.fixes.front().to));
+}
+
+TEST(ReconcilePlanTest, LeavesAgreementAlone) {
+  const auto plan =
+      make_plan({row("a", SandboxState::kRunning)}, host({{"a", "running"}}), {}, kNow);
+  EXPECT_TRUE(plan.fixes.empty() && plan.used.empty() && plan.unknown.empty() &&
+              plan.ruins.empty());
+}
+
+TEST(ReconcilePlanTest, WhatIsGoneFromTheHostIsMissingAndThenStopped) {
+  EXPECT_EQ(fate(row("a", SandboxState::kRunning), host({})), "missing");
+  EXPECT_EQ(fate(row("a", SandboxState::kMissing), host({})), "-");
+  Sandbox old = row("a", SandboxState::kMissing);
+  old.updated_at = kNow - 61'000;
+  EXPECT_EQ(fate(old, host({})), "stopped");
+  EXPECT_EQ(fate(old, host({{"a", "running"}})), "running");
+}
+
+TEST(ReconcilePlanTest, AnIdleSandboxItsHostRemovedIsStopped) {
+  Sandbox idle = row("a", SandboxState::kRunning);
+  idle.timeout_sec = 10;
+  EXPECT_EQ(fate(idle, host({})), "stopped");
+  idle.timeout_sec = 100;
+  EXPECT_EQ(fate(idle, host({})), "missing");
+}
+
+TEST(ReconcilePlanTest, WhatAnEarlierControlPlaneBeganIsAdoptedOrGivenUp) {
+  for (const auto state : {SandboxState::kPending, SandboxState::kStarting}) {
+    EXPECT_EQ(fate(row("a", state), host({{"a", "running"}})), "running");
+    EXPECT_EQ(fate(row("a", state), host({{"a", "starting"}})), "-");
+    EXPECT_EQ(fate(row("a", state), host({})), "error");
+  }
+}
+
+TEST(ReconcilePlanTest, RequestsInProgressAreLeftAlone) {
+  BusySandboxes busy;
+  const BusySandboxes::Mark a(busy, "a");
+  const BusySandboxes::Mark b(busy, "b");
+  const auto plan =
+      make_plan({row("a", SandboxState::kStarting)}, host({{"b", "running"}}), busy, kNow);
+  EXPECT_TRUE(plan.fixes.empty());
+  EXPECT_TRUE(plan.unknown.empty());
+}
+
+TEST(ReconcilePlanTest, FindsUnknownRuinedAndUsedOnes) {
+  auto on_host = host({{"a", "running"}, {"b", "running"}, {"c", "error"}});
+  on_host.mutable_sandboxes(0)->set_last_active_at_unix(kNow / 1000);
+  const auto plan = make_plan({row("a", SandboxState::kRunning), row("c", SandboxState::kRunning)},
+                              on_host, {}, kNow);
+  EXPECT_EQ(plan.used, std::vector<std::string>{"a"});
+  EXPECT_EQ(plan.unknown, std::vector<std::string>{"b"});
+  EXPECT_EQ(plan.ruins, std::vector<std::string>{"c"});
+  ASSERT_EQ(plan.fixes.size(), 1u);
+  EXPECT_EQ(plan.fixes.front().to, SandboxState::kMissing);
+}
+
+TEST(ReconcilePlanTest, OnlyLegalTransitions) {
+  for (const auto state : db::kAllSandboxStates) {
+    for (const auto& on_host : {host({}), host({{"a", "running"}}), host({{"a", "error"}})}) {
+      Sandbox sandbox = row("a", state);
+      sandbox.updated_at = 0;
+      for (const auto& fix : make_plan({sandbox}, on_host, {}, kNow).fixes) {
+        for (const auto from : fix.from) EXPECT_TRUE(db::may_change(from, fix.to));
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace wrenn::control

@@ -1,0 +1,54 @@
+#include "control/keys_command.h"
+
+#include <unistd.h>
+
+#include "base/strings.h"
+#include "base/time.h"
+#include "db/api_key_store.h"
+#include "db/migrations.h"
+
+namespace wrenn::control {
+namespace {
+
+using base::concat;
+using base::Result;
+
+Result<db::Database> open(const base::Path& path) {
+  WRENN_TRY(base::make_dirs(path.parent_path(), 0700));
+  return db::open_and_migrate(path);
+}
+
+Result<void> print(const std::string& text) {
+  return base::write_all(STDOUT_FILENO, text);
+}
+
+}  // namespace
+
+Result<void> create_key(const base::Path& path, const std::string& name) {
+  WRENN_TRY_ASSIGN(db::Database database, open(path));
+  WRENN_TRY_ASSIGN(const auto created, db::ApiKeyStore(database).create(db::kDefaultTeam, name));
+  return print(concat(created.text.reveal(), "\n"));
+}
+
+Result<void> list_keys(const base::Path& path) {
+  WRENN_TRY_ASSIGN(db::Database database, open(path));
+  WRENN_TRY_ASSIGN(const auto keys, db::ApiKeyStore(database).list(db::kDefaultTeam));
+  std::string text;
+  for (const auto& key : keys) {
+    text += concat(key.id, "  ", key.key_prefix, "...  created ", base::rfc3339(key.created_at),
+                   "  last used ", key.last_used_at ? base::rfc3339(*key.last_used_at) : "never",
+                   "  ", key.name, "\n");
+  }
+  return print(text);
+}
+
+Result<void> revoke_key(const base::Path& path, const std::string& id) {
+  WRENN_TRY_ASSIGN(db::Database database, open(path));
+  auto revoked = db::ApiKeyStore(database).revoke(db::kDefaultTeam, id);
+  if (!revoked && revoked.error().code == base::Code::kNotFound) {
+    revoked.error().remedy = "`wrenn-cp key ls` lists the ids";
+  }
+  return revoked;
+}
+
+}  // namespace wrenn::control

@@ -1,0 +1,221 @@
+// For tests of the control plane: the agent's side of its protocol, on a Unix socket, with
+// sandboxes that are nothing but entries in a map.
+#pragma once
+
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "base/strings.h"
+#include "connect/error.h"
+#include "connect/router.h"
+#include "control/api/requests.h"
+#include "net/http_server.h"
+#include "net/loop.h"
+#include "proto/agent.pb.h"
+
+namespace wrenn::control {
+
+class TestAgent final : public net::HttpHandler {
+ public:
+  template <class T>
+  using Reply = net::Task<base::Result<T>>;
+  using Context = connect::CallContext;
+
+  TestAgent() {
+    using A = TestAgent;
+    add("CreateSandbox", &A::create);
+    add("DestroySandbox", &A::destroy);
+    add("PingSandbox", &A::ping);
+    add("ListSandboxes", &A::list);
+    add("StartBackground", &A::start_background);
+    add("ListProcesses", &A::list_processes);
+    add("KillProcess", &A::kill_process);
+    add("ListDir", &A::list_dir);
+    add("MakeDir", &A::make_dir);
+    add("RemovePath", &A::remove_path);
+    router_.stream("/hostagent.v1.HostAgentService/ExecStream", *this, &A::exec);
+  }
+
+  net::Task<base::Result<void>> handle(net::Request& request,
+                                       net::ResponseWriter& response) override {
+    if (router_.owns(request.path())) return router_.handle(request, response);
+    return request.method() == "PUT" ? put_file(request, response) : get_file(request, response);
+  }
+
+  std::map<std::string, hostagent::v1::SandboxInfo> sandboxes;
+  std::map<std::string, std::string> files;  // By path, of all sandboxes.
+  std::uint64_t largest_upload = 0;
+  std::uint64_t cut_uploads = 0;
+  int commands_cut = 0;
+  hostagent::v1::ExecStreamRequest last_exec;
+  hostagent::v1::StartBackgroundRequest last_background;
+  hostagent::v1::KillProcessRequest last_kill;
+  base::Duration create_delay{};
+
+ private:
+  template <class Req, class Res>
+  void add(std::string_view name, Reply<Res> (TestAgent::*member)(Context&, const Req&)) {
+    router_.unary(base::concat("/hostagent.v1.HostAgentService/", name), *this, member);
+  }
+
+  Reply<hostagent::v1::CreateSandboxResponse> create(
+      Context&, const hostagent::v1::CreateSandboxRequest& request) {
+    if (create_delay.count() > 0) WRENN_CO_TRY(co_await net::sleep_for(create_delay));
+    if (request.template_() == "unknown") {
+      co_return base::fail(base::Code::kNotFound, "template unknown not found");
+    }
+    if (request.template_() == "full") {
+      co_return base::fail(base::Code::kResourceExhausted, "no memory left", "destroy a sandbox");
+    }
+    auto& info = sandboxes[request.sandbox_id()];
+    info.set_sandbox_id(request.sandbox_id());
+    info.set_status("running");
+    hostagent::v1::CreateSandboxResponse response;
+    response.set_sandbox_id(request.sandbox_id());
+    response.set_host_ip("10.11.0.2");
+    (*response.mutable_metadata())["kernel_version"] = "6.1";
+    (*response.mutable_timings_ms())["restore"] = 12.5;
+    co_return response;
+  }
+  Reply<hostagent::v1::DestroySandboxResponse> destroy(
+      Context&, const hostagent::v1::DestroySandboxRequest& request) {
+    sandboxes.erase(request.sandbox_id());
+    co_return hostagent::v1::DestroySandboxResponse();
+  }
+  Reply<hostagent::v1::PingSandboxResponse> ping(Context&,
+                                                 const hostagent::v1::PingSandboxRequest&) {
+    co_return hostagent::v1::PingSandboxResponse();
+  }
+  Reply<hostagent::v1::ListSandboxesResponse> list(Context&,
+                                                   const hostagent::v1::ListSandboxesRequest&) {
+    hostagent::v1::ListSandboxesResponse response;
+    for (const auto& [id, info] : sandboxes) *response.add_sandboxes() = info;
+    co_return response;
+  }
+
+  // The command's name says what it does.
+  net::Task<base::Result<void>> exec(
+      Context&, const hostagent::v1::ExecStreamRequest& request,
+      connect::StreamWriter<hostagent::v1::ExecStreamResponse>& writer) {
+    last_exec = request;
+    if (request.cmd() == "none") {
+      co_return base::fail(base::Code::kNotFound, "there is no command none");
+    }
+    hostagent::v1::ExecStreamResponse event;
+    event.mutable_start()->set_pid(7);
+    WRENN_CO_TRY(co_await writer.write(event));
+    if (request.cmd() == "late") {
+      co_return base::fail(base::Code::kDeadlineExceeded, "the time is up");
+    }
+    if (request.cmd() == "sleep") {
+      auto slept = co_await net::sleep_for(std::chrono::hours(1));
+      if (!slept) ++commands_cut;
+      co_return slept;
+    }
+    const std::string bytes = request.cmd() == "binary" ? "\xff\xfe" : "hello\n";
+    const int times = request.cmd() == "much" ? 17 : 1;
+    for (int i = 0; i < times; ++i) {
+      event.mutable_data()->set_stdout(times > 1 ? std::string(1 << 20, 'x') : bytes);
+      WRENN_CO_TRY(co_await writer.write(event));
+    }
+    event.mutable_data()->set_stderr("oops\n");
+    WRENN_CO_TRY(co_await writer.write(event));
+    event.mutable_end()->set_exit_code(3);
+    co_return co_await writer.write(event);
+  }
+
+  Reply<hostagent::v1::StartBackgroundResponse> start_background(
+      Context&, const hostagent::v1::StartBackgroundRequest& request) {
+    last_background = request;
+    hostagent::v1::StartBackgroundResponse response;
+    response.set_pid(42);
+    response.set_tag(request.tag());
+    co_return response;
+  }
+  Reply<hostagent::v1::ListProcessesResponse> list_processes(
+      Context&, const hostagent::v1::ListProcessesRequest&) {
+    hostagent::v1::ListProcessesResponse response;
+    auto* process = response.add_processes();
+    process->set_pid(42);
+    process->set_tag("job");
+    process->set_cmd("sleep");
+    process->add_args("9");
+    co_return response;
+  }
+  Reply<hostagent::v1::KillProcessResponse> kill_process(
+      Context&, const hostagent::v1::KillProcessRequest& request) {
+    last_kill = request;
+    if (request.pid() == 99) co_return base::fail(base::Code::kNotFound, "no process 99");
+    co_return hostagent::v1::KillProcessResponse();
+  }
+
+  Reply<hostagent::v1::ListDirResponse> list_dir(Context&,
+                                                 const hostagent::v1::ListDirRequest& request) {
+    if (request.path() == "/none") co_return base::fail(base::Code::kNotFound, "no /none");
+    hostagent::v1::ListDirResponse response;
+    fill(*response.add_entries());
+    co_return response;
+  }
+  Reply<hostagent::v1::MakeDirResponse> make_dir(Context&,
+                                                 const hostagent::v1::MakeDirRequest& request) {
+    if (request.path() == "/tmp") co_return base::fail(base::Code::kAlreadyExists, "/tmp exists");
+    hostagent::v1::MakeDirResponse response;
+    fill(*response.mutable_entry());
+    co_return response;
+  }
+  Reply<hostagent::v1::RemovePathResponse> remove_path(
+      Context&, const hostagent::v1::RemovePathRequest& request) {
+    if (files.erase(request.path()) == 0) co_return base::fail(base::Code::kNotFound, "no file");
+    co_return hostagent::v1::RemovePathResponse();
+  }
+  static void fill(hostagent::v1::FileEntry& entry) {
+    entry.set_name("a");
+    entry.set_path("/tmp/a");
+    entry.set_type("symlink");
+    entry.set_size(5);
+    entry.set_mode(0644);
+    entry.set_symlink_target("b");
+  }
+
+  // Keeps small files, counts large ones.
+  net::Task<base::Result<void>> put_file(net::Request& request, net::ResponseWriter& response) {
+    constexpr std::size_t kKept = 1 << 20;
+    std::string kept;
+    std::uint64_t total = 0;
+    std::vector<char> buffer(64 * 1024);
+    while (true) {
+      const auto n = co_await request.body().read(buffer);
+      if (!n) {
+        ++cut_uploads;
+        co_return base::fail(n.error());
+      }
+      if (*n == 0) break;
+      total += *n;
+      if (kept.size() < kKept) kept.append(buffer.data(), *n);
+    }
+    files[query_parameter(request.query(), "path")] = std::move(kept);
+    largest_upload = std::max(largest_upload, total);
+    co_return co_await response.send(204, {}, "");
+  }
+  net::Task<base::Result<void>> get_file(net::Request& request, net::ResponseWriter& response) {
+    const std::string path = query_parameter(request.query(), "path");
+    if (path == "/half") {
+      WRENN_CO_TRY(co_await response.start(200, {}));
+      WRENN_CO_TRY(co_await response.write("half"));
+      response.abort();
+      co_return {};
+    }
+    const auto file = files.find(path);
+    if (file == files.end()) {
+      const base::Error error(base::Code::kNotFound, base::concat("no file ", path));
+      co_return co_await response.send(404, {}, connect::error_json(error));
+    }
+    co_return co_await response.send(200, {}, file->second);
+  }
+
+  connect::Router router_;
+};
+
+}  // namespace wrenn::control

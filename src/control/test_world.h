@@ -1,0 +1,99 @@
+// For tests of the control plane: the whole of it in one process and on one loop, with a real
+// database in a directory of its own and a TestAgent on a Unix socket.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "control/api/api.h"
+#include "control/hosts/agent_client.h"
+#include "control/hosts/reconciler.h"
+#include "control/services.h"
+#include "control/test_agent.h"
+#include "db/migrations.h"
+
+namespace wrenn::control {
+
+// What a client got; status 0 when the answer was cut or there was none.
+struct Got {
+  int status = 0;
+  std::string body;
+  net::Headers headers;
+  bool has(std::string_view part) const { return body.find(part) != std::string::npos; }
+};
+
+struct World {
+  base::TempDir dir = base::TempDir::create().value();
+  db::Database database = db::open_and_migrate(dir.path() / "wrenn.db").value();
+  db::ApiKeyStore keys{database};
+  db::SandboxStore sandboxes{database};
+  db::HostStore hosts{database};
+  net::Loop loop;
+  net::Endpoint agent_endpoint =
+      net::Endpoint::unix_socket((dir.path() / "agent.sock").string()).value();
+  TestAgent agent;
+  AgentClient agent_client{agent_endpoint};
+  BusySandboxes busy;
+  net::BlockingPool pool{2};
+  Services services{keys, sandboxes, hosts, pool, agent_client, busy};
+  Api api{services};
+  Reconciler reconciler{services};
+  std::string key{keys.create(db::kDefaultTeam, "test").value().text.reveal()};
+  net::Endpoint endpoint = net::Endpoint::parse("127.0.0.1:1").value();
+
+  enum class Agent { kAway, kThere };
+
+  World() { EXPECT_TRUE(register_local_host(hosts, agent_client.address())); }
+
+  void run(net::Task<void> (*test)(World&), Agent agent_is = Agent::kThere) {
+    loop.block_on(serve(test, agent_is));
+  }
+
+  net::Task<Got> call(std::string method, std::string target, std::string body = {},
+                      net::Headers headers = {}) {
+    if (!headers.find("x-api-key")) headers.set("X-API-Key", key);
+    net::HttpClient client(endpoint, {});
+    Got got;
+    auto response = co_await client.send({.method = std::move(method),
+                                          .target = std::move(target),
+                                          .headers = std::move(headers),
+                                          .body = std::move(body)});
+    if (!response) co_return got;
+    auto content = co_await net::read_all(*response, 64u << 20);
+    if (!content) co_return got;
+    got = {response->status(), std::move(*content), response->headers()};
+    co_return got;
+  }
+
+  // The path of a new sandbox: "/v1/capsules/cl-...".
+  net::Task<std::string> new_sandbox() {
+    const Got got = co_await call("POST", "/v1/capsules", "{}");
+    EXPECT_EQ(got.status, 201) << got.body;
+    co_return base::concat("/v1/capsules/", id_in(got.body));
+  }
+  static std::string id_in(const std::string& json) {
+    const auto at = json.find("cl-");
+    return at == std::string::npos ? "" : json.substr(at, 28);
+  }
+
+ private:
+  net::Task<void> serve(net::Task<void> (*test)(World&), Agent agent_is) {
+    net::TaskScope scope(loop);
+    net::HttpServer agent_server(agent, {});
+    net::HttpServer api_server(api, {});
+    if (agent_is == Agent::kThere) {
+      scope.spawn(agent_server.serve(net::Listener::listen(loop, agent_endpoint).value()));
+    }
+    auto listener = net::Listener::listen(loop, net::Endpoint::parse("127.0.0.1:0").value());
+    endpoint = net::Endpoint::tcp("127.0.0.1", listener->port()).value();
+    scope.spawn(api_server.serve(std::move(*listener)));
+    co_await test(*this);
+    api.stop();
+    scope.request_stop();
+    co_await scope.join();
+  }
+};
+
+}  // namespace wrenn::control

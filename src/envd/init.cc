@@ -1,0 +1,222 @@
+#include "envd/init.h"
+
+#include <fcntl.h>
+#include <linux/random.h>
+#include <sys/ioctl.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cctype>
+#include <cerrno>
+#include <chrono>
+#include <cmath>
+#include <cstring>
+
+#include "base/files.h"
+#include "base/log.h"
+#include "base/strings.h"
+#include "envd/guest_path.h"
+
+namespace wrenn::envd {
+namespace {
+
+using base::Code;
+using base::Result;
+
+constexpr std::int64_t kSecond = 1'000'000'000;
+constexpr std::int64_t kTolerance = 50'000'000;
+constexpr std::size_t kMaxEntropy = 4096;
+
+std::int64_t wall_clock() {
+  timespec now{};
+  ::clock_gettime(CLOCK_REALTIME, &now);
+  return now.tv_sec * kSecond + now.tv_nsec;
+}
+
+// Nothing when the request has none.
+Result<std::optional<std::int64_t>> read_timestamp(const ::envd::InitRequest& request) {
+  if (!request.has_timestamp()) return std::nullopt;
+  const auto& value = request.timestamp();
+  std::optional<std::int64_t> time;
+  if (value.has_string_value()) time = parse_rfc3339(value.string_value());
+  // Seconds beyond the year 2200 are most likely milliseconds.
+  constexpr double kLatest = 7.3e9;
+  if (value.has_number_value() && value.number_value() > 0 && value.number_value() < kLatest) {
+    time = static_cast<std::int64_t>(std::llround(value.number_value() * 1e9));
+  }
+  if (time) return time;
+  return base::fail(Code::kInvalidArgument,
+                    "the timestamp must be RFC 3339 text or seconds since 1970");
+}
+
+Result<void> set_clock(std::int64_t time) {
+  if (std::abs(time - wall_clock()) <= kTolerance) return {};
+  const timespec spec{time / kSecond, time % kSecond};
+  if (::clock_settime(CLOCK_REALTIME, &spec) == 0) return {};
+  return base::fail_errno(errno, "cannot set the clock");
+}
+
+bool is_hostname(std::string_view name) {
+  constexpr std::size_t kMaxName = 63;
+  const auto is_allowed = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-';
+  };
+  return !name.empty() && name.size() <= kMaxName && name.front() != '-' &&
+         std::ranges::all_of(name, is_allowed);
+}
+
+Result<void> set_hostname(const std::string& name) {
+  if (::sethostname(name.data(), name.size()) != 0) {
+    return base::fail_errno(errno, "cannot set the host name");
+  }
+  // Programs such as sudo look their own host up. The file needs not survive a power loss, and a
+  // sync would cost more than all the rest of /init.
+  const std::string hosts = base::read_file("/etc/hosts").value_or("127.0.0.1 localhost\n");
+  WRENN_TRY_ASSIGN(const base::Fd fd, base::open_file("/etc/hosts", O_WRONLY | O_CREAT | O_TRUNC));
+  return base::write_all(fd.get(), hosts_with_name(hosts, name));
+}
+
+// A restored guest has the random state of all its siblings: this makes it another.
+Result<void> add_entropy(const std::string& bytes) {
+  WRENN_TRY_ASSIGN(const base::Fd fd, base::open_file("/dev/urandom", O_WRONLY));
+  std::vector<int> buffer((sizeof(rand_pool_info) + bytes.size()) / sizeof(int) + 1);
+  auto* info = reinterpret_cast<rand_pool_info*>(buffer.data());
+  info->entropy_count = static_cast<int>(bytes.size() * 8);
+  info->buf_size = static_cast<int>(bytes.size());
+  std::memcpy(buffer.data() + sizeof(rand_pool_info) / sizeof(int), bytes.data(), bytes.size());
+  if (::ioctl(fd.get(), RNDADDENTROPY, info) != 0 || ::ioctl(fd.get(), RNDRESEEDCRNG) != 0) {
+    return base::fail_errno(errno, "cannot add to the random generator");
+  }
+  return {};
+}
+
+Result<void> check(const ::envd::InitRequest& request) {
+  if (!request.default_user().empty()) {
+    WRENN_TRY_ASSIGN(const UserDatabase users, UserDatabase::read());
+    if (!users.find(request.default_user())) {
+      return base::fail(Code::kInvalidArgument,
+                        base::concat("there is no user '", request.default_user(), "'"));
+    }
+  }
+  WRENN_TRY(resolve_path(request.default_workdir(), "/", "/"));
+  if (!request.hostname().empty() && !is_hostname(request.hostname())) {
+    return base::fail(Code::kInvalidArgument, "the host name must be letters, digits and '-'");
+  }
+  if (request.entropy().size() > kMaxEntropy) {
+    return base::fail(Code::kInvalidArgument,
+                      base::concat("more than ", kMaxEntropy, " bytes of entropy"));
+  }
+  for (const auto& [name, value] : request.env_vars()) {
+    const bool is_name = !name.empty() && name.find('=') == std::string::npos;
+    const bool has_nul = (name + value).find('\0') != std::string::npos;
+    if (!is_name || has_nul) {
+      return base::fail(Code::kInvalidArgument,
+                        base::concat("'", name, "' cannot be an environment variable"));
+    }
+  }
+  return {};
+}
+
+// The first error; later ones are logged.
+void keep_first(Result<void>& all, Result<void> step) {
+  if (step) return;
+  base::log_error("a part of /init failed", {{"error", step.error()}});
+  if (all) all = std::move(step);
+}
+
+// Reads `digits` digits and moves past them.
+std::optional<int> take_number(std::string_view& text, std::size_t digits) {
+  if (text.size() < digits) return std::nullopt;
+  const std::string_view number = text.substr(0, digits);
+  if (!std::ranges::all_of(number, [](char c) { return c >= '0' && c <= '9'; })) {
+    return std::nullopt;
+  }
+  text.remove_prefix(digits);
+  return base::parse_int<int>(number);
+}
+
+bool take(std::string_view& text, std::string_view any_of) {
+  if (text.empty() || any_of.find(text.front()) == std::string_view::npos) return false;
+  text.remove_prefix(1);
+  return true;
+}
+
+std::int64_t take_fraction(std::string_view& text) {
+  std::int64_t unit = kSecond;
+  std::int64_t nanoseconds = 0;
+  while (!text.empty() && text.front() >= '0' && text.front() <= '9') {
+    unit /= 10;
+    nanoseconds += unit * (text.front() - '0');
+    text.remove_prefix(1);
+  }
+  return nanoseconds;
+}
+
+// "Z", "+02:00", "-0030" are not all one: only the forms with a colon are RFC 3339.
+std::optional<std::int64_t> take_offset_minutes(std::string_view& text) {
+  if (take(text, "Zz")) return 0;
+  const bool is_west = text.starts_with('-');
+  if (!take(text, "+-")) return std::nullopt;
+  const auto hours = take_number(text, 2);
+  if (!hours || !take(text, ":")) return std::nullopt;
+  const auto minutes = take_number(text, 2);
+  if (!minutes || *hours > 23 || *minutes > 59) return std::nullopt;
+  const std::int64_t offset = *hours * 60 + *minutes;
+  return is_west ? -offset : offset;
+}
+
+}  // namespace
+
+Result<void> apply_init(const ::envd::InitRequest& request, GuestSettings& settings) {
+  WRENN_TRY(check(request));
+  WRENN_TRY_ASSIGN(const auto timestamp, read_timestamp(request));
+
+  if (!request.access_token().empty()) settings.token = base::Secret(request.access_token());
+  for (const auto& [name, value] : request.env_vars()) settings.env[name] = value;
+  if (!request.default_user().empty()) settings.default_user = request.default_user();
+  if (!request.default_workdir().empty()) settings.default_workdir = request.default_workdir();
+
+  Result<void> result;
+  if (!request.entropy().empty()) keep_first(result, add_entropy(request.entropy()));
+  if (timestamp) keep_first(result, set_clock(*timestamp));
+  if (!request.hostname().empty()) keep_first(result, set_hostname(request.hostname()));
+  return result;
+}
+
+std::optional<std::int64_t> parse_rfc3339(std::string_view text) {
+  using namespace std::chrono;
+  const auto y = take_number(text, 4);
+  if (!y || !take(text, "-")) return std::nullopt;
+  const auto mo = take_number(text, 2);
+  if (!mo || !take(text, "-")) return std::nullopt;
+  const auto d = take_number(text, 2);
+  if (!d || !take(text, "Tt ")) return std::nullopt;
+  const auto h = take_number(text, 2);
+  if (!h || !take(text, ":")) return std::nullopt;
+  const auto mi = take_number(text, 2);
+  if (!mi || !take(text, ":")) return std::nullopt;
+  const auto s = take_number(text, 2);
+  if (!s) return std::nullopt;
+  const std::int64_t fraction = take(text, ".") ? take_fraction(text) : 0;
+  const auto offset = take_offset_minutes(text);
+  const year_month_day date{year(*y), month(static_cast<unsigned>(*mo)),
+                            day(static_cast<unsigned>(*d))};
+  constexpr int kLatestYear = 2200;  // Nanoseconds end in 2262.
+  const bool is_time = *h <= 23 && *mi <= 59 && *s <= 60;
+  if (!offset || !text.empty() || !date.ok() || !is_time || *y > kLatestYear) return std::nullopt;
+  const std::int64_t days = sys_days(date).time_since_epoch().count();
+  return (((days * 24 + *h) * 60 + *mi - *offset) * 60 + *s) * kSecond + fraction;
+}
+
+std::string hosts_with_name(std::string_view hosts, std::string_view name) {
+  constexpr std::string_view kAddress = "127.0.1.1";
+  std::string text;
+  for (const std::string_view line : base::split(hosts, '\n')) {
+    if (line.empty() || line.starts_with(kAddress)) continue;
+    text += base::concat(line, '\n');
+  }
+  return text + base::concat(kAddress, ' ', name, '\n');
+}
+
+}  // namespace wrenn::envd

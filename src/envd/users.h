@@ -1,0 +1,54 @@
+// The guest's users and groups, read from /etc/passwd and /etc/group: a static program has no
+// name service. Parsing is pure; reading is blocking, but the files are small.
+#pragma once
+
+#include <sys/types.h>
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+
+namespace wrenn::envd {
+
+struct User {
+  std::string name;
+  uid_t uid = 0;
+  gid_t gid = 0;
+  std::string home;
+  std::string shell;
+};
+
+struct Group {
+  std::string name;
+  gid_t gid = 0;
+  std::vector<std::string> members;
+};
+
+// Malformed lines are left out.
+std::vector<User> parse_passwd(std::string_view text);
+std::vector<Group> parse_group(std::string_view text);
+
+// A moment's view of both files.
+class UserDatabase {
+ public:
+  static base::Result<UserDatabase> read();
+  UserDatabase(std::vector<User> users, std::vector<Group> groups)
+      : users_(std::move(users)), groups_(std::move(groups)) {}
+
+  // kUnauthenticated for an unknown name.
+  base::Result<User> find(std::string_view name) const;
+  // The primary group and every group that lists the user.
+  std::vector<gid_t> groups_of(const User& user) const;
+  // The number as text where there is no name.
+  std::string user_name(uid_t uid) const;
+  std::string group_name(gid_t gid) const;
+
+ private:
+  std::vector<User> users_;
+  std::vector<Group> groups_;
+};
+
+}  // namespace wrenn::envd

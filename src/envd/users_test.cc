@@ -1,0 +1,39 @@
+#include "envd/users.h"
+
+#include <gtest/gtest.h>
+
+namespace wrenn::envd {
+namespace {
+
+UserDatabase database() {
+  return {parse_passwd("root:x:0:0:root:/root:/bin/bash\n"
+                       "# a comment\n"
+                       "broken:x:abc:1::/:/bin/sh\n"
+                       "user:x:1000:1001:,,,:/home/user:\n"),
+          parse_group("root:x:0:\nsudo:x:27:user,other\nuser:x:1001:user\nbad line\n")};
+}
+
+TEST(Users, FoundByName) {
+  const auto user = database().find("user");
+  ASSERT_TRUE(user);
+  EXPECT_EQ(user->uid, 1000U);
+  EXPECT_EQ(user->gid, 1001U);
+  EXPECT_EQ(user->home, "/home/user");
+  EXPECT_EQ(user->shell, "/bin/sh");
+  const auto nobody = database().find("broken");
+  ASSERT_FALSE(nobody);
+  EXPECT_EQ(nobody.error().code, base::Code::kUnauthenticated);
+  EXPECT_EQ(nobody.error().message, "invalid username: 'broken'");
+}
+
+TEST(Users, GroupsAndNames) {
+  const UserDatabase users = database();
+  EXPECT_EQ(users.groups_of(*users.find("user")), (std::vector<gid_t>{1001, 27}));
+  EXPECT_EQ(users.groups_of(*users.find("root")), (std::vector<gid_t>{0}));
+  EXPECT_EQ(users.user_name(1000), "user");
+  EXPECT_EQ(users.user_name(4242), "4242");
+  EXPECT_EQ(users.group_name(27), "sudo");
+}
+
+}  // namespace
+}  // namespace wrenn::envd

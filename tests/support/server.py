@@ -1,0 +1,113 @@
+"""A Wrenn of the tests' own: a directory, a port and a configuration that nobody else has."""
+import json
+import os
+import pathlib
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+
+from support.api import Api
+from support.machine import Installation
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+WRENN = ROOT / "builds" / "wrenn"
+# Where `make images` leaves kernel and root disk.
+IMAGES = pathlib.Path(os.environ.get("WRENN_TEST_IMAGES", ROOT / ".wrenn"))
+GUARD = pathlib.Path(__file__).resolve().parent / "guard.py"
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def share(source, target):
+    """Hard links where the file system allows it, else copies that keep holes."""
+    target.mkdir(parents=True)
+    for file in sorted(source.rglob("*")):
+        to = target / file.relative_to(source)
+        if file.is_dir():
+            to.mkdir(exist_ok=True)
+            continue
+        try:
+            os.link(file, to)
+        except OSError:
+            subprocess.run(["cp", "--sparse=always", "--reflink=auto", str(file), str(to)], check=True)
+
+
+class Wrenn:
+    """Started by `with`, stopped and removed at its end, and by its guard should we be killed."""
+
+    def __init__(self, tmpfs=None):
+        """`tmpfs`: its directory is a file system of its own in memory, of that size, e.g. "1500m"."""
+        # Not in /tmp, which may be memory.
+        self.work = pathlib.Path(tempfile.mkdtemp(prefix="wrenn-e2e-", dir="/var/tmp"))
+        self.directory = self.work / "dir"
+        self.tmpfs = tmpfs
+        self.config = self.work / "config.json"
+        self.port = free_port()
+        self.machine = Installation(self.directory)
+        self.guard = None
+        self.api = None
+
+    @property
+    def url(self):
+        return f"http://127.0.0.1:{self.port}"
+
+    def __enter__(self):
+        self.guard = subprocess.Popen([sys.executable, str(GUARD), str(WRENN), str(self.directory), str(self.work)],
+                                      stdin=subprocess.PIPE, start_new_session=True)
+        try:
+            self.directory.mkdir()
+            if self.tmpfs:
+                subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={self.tmpfs},mode=0755", "wrenn-e2e",
+                                str(self.directory)], check=True)
+            for folder in ("kernels", "images"):
+                share(IMAGES / folder, self.directory / folder)
+            self.up()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_):
+        try:
+            self.cli("down", "--dir", self.directory, check=False)
+        finally:
+            if os.path.ismount(self.directory):
+                subprocess.run(["umount", "-l", str(self.directory)], check=False)
+            shutil.rmtree(self.work, ignore_errors=True)
+            self.guard.communicate(b"done")
+
+    def environment(self, **extra):
+        """Of a user who has nothing but this Wrenn."""
+        return {"PATH": os.environ["PATH"], "HOME": str(self.work / "home"), "LANG": "C.UTF-8",
+                "WRENN_CONFIG": str(self.config), **extra}
+
+    def cli(self, *arguments, check=True, timeout=120, **kwargs):
+        kwargs.setdefault("env", self.environment())
+        done = subprocess.run([str(WRENN), *map(str, arguments)], capture_output=True, timeout=timeout, **kwargs)
+        if check:
+            assert done.returncode == 0, f"wrenn {arguments} ended with {done.returncode}: {done.stderr.decode()}{self.logs()}"
+        return done
+
+    def up(self):
+        """Also after something was killed: whatever is missing is started again."""
+        self.cli("up", "--detach", "--dir", self.directory, "--listen", f"127.0.0.1:{self.port}")
+        settings = json.loads(self.config.read_text())
+        self.api = Api(settings["api_url"], settings["api_key"])
+
+    def logs(self, lines=15):
+        text = ""
+        for name in ("agent.log", "cp.log"):
+            file = self.directory / "logs" / name
+            if file.exists():
+                text += f"\n--- {name}\n" + "\n".join(file.read_text(errors="replace").splitlines()[-lines:])
+        return text
+
+    def remove_all(self):
+        for sandbox in self.api.list():
+            self.api.delete(f"/v1/capsules/{sandbox['id']}")
