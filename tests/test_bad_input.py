@@ -8,12 +8,17 @@ MB = 1 << 20
 UNKNOWN = "/v1/capsules/cl-" + "0" * 24 + "7"
 
 
+def name_of(value):
+    """Short, for the reports of parametrized tests."""
+    return repr(value)[:40]
+
+
 def refuses(reply, status, code):
     assert reply.status == status, reply
     assert reply.code == code, reply
 
 
-@pytest.mark.parametrize("key", ["", "nonsense", "wrn_" + "0" * 32, "wrn_" + "0" * 31, "e2b_" + "0" * 32, "x" * 5000])
+@pytest.mark.parametrize("key", ["", "nonsense", "wrn_" + "0" * 32, "wrn_" + "0" * 31, "e2b_" + "0" * 32, "x" * 5000], ids=name_of)
 def test_wrong_key(api, key):
     reply = api.request("GET", "/v1/capsules", headers={"X-API-Key": key})
     refuses(reply, 401, "unauthorized")
@@ -41,7 +46,7 @@ def test_unknown_routes_and_methods(api):
     assert "POST" in reply.headers["Allow"]
 
 
-@pytest.mark.parametrize("body", [b"", b"{", b"[]", b"null", b'"x"', b"\xff\xfe", b'{"vcpus": 1e999}', b"[" * 100000])
+@pytest.mark.parametrize("body", [b"", b"{", b"[]", b"null", b'"x"', b"\xff\xfe", b'{"vcpus": 1e999}', b"[" * 100000], ids=name_of)
 def test_bad_json(api, body):
     reply = api.post("/v1/capsules", raw=body, headers={"Content-Type": "application/json"})
     if reply.status == 201:  # An empty body means: all as usual.
@@ -56,7 +61,7 @@ def test_bad_json(api, body):
     {"memory_mb": 1}, {"memory_mb": 10**9}, {"disk_mb": 1}, {"disk_mb": 10**12},
     {"timeout_sec": 10**12}, {"timeout_sec": "soon"},
     {"template": "../../etc/passwd"}, {"template": "a/b"}, {"template": "x" * 65}, {"template": 7}, {"template": "\0"},
-])
+], ids=name_of)
 def test_absurd_sizes(api, fields):
     reply = api.post("/v1/capsules", fields)
     refuses(reply, 400, "invalid_request")
@@ -80,7 +85,7 @@ def test_unknown_template(api):
     {"cmd": "true", "envs": []}, {"cmd": "true", "cwd": "x" * 10000}, {"cmd": "true", "user": "a b; rm -rf /"},
     {"cmd": "true", "background": "yes"}, {"cmd": "true", "background": True, "tag": "x y"},
     {"cmd": "x" * 200000},
-])
+], ids=name_of)
 def test_bad_exec(sandbox, body):
     refuses(sandbox.api.post(f"{sandbox.path}/exec", body), 400, "invalid_request")
 
@@ -161,7 +166,7 @@ def test_a_json_body_of_megabytes_is_refused(api):
     b"GET /health HTTP/1.1\r\nHost: x\r\nA: " + b"x" * 100000 + b"\r\n\r\n",
     b"GET /" + b"x" * 100000 + b" HTTP/1.1\r\nHost: x\r\n\r\n",
     b"GET /health HTTP/1.1\r\nHost: x\r\nBad Header: x\r\n\r\n", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
-])
+], ids=name_of)
 def test_what_is_no_http(api, text):
     with socket.create_connection((api.host, api.port), timeout=20) as connection:
         answer = b""

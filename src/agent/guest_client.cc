@@ -1,19 +1,18 @@
 #include "agent/guest_client.h"
 
-#include <boost/json.hpp>
-
 #include "agent/config.h"
 #include "base/crypto.h"
 #include "base/strings.h"
+#include "connect/codec.h"
 #include "hostnet/address.h"
 #include "net/scope.h"
+#include "proto/envd.pb.h"
 
 namespace wrenn::agent {
 namespace {
 
 using base::Code;
 using base::Result;
-namespace json = boost::json;
 
 constexpr std::string_view kTokenHeader = "X-Access-Token";
 constexpr std::size_t kMaxSmallBody = 64 * 1024;
@@ -80,33 +79,26 @@ net::Task<Result<std::string>> GuestClient::wait_until_healthy() {
     auto response = co_await net::with_timeout(kAttempt, unary_http_.send({.target = "/health"}));
     if (response && response->status() == 200) {
       WRENN_CO_TRY_ASSIGN(const std::string body, co_await net::read_all(*response, kMaxSmallBody));
-      boost::system::error_code error;
-      const json::value value = json::parse(body, error);
-      const auto* version =
-          error || !value.is_object() ? nullptr : value.get_object().if_contains("version");
-      if (version != nullptr && version->is_string()) {
-        co_return std::string(std::string_view(version->get_string()));
-      }
-      co_return base::fail(Code::kInternal, "envd does not tell its version");
+      envd::HealthResponse health;
+      WRENN_CO_TRY(connect::decode(body, connect::Codec::kJson, health));
+      co_return health.version();
     }
     WRENN_CO_TRY(co_await net::sleep_for(kPause));
   }
 }
 
 net::Task<Result<void>> GuestClient::init(GuestInit request) {
-  json::object envs;
-  for (const auto& [name, value] : request.envs) envs[name] = value;
-  const json::object body = {
-      {"accessToken", json::string_view(token_.reveal().data(), token_.reveal().size())},
-      {"timestamp", base::rfc3339(base::unix_ms_now())},
-      {"hostname", request.hostname},
-      {"entropy", base::to_base64(base::random_bytes(kEntropyBytes))},
-      {"defaultUser", json::string_view(kDefaultUser.data(), kDefaultUser.size())},
-      {"envVars", envs},
-  };
+  envd::InitRequest message;
+  message.set_access_token(std::string(token_.reveal()));
+  message.mutable_timestamp()->set_number_value(static_cast<double>(base::unix_ms_now()) / 1000);
+  message.set_hostname(std::move(request.hostname));
+  message.set_entropy(base::random_bytes(kEntropyBytes));
+  message.set_default_user(std::move(request.default_user));
+  for (auto& [name, value] : request.envs) (*message.mutable_env_vars())[name] = std::move(value);
+  WRENN_CO_TRY_ASSIGN(std::string body, connect::encode(message, connect::Codec::kProto));
   net::ClientRequest init{
-      .method = "POST", .target = "/init", .headers = with_token(), .body = json::serialize(body)};
-  init.headers.set("Content-Type", "application/json");
+      .method = "POST", .target = "/init", .headers = with_token(), .body = std::move(body)};
+  init.headers.set("Content-Type", "application/proto");
   WRENN_CO_TRY_ASSIGN(auto response, co_await unary_http_.send(std::move(init)));
   WRENN_CO_TRY(expect_status(response, 204, "its set-up"));
   co_return {};

@@ -29,6 +29,7 @@ struct Command {
 
 struct GuestInit {
   std::string hostname;
+  std::string default_user;  // Empty: stays as it is.
   std::map<std::string, std::string> envs;
 };
 

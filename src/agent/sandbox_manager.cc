@@ -214,6 +214,7 @@ net::Task<Result<void>> bring_up(Starting& starting, const TemplateSnapshot& sna
                     base::Secret(std::string(starting.manifest.envd_token.reveal())));
   auto set_up = co_await net::with_timeout(
       kGuestTimeout, guest.init({.hostname = guest_hostname(request.id),
+                                 .default_user = {},  // The template has one.
                                  .envs = {{"WRENN_SANDBOX_ID", request.id}}}));
   if (!set_up) {
     co_return base::fail(std::move(set_up).error().with_context("the sandbox does not answer"));

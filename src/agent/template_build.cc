@@ -78,6 +78,10 @@ class Builder {
         co_return base::fail(std::move(version).error().with_context("the guest does not start"));
       }
       envd_version_ = *version;
+      WRENN_CO_TRY(co_await net::with_timeout(
+          kWarmUpTimeout,
+          guest.init(
+              {.hostname = "sandbox", .default_user = std::string(kDefaultUser), .envs = {}})));
       WRENN_CO_TRY(co_await net::with_timeout(kWarmUpTimeout, run_commands(guest)));
     }
     constexpr auto kConnectionsEnd = std::chrono::milliseconds(300);

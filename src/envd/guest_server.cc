@@ -25,7 +25,11 @@ Task<base::Result<::envd::InitRequest>> read_init(net::Request& request) {
   WRENN_CO_TRY_ASSIGN(const std::string body,
                       co_await net::read_all(request.body(), kMaxInitBytes));
   ::envd::InitRequest message;
-  if (!body.empty()) WRENN_CO_TRY(connect::decode(body, connect::Codec::kJson, message));
+  // The host's agent speaks binary: under emulation a JSON parser that runs for the first time
+  // costs a good part of a restore.
+  const bool is_binary = request.headers().find("content-type") == "application/proto";
+  const auto codec = is_binary ? connect::Codec::kProto : connect::Codec::kJson;
+  if (!body.empty()) WRENN_CO_TRY(connect::decode(body, codec, message));
   co_return message;
 }
 
