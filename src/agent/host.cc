@@ -34,11 +34,12 @@ Result<HostTools> find_host_tools(const AgentConfig& config) {
 Result<std::unique_ptr<Host>> open_host(const AgentConfig& config,
                                         std::vector<hostnet::SlotIndex> keep) {
   WRENN_TRY_ASSIGN(const HostTools tools, find_host_tools(config));
-  base::log_info("hypervisor ready", {{"qemu", tools.qemu.version},
-                                      {"guest_kernel", tools.kernel.version},
-                                      {"accelerator", tools.accelerator.explanation}});
+  base::log_info("hypervisor ready",
+                 {{"qemu", tools.qemu.version},
+                  {"guest_kernel", tools.kernel.version},
+                  {"accelerator", vm::accelerator_name(tools.accelerator.accelerator)}});
   WRENN_TRY_ASSIGN(const auto cow, storage::probe_cow(config.layout.root()));
-  base::log_info("disks ready", {{"backend", cow.explanation}});
+  base::log_info("disks ready", {{"backend", storage::backend_name(cow.backend)}});
   WRENN_TRY_ASSIGN(
       const auto settings,
       hostnet::start_host_network({.tag = config.tag,

@@ -217,7 +217,9 @@ net::Task<Result<void>> bring_up(Starting& starting, const TemplateSnapshot& sna
                                  .default_user = {},  // The template has one.
                                  .envs = {{"WRENN_SANDBOX_ID", request.id}}}));
   if (!set_up) {
-    co_return base::fail(std::move(set_up).error().with_context("the sandbox does not answer"));
+    co_return base::fail(co_await with_console(
+        host, starting.place->spec(),
+        std::move(set_up).error().with_context("the sandbox does not answer")));
   }
   watch.lap("guest");
   WRENN_CO_TRY(co_await host.pool->run([&] { return starting.record_running(); }));

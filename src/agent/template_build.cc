@@ -65,7 +65,8 @@ class Builder {
     WRENN_CO_TRY_ASSIGN(process_,
                         co_await host_.hypervisor->boot(spec, source, *memory_, state_.get()));
     auto warmed = co_await warm_up();
-    if (!warmed) co_return base::fail(co_await with_console(spec, std::move(warmed).error()));
+    if (!warmed)
+      co_return base::fail(co_await with_console(host_, spec, std::move(warmed).error()));
     co_return co_await host_.hypervisor->save_state(spec);
   }
 
@@ -115,17 +116,6 @@ class Builder {
                            concat("'", text, "' failed in the guest with status ",
                                   event.end().exit_code(), ": ", base::trim(complaints)));
     }
-  }
-
-  net::Task<base::Error> with_console(const vm::VmSpec& spec, base::Error error) {
-    constexpr std::size_t kTail = 600;
-    constexpr auto kTimeout = std::chrono::seconds(5);
-    const auto text = co_await net::with_timeout(kTimeout, host_.hypervisor->console(spec));
-    if (text && !text->empty()) {
-      const auto tail = text->size() > kTail ? text->substr(text->size() - kTail) : *text;
-      error.message += concat("; its console ends with: ", base::trim(tail));
-    }
-    co_return error;
   }
 
   Result<void> clear() {

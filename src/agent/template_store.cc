@@ -60,8 +60,11 @@ net::Task<Result<std::unique_ptr<TemplateSnapshot>>> TemplateStore::load_or_buil
   const auto try_load = [this, &name, &shape, &hash] { return load(name, shape, hash); };
   auto kept = co_await host_.pool->run(try_load);
   if (kept) co_return kept;
+  const bool is_first = kept.error().code == Code::kNotFound;
   base::log_info("building a template snapshot; this is done once",
-                 {{"template", name.text()}, {"shape", shape.name()}, {"why", kept.error()}});
+                 {{"template", name.text()},
+                  {"shape", shape.name()},
+                  {"why", is_first ? std::string("there is none yet") : kept.error().message}});
   WRENN_CO_TRY(co_await build_template(host_, {name, shape, hash}));
   co_return co_await host_.pool->run(try_load);
 }

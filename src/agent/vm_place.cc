@@ -9,6 +9,7 @@
 
 #include "base/log.h"
 #include "base/strings.h"
+#include "net/scope.h"
 
 namespace wrenn::agent {
 namespace {
@@ -109,6 +110,17 @@ void clear_place(Host& host, VmPlace place) {
   warn(place.cgroup.remove(), "a cgroup stays behind", place.id);
   place.tap.reset();
   if (place.slot.index >= hostnet::kMinSlot) host.slots->release(std::move(place.slot));
+}
+
+net::Task<base::Error> with_console(Host& host, vm::VmSpec spec, base::Error error) {
+  constexpr std::size_t kTail = 600;
+  constexpr auto kTimeout = std::chrono::seconds(5);
+  const auto text = co_await net::with_timeout(kTimeout, host.hypervisor->console(spec));
+  if (text && !text->empty()) {
+    const auto tail = text->size() > kTail ? text->substr(text->size() - kTail) : *text;
+    error.message += concat("; its console ends with: ", base::trim(tail));
+  }
+  co_return error;
 }
 
 void kill_strangers(const AgentConfig& config, const std::vector<pid_t>& keep) {

@@ -50,6 +50,9 @@ base::Result<VmPlace> make_place(Host& host, std::string id, const Shape& shape,
 // Blocking; problems are logged, because there is nobody who could do better.
 void clear_place(Host& host, VmPlace place);
 
+// The error with the end of the guest's console added, for a guest that does not do what it should.
+net::Task<base::Error> with_console(Host& host, vm::VmSpec spec, base::Error error);
+
 // Ends the hypervisors of this installation (they are known by their user) that are not in `keep`:
 // an agent died before it could record them. Blocking.
 void kill_strangers(const AgentConfig& config, const std::vector<pid_t>& keep);

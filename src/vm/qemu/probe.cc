@@ -147,6 +147,7 @@ base::Result<AcceleratorChoice> choose_accelerator(const ProbeRequest& request) 
     choice.explanation = concat("/dev/kvm is there, but a guest does not boot with it (",
                                 outcome.why_not, "), so guests are emulated (TCG)");
   }
+  base::log_info("probed", {{"result", choice.explanation}});
   if (auto kept = write_cache(cache, key, choice); !kept) {
     base::log_warn("the probe result is not kept", {{"error", kept.error()}});
   }
