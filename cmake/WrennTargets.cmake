@@ -1,23 +1,6 @@
-# TEMPORARY: folders in the making
-macro(wrenn_only_existing var)
-  set(kept)
-  foreach(source ${${var}})
-    if(EXISTS ${CMAKE_CURRENT_SOURCE_DIR}/${source})
-      list(APPEND kept ${source})
-    else()
-      message(STATUS "missing for now: ${source}")
-    endif()
-  endforeach()
-  if(NOT kept)
-    return()
-  endif()
-  set(${var} ${kept})
-endmacro()
-
 # wrenn_library(NAME SOURCES ... LINK ...): the static library of one folder, target wrenn_NAME.
 function(wrenn_library name)
   cmake_parse_arguments(ARG "" "" "SOURCES;LINK" ${ARGN})
-  wrenn_only_existing(ARG_SOURCES) # TEMPORARY
   add_library(wrenn_${name} STATIC ${ARG_SOURCES})
   target_include_directories(wrenn_${name} PUBLIC ${CMAKE_SOURCE_DIR}/src)
   target_link_libraries(wrenn_${name} PUBLIC wrenn_flags ${ARG_LINK})
@@ -26,7 +9,6 @@ endfunction()
 # wrenn_test(NAME SOURCES ... LINK ...): the unit tests of one folder in one binary, run by ctest.
 function(wrenn_test name)
   cmake_parse_arguments(ARG "" "" "SOURCES;LINK" ${ARGN})
-  wrenn_only_existing(ARG_SOURCES) # TEMPORARY
   add_executable(${name}_test ${ARG_SOURCES})
   target_link_libraries(${name}_test PRIVATE ${ARG_LINK} GTest::gtest GTest::gtest_main)
   add_test(NAME ${name} COMMAND ${name}_test)
@@ -36,7 +18,6 @@ endfunction()
 # wrenn_program(NAME SOURCES ... LINK ...): a binary people run; it lands in builds/.
 function(wrenn_program name)
   cmake_parse_arguments(ARG "" "" "SOURCES;LINK" ${ARGN})
-  wrenn_only_existing(ARG_SOURCES) # TEMPORARY
   add_executable(${name} ${ARG_SOURCES})
   target_link_libraries(${name} PRIVATE ${ARG_LINK})
 endfunction()
@@ -47,7 +28,6 @@ function(wrenn_fuzz name)
     return()
   endif()
   cmake_parse_arguments(ARG "" "" "SOURCES;LINK" ${ARGN})
-  wrenn_only_existing(ARG_SOURCES) # TEMPORARY
   add_executable(${name}_fuzz ${ARG_SOURCES})
   target_compile_options(${name}_fuzz PRIVATE -fsanitize=fuzzer,address,undefined)
   target_link_options(${name}_fuzz PRIVATE -fsanitize=fuzzer,address,undefined)
