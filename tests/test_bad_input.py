@@ -170,7 +170,7 @@ def test_a_json_body_of_megabytes_is_refused(api):
 def test_what_is_no_http(api, text):
     with socket.create_connection((api.host, api.port), timeout=20) as connection:
         answer = b""
-        with contextlib.suppress(ConnectionResetError, BrokenPipeError):
+        with contextlib.suppress(OSError):  # It may hang up at any point.
             connection.sendall(text)
             connection.shutdown(socket.SHUT_WR)
             answer = connection.recv(65536)

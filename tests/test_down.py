@@ -1,5 +1,5 @@
 """`wrenn down` leaves nothing on the machine, and `wrenn up` begins again where it was."""
-from support.machine import kill
+from support.machine import kill, wait_for
 from support.server import Wrenn
 
 
@@ -18,7 +18,8 @@ def test_down_leaves_nothing_and_up_begins_again():
         key = server.api.key
         server.up()
         assert server.api.key == key
-        assert server.api.list() == []
+        # They are gone for good; the control plane may say so for a minute.
+        wait_for(lambda: all(one["status"] == "missing" for one in server.api.list()))
         with server.api.create() as sandbox:
             assert sandbox.exec("true").exit_code == 0
 

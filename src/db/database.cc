@@ -116,6 +116,16 @@ Value column(sqlite3_stmt* statement, int index) {
   }
 }
 
+// Made by us and not by SQLite, so that it is private from its first moment; SQLite gives its log
+// and index files the same mode. To be called while SQLite does not have the file open: closing any
+// descriptor of a file gives up all locks that the process has on it, and another process would
+// then take itself for the last one and delete the log under our feet.
+Result<void> make_private_file(const base::Path& path) {
+  WRENN_TRY_ASSIGN(const base::Fd file, base::open_file(path, O_RDWR | O_CREAT | O_NOFOLLOW, 0600));
+  if (::fchmod(file.get(), 0600) != 0) return base::fail_errno(errno, "cannot set the mode");
+  return {};
+}
+
 }  // namespace
 
 // One SQLite connection and its prepared statements; used only by whoever holds the mutex.
@@ -281,11 +291,7 @@ Database::~Database() = default;
 
 Result<Database> Database::open(const base::Path& path) {
   const auto opened = [&]() -> Result<Database> {
-    // Made here and not by SQLite, so that it is private from its first moment; SQLite gives its
-    // log and index files the same mode.
-    WRENN_TRY_ASSIGN(const base::Fd file,
-                     base::open_file(path, O_RDWR | O_CREAT | O_NOFOLLOW, 0600));
-    if (::fchmod(file.get(), 0600) != 0) return base::fail_errno(errno, "cannot set the mode");
+    WRENN_TRY(make_private_file(path));
     auto connections = std::make_unique<Connections>();
     WRENN_TRY_ASSIGN(connections->writer, Connection::open(path.native()));
     for (auto& reader : connections->readers) {

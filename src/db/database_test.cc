@@ -53,6 +53,21 @@ TEST_F(DatabaseTest, FilesArePrivate) {
   }
 }
 
+// Another process that opens and closes the file must see that it is not the last one: else it
+// deletes the log, and what is written afterwards is lost when we are killed.
+TEST_F(DatabaseTest, OtherProcessesSeeThatItIsInUse) {
+  ASSERT_TRUE(insert("a", 1));
+  const base::Fd file = base::open_file(path_, O_RDWR).value();
+  // SQLite's shared lock is on these bytes. The query is by an owner that is not this process.
+  struct flock lock{};
+  lock.l_type = F_WRLCK;
+  lock.l_whence = SEEK_SET;
+  lock.l_start = 0x40000000 + 2;
+  lock.l_len = 510;
+  ASSERT_EQ(::fcntl(file.get(), F_OFD_GETLK, &lock), 0);
+  EXPECT_EQ(lock.l_type, F_RDLCK);
+}
+
 TEST_F(DatabaseTest, ValuesSurviveARoundTrip) {
   constexpr char kOdd[] = "a\0\n'\"; DROP TABLE things; -- \xc3\xbc";
   const std::string odd(kOdd, sizeof kOdd - 1);

@@ -6,16 +6,16 @@ namespace wrenn::envd {
 namespace {
 
 std::string resolve(std::string_view text) {
-  const auto path = resolve_path(text, "/home/user", "/work");
+  const auto path = resolve_path(text, "/home/user", "/srv");
   return path ? path->native() : "refused";
 }
 
 TEST(GuestPath, EveryForm) {
   EXPECT_EQ(resolve("/a/b"), "/a/b");
   EXPECT_EQ(resolve("/a//b/../c/"), "/a/c");
-  EXPECT_EQ(resolve("x/y"), "/work/x/y");
-  EXPECT_EQ(resolve("./~x"), "/work/~x");
-  EXPECT_EQ(resolve(""), "/work");
+  EXPECT_EQ(resolve("x/y"), "/srv/x/y");
+  EXPECT_EQ(resolve("./~x"), "/srv/~x");
+  EXPECT_EQ(resolve(""), "/srv");
   EXPECT_EQ(resolve("~"), "/home/user");
   EXPECT_EQ(resolve("~/z"), "/home/user/z");
   EXPECT_EQ(resolve("/"), "/");

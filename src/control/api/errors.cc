@@ -56,6 +56,8 @@ ApiCode code_of_agent_error(Code code) {
       return ApiCode::kNotFound;
     case Code::kInvalidArgument:
     case Code::kOutOfRange:
+    // Calls to hosts need no names of users; it is the guest that does not know one.
+    case Code::kUnauthenticated:
       return ApiCode::kInvalidRequest;
     case Code::kFailedPrecondition:
     case Code::kAlreadyExists:
