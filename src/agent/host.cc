@@ -53,8 +53,8 @@ Result<std::unique_ptr<Host>> open_host(const AgentConfig& config,
                                           .pool = std::make_unique<net::BlockingPool>(kPoolThreads),
                                           .hypervisor = nullptr,
                                           .slots = nullptr});
-  host->hypervisor = std::make_unique<vm::Qemu>(tools.qemu, tools.accelerator.accelerator,
-                                                config.layout.run_dir(), *host->pool);
+  WRENN_TRY_ASSIGN(host->hypervisor, vm::Qemu::create(tools.qemu, tools.accelerator.accelerator,
+                                                      config.layout.run_dir(), *host->pool));
   host->slots = std::make_unique<hostnet::SlotPool>(settings, config.slots_ahead);
   return host;
 }

@@ -207,8 +207,8 @@ net::Task<Result<void>> bring_up(Starting& starting, const TemplateSnapshot& sna
   WRENN_CO_TRY(co_await host.pool->run([&] { return starting.prepare(request, snapshot); }));
   watch.lap("prepare");
   WRENN_CO_TRY_ASSIGN(starting.process,
-                      co_await host.hypervisor->restore(starting.place->spec(), snapshot.memory,
-                                                        starting.state.get()));
+                      co_await host.hypervisor->restore(
+                          starting.place->spec(), snapshot.memory_file, starting.state.get()));
   watch.lap("start");
   GuestClient guest(starting.place->slot.netns.get(),
                     base::Secret(std::string(starting.manifest.envd_token.reveal())));

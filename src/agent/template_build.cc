@@ -13,6 +13,7 @@
 #include "net/scope.h"
 #include "storage/manifest.h"
 #include "storage/staged_dir.h"
+#include "vm/memory_file.h"
 
 namespace wrenn::agent {
 namespace {
@@ -52,8 +53,11 @@ class Builder {
                      make_place(host_, base::new_id("tpl-"), build_.shape, staged_ / "vm",
                                 image_disk(host_, build_.name), std::move(slot)));
     place_.emplace(std::move(place));
-    WRENN_TRY_ASSIGN(auto memory, vm::MemoryImage::create(build_.shape.memory_bytes()));
-    memory_.emplace(std::move(memory));
+    const base::Path memory = place_->directory / vm::kMemoryFile;
+    WRENN_TRY(vm::create_memory_file(memory, build_.shape.memory_bytes()));
+    if (::chown(memory.c_str(), place_->uid, place_->uid) != 0) {
+      return base::fail_errno(errno, "cannot give its memory file to a VM");
+    }
     WRENN_TRY_ASSIGN(
         state_, base::open_file(staged_ / storage::kStateFile, O_WRONLY | O_CREAT | O_EXCL, 0600));
     return {};
@@ -62,8 +66,7 @@ class Builder {
   net::Task<Result<void>> boot_and_save() {
     const vm::VmSpec spec = place_->spec();
     const vm::BootSource source{host_.kernel.image, host_.kernel.initramfs};
-    WRENN_CO_TRY_ASSIGN(process_,
-                        co_await host_.hypervisor->boot(spec, source, *memory_, state_.get()));
+    WRENN_CO_TRY_ASSIGN(process_, co_await host_.hypervisor->boot(spec, source, state_.get()));
     auto warmed = co_await warm_up();
     if (!warmed)
       co_return base::fail(co_await with_console(host_, spec, std::move(warmed).error()));
@@ -126,8 +129,11 @@ class Builder {
   }
 
   Result<void> keep_files() {
-    WRENN_TRY(memory_->seal());
-    WRENN_TRY(memory_->save(staged_ / storage::kMemoryFile));
+    const base::Path memory = staged_ / storage::kMemoryFile;
+    if (::rename((staged_ / "vm" / vm::kMemoryFile).c_str(), memory.c_str()) != 0) {
+      return base::fail_errno(errno, "cannot keep a template's memory");
+    }
+    WRENN_TRY(vm::seal_memory_file(memory));
     const bool is_raw = disk_.extension() == ".raw";
     const base::Path disk = staged_ / (is_raw ? kSnapshotRawDisk : kSnapshotOverlayDisk);
     if (::rename(disk_.c_str(), disk.c_str()) != 0 || ::chown(disk.c_str(), 0, 0) != 0 ||
@@ -163,7 +169,6 @@ class Builder {
   const TemplateBuild build_;
   const base::Path staged_;
   std::optional<VmPlace> place_;
-  std::optional<vm::MemoryImage> memory_;
   base::Fd state_;
   std::optional<vm::VmProcess> process_;
   base::Path disk_;

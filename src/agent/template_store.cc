@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/strings.h"
 #include "storage/manifest.h"
+#include "vm/memory_file.h"
 
 namespace wrenn::agent {
 namespace {
@@ -18,7 +19,7 @@ using base::concat;
 using base::Result;
 
 // Part of the hash: raised when the way of building changes.
-constexpr int kBuildFormat = 1;
+constexpr int kBuildFormat = 2;
 constexpr const char* kJailTemplateDir = "/template";
 
 // Changes whenever the file does, without reading gigabytes.
@@ -99,8 +100,8 @@ Result<std::unique_ptr<TemplateSnapshot>> TemplateStore::load(const storage::Nam
   if (manifest.input_hash != hash) {
     return base::fail(Code::kFailedPrecondition, "what it was made from has changed");
   }
-  WRENN_TRY_ASSIGN(auto memory, vm::MemoryImage::load(layout.snapshot_memory(name, shape_name),
-                                                      shape.memory_bytes()));
+  const base::Path memory = layout.snapshot_memory(name, shape_name);
+  WRENN_TRY(vm::check_memory_file(memory, shape.memory_bytes()));
   BaseDisk disk;
   const base::Path raw = layout.snapshot_dir(name, shape_name) / kSnapshotRawDisk;
   if (std::filesystem::exists(raw)) {
@@ -117,7 +118,7 @@ Result<std::unique_ptr<TemplateSnapshot>> TemplateStore::load(const storage::Nam
       TemplateSnapshot{.shape = shape,
                        .kernel_version = manifest.kernel_version,
                        .envd_version = manifest.envd_version,
-                       .memory = std::move(memory),
+                       .memory_file = memory,
                        .state_file = layout.snapshot_state(name, shape_name),
                        .disk = std::move(disk)});
 }

@@ -11,7 +11,6 @@
 #include "agent/host.h"
 #include "agent/vm_place.h"
 #include "net/sync.h"
-#include "vm/memory_image.h"
 
 namespace wrenn::agent {
 
@@ -20,7 +19,7 @@ struct TemplateSnapshot {
   Shape shape;
   std::string kernel_version;
   std::string envd_version;
-  vm::MemoryImage memory;
+  base::Path memory_file;
   base::Path state_file;
   BaseDisk disk;
 };

@@ -145,7 +145,7 @@ void add_create(CLI::App& parent, Session& session) {
   command->add_option("--vcpus", options->vcpus, "Virtual CPUs")->check(CLI::PositiveNumber);
   command->add_option("--memory", options->memory_mb, "Memory in MB")->check(CLI::PositiveNumber);
   command->add_option("--disk", options->disk_mb, "Disk in MB")->check(CLI::PositiveNumber);
-  command->add_option("--timeout", options->timeout_sec, "Idle seconds after which it is paused")
+  command->add_option("--timeout", options->timeout_sec, "Idle seconds after which it is destroyed")
       ->check(CLI::NonNegativeNumber);
   command->add_flag("--json", options->json, "Print the API's whole answer");
   command->callback([&session, options] {

@@ -14,7 +14,6 @@
 #include "base/files.h"
 #include "base/jail.h"
 #include "net/task.h"
-#include "vm/memory_image.h"
 
 namespace wrenn::vm {
 
@@ -47,6 +46,8 @@ struct VmSpec {
   std::vector<base::Path> cgroup_procs;
 };
 
+inline constexpr const char* kMemoryFile = "memory.bin";
+
 struct BootSource {
   base::Path kernel;
   base::Path initramfs;
@@ -68,17 +69,18 @@ class Hypervisor {
   virtual Accelerator accelerator() const = 0;
 
   // Starts a VM from its kernel. Returns once the hypervisor runs; whether the guest came up is for
-  // the caller to find out (console() helps). `memory` must not be sealed; it becomes the guest's
-  // memory, shared. `state_fd`: an empty
-  // file, open for writing only, for save_state() to write to.
+  // the caller to find out (console() helps). The guest's memory is the file kMemoryFile in the
+  // VM's directory, which belongs to the VM (see memory_file.h). `state_fd`: an empty file, open
+  // for writing only, for save_state() to write to.
   virtual net::Task<base::Result<VmProcess>> boot(const VmSpec& spec, const BootSource& source,
-                                                  const MemoryImage& memory, int state_fd) = 0;
+                                                  int state_fd) = 0;
   // Stops the guest and writes its device state; together with the memory and the disk of that
   // moment it can be restored any number of times. The VM stays stopped: destroy it.
   virtual net::Task<base::Result<void>> save_state(const VmSpec& spec) = 0;
   // Starts a private clone: memory is copied page by page as the guest writes. Returns once the
-  // guest runs: what is sent to its network card before that is lost.
-  virtual net::Task<base::Result<VmProcess>> restore(const VmSpec& spec, const MemoryImage& memory,
+  // guest runs: what is sent to its network card before that is lost. `memory`: a sealed memory
+  // file; `state_fd`: what save_state() wrote, open for reading.
+  virtual net::Task<base::Result<VmProcess>> restore(const VmSpec& spec, const base::Path& memory,
                                                      int state_fd) = 0;
   // The last part (64 KiB) of what the guest wrote to its console. Not to be trusted.
   virtual net::Task<base::Result<std::string>> console(const VmSpec& spec) = 0;

@@ -53,9 +53,11 @@ std::vector<std::string> qemu_command(const QemuBinary& qemu, Accelerator accele
   auto argv = common(qemu, accelerator, spec.vcpus);
   add(argv, {"-name", spec.id});
   add(argv, {"-machine", machine(accelerator, "mem"), "-m", concat(spec.memory_mb, "M")});
+  const std::string memory = mode == StartMode::kBoot
+                                 ? concat(kJailDirectory, '/', kMemoryFile, ",share=on")
+                                 : concat(kJailTemplateMemory, ",share=off");
   add(argv, {"-object",
-             concat("memory-backend-file,id=mem,size=", spec.memory_mb, "M,mem-path=", kJailFds,
-                    '/', kMemoryFd, mode == StartMode::kBoot ? ",share=on" : ",share=off")});
+             concat("memory-backend-file,id=mem,size=", spec.memory_mb, "M,mem-path=", memory)});
   // A sandbox's disk need not survive the host's power loss, so its flushes cost nothing.
   add(argv, {"-drive", concat("if=none,id=disk,file=", kJailDirectory, '/', spec.disk_file,
                               ",format=", spec.disk_format == DiskFormat::kRaw ? "raw" : "qcow2",

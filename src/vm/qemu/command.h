@@ -10,14 +10,15 @@ namespace wrenn::vm {
 
 // Descriptors and paths as QEMU sees them in its jail.
 inline constexpr int kTapFd = 3;
-inline constexpr int kMemoryFd = 4;
+inline constexpr int kPreloadFd = 4;  // What preload.c became.
 inline constexpr int kStateFd = 5;
 inline constexpr int kQmpFd = 6;  // A listening socket.
 inline constexpr int kStateFdSet = 1;
 inline constexpr const char* kJailDirectory = "/vm";
 inline constexpr const char* kJailKernel = "/boot/vmlinux";
 inline constexpr const char* kJailInitramfs = "/boot/initramfs";
-inline constexpr const char* kJailFds = "/fds";
+inline constexpr const char* kJailFds = "/fds";  // The descriptors above, by number.
+inline constexpr const char* kJailTemplateMemory = "/template-memory";  // preload.c says the same.
 // In the VM's directory, for us.
 inline constexpr const char* kQmpSocket = "qmp.sock";
 

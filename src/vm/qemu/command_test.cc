@@ -32,7 +32,7 @@ bool contains(std::string_view text, std::string_view part) {
 
 TEST(QemuCommand, ARestoreNeverWritesToTheTemplatesMemory) {
   const auto argv = qemu_command(kQemu, Accelerator::kTcg, spec(), StartMode::kRestore, kTscKhz);
-  EXPECT_TRUE(contains(value_of(argv, "-object"), "share=off"));
+  EXPECT_TRUE(contains(value_of(argv, "-object"), "mem-path=/template-memory,share=off"));
   EXPECT_EQ(value_of(argv, "-incoming"), "fd:5");
   EXPECT_EQ(value_of(argv, "-kernel"), "");
   EXPECT_EQ(value_of(argv, "-name"), "cl-x");
@@ -40,7 +40,7 @@ TEST(QemuCommand, ARestoreNeverWritesToTheTemplatesMemory) {
 
 TEST(QemuCommand, ABootKeepsItsMemoryInTheFile) {
   const auto argv = qemu_command(kQemu, Accelerator::kTcg, spec(), StartMode::kBoot, kTscKhz);
-  EXPECT_TRUE(contains(value_of(argv, "-object"), "share=on"));
+  EXPECT_TRUE(contains(value_of(argv, "-object"), "mem-path=/vm/memory.bin,share=on"));
   EXPECT_TRUE(contains(value_of(argv, "-append"), "tsc_early_khz=2500000"));
   EXPECT_EQ(value_of(argv, "-incoming"), "");
   EXPECT_EQ(value_of(argv, "-add-fd"), "set=1,fd=5");

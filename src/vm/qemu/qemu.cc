@@ -1,6 +1,7 @@
 #include "vm/qemu/qemu.h"
 
 #include <fcntl.h>
+#include <sys/mman.h>
 
 #include <algorithm>
 #include <array>
@@ -14,6 +15,10 @@
 #include "vm/qemu/probe.h"
 #include "vm/qemu/qmp.h"
 #include "vm/qemu/tsc.h"
+
+// Defined in preload_blob.S.
+extern "C" const char wrenn_preload_begin[];
+extern "C" const char wrenn_preload_end[];
 
 namespace wrenn::vm {
 namespace {
@@ -63,6 +68,18 @@ std::string last_words(const base::Path& directory) {
       " (it said: ", base::trim(text->substr(text->size() - std::min(kTail, text->size()))), ")");
 }
 
+// The bytes of preload.c's library as a file that ld.so can load from a descriptor.
+base::Result<base::Fd> make_preload() {
+  base::Fd fd(::memfd_create("wrenn-preload", MFD_CLOEXEC | MFD_ALLOW_SEALING));
+  if (!fd.valid()) return base::fail_errno(errno, "cannot make a memory file");
+  WRENN_TRY(base::write_all(fd.get(), {wrenn_preload_begin, wrenn_preload_end}));
+  if (::fcntl(fd.get(), F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL) !=
+      0) {
+    return base::fail_errno(errno, "cannot seal a memory file");
+  }
+  return fd;
+}
+
 }  // namespace
 
 base::Result<QemuBinary> find_qemu() {
@@ -82,29 +99,36 @@ base::Result<QemuBinary> find_qemu() {
                     "run 'make setup', or install the package qemu-system-x86");
 }
 
+base::Result<std::unique_ptr<Qemu>> Qemu::create(QemuBinary binary, Accelerator accelerator,
+                                                 base::Path device_dir, net::BlockingPool& pool) {
+  WRENN_TRY_ASSIGN(base::Fd preload, make_preload());
+  return std::unique_ptr<Qemu>(
+      new Qemu(std::move(binary), accelerator, std::move(device_dir), pool, std::move(preload)));
+}
+
 Qemu::Qemu(QemuBinary binary, Accelerator accelerator, base::Path device_dir,
-           net::BlockingPool& pool)
+           net::BlockingPool& pool, base::Fd preload)
     : binary_(std::move(binary)),
       accelerator_(accelerator),
       device_dir_(std::move(device_dir)),
       tsc_khz_(measure_tsc_khz()),
-      pool_(pool) {}
+      pool_(pool),
+      preload_(std::move(preload)) {}
 
-base::JailSpec Qemu::jail(const VmSpec& spec, StartMode mode, const MemoryImage& memory,
-                          int state_fd) const {
+base::JailSpec Qemu::jail(const VmSpec& spec, StartMode mode, int state_fd) const {
   base::JailSpec jail;
   jail.argv = qemu_command(binary_, accelerator_, spec, mode, tsc_khz_);
   base::add_system_files(jail);
   jail.binds.push_back({spec.directory, kJailDirectory, base::MountAccess::kReadWrite});
-  // QEMU opens guest memory by name; this is the directory of its own descriptors.
   jail.binds.push_back({"/proc/self/fd", kJailFds});
+  jail.env.push_back(concat("LD_PRELOAD=", kJailFds, '/', kPreloadFd));
   for (const auto& file : spec.backing) jail.binds.push_back({file.source, file.target});
   jail.credentials = base::Credentials{spec.uid, spec.uid, {}};
   if (accelerator_ == Accelerator::kKvm) {
     jail.binds.push_back({device_dir_ / "kvm", "/dev/kvm", base::MountAccess::kDevice});
     jail.credentials->groups.push_back(kKvmGroup);
   }
-  jail.fds = {{spec.tap_fd, kTapFd}, {memory.fd(), kMemoryFd}, {state_fd, kStateFd}};
+  jail.fds = {{spec.tap_fd, kTapFd}, {preload_.get(), kPreloadFd}, {state_fd, kStateFd}};
   jail.netns_fd = spec.netns_fd;
   jail.new_pid_namespace = true;
   jail.new_ipc_namespace = true;
@@ -116,16 +140,17 @@ base::JailSpec Qemu::jail(const VmSpec& spec, StartMode mode, const MemoryImage&
 }
 
 net::Task<base::Result<VmProcess>> Qemu::boot(const VmSpec& spec, const BootSource& source,
-                                              const MemoryImage& memory, int state_fd) {
-  base::JailSpec prepared = jail(spec, StartMode::kBoot, memory, state_fd);
+                                              int state_fd) {
+  base::JailSpec prepared = jail(spec, StartMode::kBoot, state_fd);
   prepared.binds.push_back({source.kernel, kJailKernel});
   prepared.binds.push_back({source.initramfs, kJailInitramfs});
   co_return co_await pool_.run([&prepared, &spec] { return start(prepared, spec); });
 }
 
-net::Task<base::Result<VmProcess>> Qemu::restore(const VmSpec& spec, const MemoryImage& memory,
+net::Task<base::Result<VmProcess>> Qemu::restore(const VmSpec& spec, const base::Path& memory,
                                                  int state_fd) {
-  base::JailSpec prepared = jail(spec, StartMode::kRestore, memory, state_fd);
+  base::JailSpec prepared = jail(spec, StartMode::kRestore, state_fd);
+  prepared.binds.push_back({memory, kJailTemplateMemory});
   WRENN_CO_TRY_ASSIGN(VmProcess process,
                       co_await pool_.run([&prepared, &spec] { return start(prepared, spec); }));
   auto running = co_await net::with_timeout(kRestoreTimeout, wait_until_running(spec));
