@@ -23,4 +23,9 @@ else()
   target_compile_options(wrenn_flags INTERFACE
     $<$<NOT:$<CONFIG:Debug>>:-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3>)
 endif()
+if(WRENN_FUZZ)
+  # The libraries, too, must tell the fuzzer where their code goes.
+  target_compile_options(wrenn_flags INTERFACE -fsanitize=fuzzer-no-link,address,undefined)
+  target_link_options(wrenn_flags INTERFACE -fsanitize=address,undefined)
+endif()
 target_link_options(wrenn_flags INTERFACE -Wl,-z,relro,-z,now)

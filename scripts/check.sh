@@ -11,9 +11,12 @@ check_headers() {
   step "Headers stand alone"
   cmake --preset release >/dev/null
   cmake --build --preset release --target wrenn_proto >/dev/null
-  local flags=(-std=c++23 -fsyntax-only -x c++ -D_GLIBCXX_ASSERTIONS "-DWRENN_VERSION=\"0\"" -Isrc -isystem build/release/proto/gen)
-  sources 'src/*.h' | xargs -P "$jobs" -I{} clang++-19 "${flags[@]}" {}
-  say "headers: $(sources 'src/*.h' | wc -l) stand alone"
+  local flags=(-std=c++23 -fsyntax-only -Wno-pragma-once-outside-header -x c++ -D_GLIBCXX_ASSERTIONS "-DWRENN_VERSION=\"0\"" -Isrc -isystem build/release/proto/gen)
+  # Fixtures get definitions from the target of their tests.
+  local headers
+  mapfile -t headers < <(sources 'src/*.h' ':!src/*_fixture.h')
+  printf '%s\n' "${headers[@]}" | xargs -P "$jobs" -I{} clang++-19 "${flags[@]}" {}
+  say "headers: ${#headers[@]} stand alone"
 }
 
 check_tidy() {

@@ -18,7 +18,18 @@ scripts/build.sh
 step "The guest's kernel and root disk"
 images/build.sh --out "$WRENN_DIR" --envd builds/envd
 
+# Processes of an earlier build end; sandboxes do not, the new agent takes them over.
+end_if_outdated() {
+  local pid
+  read -r pid _ 2>/dev/null <"$WRENN_DIR/run/$2.pid" || return 0
+  [ -e "/proc/$pid/exe" ] && ! cmp -s "/proc/$pid/exe" "builds/$1" || return 0
+  kill "$pid"
+  while [ -e "/proc/$pid/exe" ]; do sleep 0.1; done
+}
+
 step "Wrenn"
+end_if_outdated wrenn-cp cp
+end_if_outdated wrenn-agent agent
 builds/wrenn up --detach --dir "$WRENN_DIR" ${WRENN_LISTEN:+--listen "$WRENN_LISTEN"} ||
   die "Wrenn did not start" \
     "if the address is taken, choose another: WRENN_LISTEN=127.0.0.1:9090 make quickstart" \

@@ -45,7 +45,7 @@ def pytest_runtest_makereport(item):
     outcome = yield
     report = outcome.get_result()
     if report.when == "call" and report.failed:
-        for name in ("own_wrenn", "wrenn"):
+        for name in ("small_wrenn", "own_wrenn", "wrenn"):
             if name in item.funcargs:
                 report.sections.append(("logs", item.funcargs[name].logs(30)))
                 break

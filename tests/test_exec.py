@@ -57,6 +57,19 @@ def test_a_client_that_leaves_takes_its_command_with_it(sandbox):
     wait_for(lambda: sandbox.sh("pgrep -fc 'sleep 4567[8]' || true").text == "0")
 
 
+def test_a_client_that_leaves_before_the_command_has_begun_leaves_nothing(sandbox):
+    for delay in (0, 0.005, 0.01, 0.02, 0.03, 0.05):
+        for _ in range(3):
+            connection = sandbox.api.connect()
+            connection.request("POST", f"{sandbox.path}/exec", json.dumps({"cmd": "sleep", "args": ["56789"]}),
+                               sandbox.api.headers())
+            time.sleep(delay)
+            connection.close()
+    # What is still on its way is waited for: nothing may be left, nor come later.
+    time.sleep(1)
+    wait_for(lambda: sandbox.sh("pgrep -fc 'sleep 5678[9]' || true").text == "0")
+
+
 def test_binary_output_comes_as_base64(sandbox):
     done = sandbox.sh(r"printf '\000\377\200x'; echo text >&2")
     assert done.encoding == "base64"

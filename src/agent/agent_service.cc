@@ -47,7 +47,7 @@ pb::SandboxInfo to_info(const SandboxView& view) {
   const auto& manifest = view.manifest;
   pb::SandboxInfo info;
   info.set_sandbox_id(manifest.id);
-  info.set_status("running");
+  info.set_status(view.is_ruin ? "error" : "running");
   info.set_template_(manifest.template_name);
   info.set_vcpus(manifest.vcpus);
   info.set_memory_mb(manifest.memory_mb);
@@ -103,8 +103,7 @@ AgentService::Reply<pb::CreateSandboxResponse> AgentService::create(
 
 AgentService::Reply<pb::DestroySandboxResponse> AgentService::destroy(
     Context&, const pb::DestroySandboxRequest& request) {
-  // Begun is done: a caller who goes away does not leave half a sandbox.
-  WRENN_CO_TRY(co_await net::with_stop(net::StopToken(), manager_.destroy(request.sandbox_id())));
+  WRENN_CO_TRY(co_await manager_.destroy(request.sandbox_id()));
   co_return pb::DestroySandboxResponse();
 }
 
@@ -125,7 +124,7 @@ AgentService::Reply<pb::ListSandboxesResponse> AgentService::list(Context&,
 AgentService::Reply<void> AgentService::exec(Context& context, const pb::ExecStreamRequest& request,
                                              connect::StreamWriter<pb::ExecStreamResponse>& out) {
   WRENN_CO_TRY_ASSIGN(const SandboxUse use, manager_.use(request.sandbox_id()));
-  Exec exec(*use->guest, out);
+  Exec exec(*use->guest, use.token(), out);
   co_return co_await while_it_lives(use, exec.run(request, context));
 }
 
@@ -139,7 +138,8 @@ AgentService::Reply<pb::StartBackgroundResponse> AgentService::start_background(
                   .envs = {request.envs().begin(), request.envs().end()},
                   .cwd = request.cwd(),
                   .user = request.user(),
-                  .tag = tag};
+                  .tag = tag,
+                  .limit = {}};
   WRENN_CO_TRY_ASSIGN(auto events,
                       co_await while_it_lives(use, use->guest->start(std::move(command))));
   WRENN_CO_TRY_ASSIGN(const auto first, co_await while_it_lives(use, events.next()));

@@ -20,7 +20,8 @@ net::Task<Result<void>> Exec::run(const pb::ExecStreamRequest& request,
   auto result = limit.count() > 0 ? co_await net::with_timeout(limit, run_command(request))
                                   : co_await run_command(request);
   if (pid_ == 0 || has_ended_) co_return result;
-  if (auto killed = co_await net::with_stop(net::StopToken(), kill()); !killed) {
+  if (auto killed = co_await net::with_stop(sandbox_end_, kill());
+      !killed && !sandbox_end_.stop_requested()) {
     base::log_warn("a command may still be running", {{"pid", pid_}, {"error", killed.error()}});
   }
   const bool is_late =
@@ -32,14 +33,37 @@ net::Task<Result<void>> Exec::run(const pb::ExecStreamRequest& request,
   co_return result;
 }
 
+net::Task<Result<GuestClient::Events>> Exec::start(const pb::ExecStreamRequest& request) {
+  // Our own clock comes first, unless this agent is no longer there.
+  constexpr auto kGrace = std::chrono::seconds(2);
+  const std::chrono::seconds limit(request.timeout_sec());
+  WRENN_CO_TRY_ASSIGN(
+      auto events,
+      co_await guest_.start({.cmd = request.cmd(),
+                             .args = {request.args().begin(), request.args().end()},
+                             .envs = {request.envs().begin(), request.envs().end()},
+                             .cwd = request.cwd(),
+                             .user = request.user(),
+                             .tag = {},
+                             .limit = limit.count() > 0 ? limit + kGrace : base::Duration()}));
+  WRENN_CO_TRY_ASSIGN(const auto first, co_await events.next());
+  if (!first || !first->event().has_start()) {
+    co_return base::fail(Code::kInternal, "the guest did not say that the command started");
+  }
+  pid_ = first->event().start().pid();
+  co_return std::move(events);
+}
+
 net::Task<Result<void>> Exec::run_command(const pb::ExecStreamRequest& request) {
-  WRENN_CO_TRY_ASSIGN(auto events,
-                      co_await guest_.start({.cmd = request.cmd(),
-                                             .args = {request.args().begin(), request.args().end()},
-                                             .envs = {request.envs().begin(), request.envs().end()},
-                                             .cwd = request.cwd(),
-                                             .user = request.user(),
-                                             .tag = {}}));
+  constexpr auto kStartTimeout = std::chrono::seconds(30);
+  // Not cut short by a caller who leaves: a command that may have started can be killed only once
+  // its pid is known.
+  WRENN_CO_TRY_ASSIGN(
+      auto events,
+      co_await net::with_stop(sandbox_end_, net::with_timeout(kStartTimeout, start(request))));
+  pb::ExecStreamResponse started;
+  started.mutable_start()->set_pid(pid_);
+  WRENN_CO_TRY(co_await out_.write(started));
   while (!has_ended_) {
     WRENN_CO_TRY_ASSIGN(const auto message, co_await events.next());
     if (!message) co_return base::fail(Code::kUnavailable, "the guest cut the command's output");
@@ -50,10 +74,7 @@ net::Task<Result<void>> Exec::run_command(const pb::ExecStreamRequest& request) 
 
 net::Task<Result<void>> Exec::forward(const process::ProcessEvent& event) {
   pb::ExecStreamResponse message;
-  if (event.has_start()) {
-    pid_ = event.start().pid();
-    message.mutable_start()->set_pid(pid_);
-  } else if (event.has_data() && event.data().has_stdout()) {
+  if (event.has_data() && event.data().has_stdout()) {
     message.mutable_data()->set_stdout(event.data().stdout());
   } else if (event.has_data() && event.data().has_stderr()) {
     message.mutable_data()->set_stderr(event.data().stderr());

@@ -9,8 +9,10 @@ namespace wrenn::agent {
 
 class Exec {
  public:
-  Exec(GuestClient& guest, connect::StreamWriter<hostagent::v1::ExecStreamResponse>& out)
-      : guest_(guest), out_(out) {}
+  // `sandbox_end`: fires when the sandbox goes, and its commands with it.
+  Exec(GuestClient& guest, net::StopToken sandbox_end,
+       connect::StreamWriter<hostagent::v1::ExecStreamResponse>& out)
+      : guest_(guest), sandbox_end_(sandbox_end), out_(out) {}
 
   // kDeadlineExceeded when the request's timeout (or the call's deadline) passed; the command was
   // killed then.
@@ -18,11 +20,14 @@ class Exec {
                                     const connect::CallContext& context);
 
  private:
+  net::Task<base::Result<GuestClient::Events>> start(
+      const hostagent::v1::ExecStreamRequest& request);
   net::Task<base::Result<void>> run_command(const hostagent::v1::ExecStreamRequest& request);
   net::Task<base::Result<void>> forward(const process::ProcessEvent& event);
   net::Task<base::Result<void>> kill();
 
   GuestClient& guest_;
+  const net::StopToken sandbox_end_;
   connect::StreamWriter<hostagent::v1::ExecStreamResponse>& out_;
   std::uint32_t pid_ = 0;
   bool has_ended_ = false;

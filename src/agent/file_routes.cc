@@ -118,7 +118,9 @@ net::Task<Result<void>> FileRoutes::serve(net::Request& request, net::ResponseWr
   WRENN_CO_TRY_ASSIGN(const Target target, parse(request));
   WRENN_CO_TRY_ASSIGN(const SandboxUse use, manager_.use(target.sandbox));
   if (request.method() == "GET") {
-    co_return co_await while_it_lives(use, read(use, target, response));
+    // The guest may be slow to send: a client who leaves meanwhile must not hold the sandbox.
+    co_return co_await while_it_lives(
+        use, net::stop_on_disconnect(request.stream(), read(use, target, response)));
   }
   if (request.method() == "PUT") {
     co_return co_await while_it_lives(use, write(use, target, request, response));

@@ -113,8 +113,10 @@ net::Task<Result<GuestClient::Events>> GuestClient::start(Command command) {
   if (!command.cwd.empty()) config.set_cwd(command.cwd);
   if (!command.tag.empty()) request.set_tag(command.tag);
   request.set_stdin(false);
+  connect::CallOptions options = as_user(command.user);
+  options.timeout = command.limit;
   return streams_.stream<process::StartResponse>("/process.Process/Start", request,
-                                                 as_user(command.user));
+                                                 std::move(options));
 }
 
 net::Task<Result<void>> GuestClient::signal(process::ProcessSelector selector,

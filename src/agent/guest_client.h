@@ -1,8 +1,8 @@
 // GuestClient: the agent's line to envd inside one VM.
 //
-// Its connections are made from inside the sandbox's network namespace, so that the guest is
-// reachable by nothing else on the host. Unary calls, streams and bulk bytes have pools of their
-// own. For one loop.
+// Its connections are made from inside the sandbox's network namespace: they need no address on the
+// host, and no translation. Unary calls, streams and bulk bytes have pools of their own. For one
+// loop.
 #pragma once
 
 #include <map>
@@ -25,6 +25,8 @@ struct Command {
   std::string cwd;
   std::string user;  // Empty: the default user.
   std::string tag;
+  // The guest itself ends the command then, also when nobody is left to ask for it. Zero: never.
+  base::Duration limit{};
 };
 
 struct GuestInit {

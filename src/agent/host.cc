@@ -40,6 +40,7 @@ Result<std::unique_ptr<Host>> open_host(const AgentConfig& config,
                   {"accelerator", vm::accelerator_name(tools.accelerator.accelerator)}});
   WRENN_TRY_ASSIGN(const auto cow, storage::probe_cow(config.layout.root()));
   base::log_info("disks ready", {{"backend", storage::backend_name(cow.backend)}});
+  std::set<hostnet::SlotIndex> living(keep.begin(), keep.end());
   WRENN_TRY_ASSIGN(
       const auto settings,
       hostnet::start_host_network({.tag = config.tag,
@@ -55,7 +56,8 @@ Result<std::unique_ptr<Host>> open_host(const AgentConfig& config,
                                           .slots = nullptr});
   WRENN_TRY_ASSIGN(host->hypervisor, vm::Qemu::create(tools.qemu, tools.accelerator.accelerator,
                                                       config.layout.run_dir(), *host->pool));
-  host->slots = std::make_unique<hostnet::SlotPool>(settings, config.slots_ahead);
+  host->slots =
+      std::make_unique<hostnet::SlotPool>(settings, config.slots_ahead, std::move(living));
   return host;
 }
 

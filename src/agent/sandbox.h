@@ -30,6 +30,7 @@ class Sandbox {
   std::unique_ptr<GuestClient> guest;
   std::int64_t last_active_unix_ms;
   bool is_ending = false;
+  bool is_clearing = false;  // destroy() is at it.
 
  private:
   friend class SandboxUse;
@@ -37,6 +38,8 @@ class Sandbox {
   net::StopSource stop_;  // Ends what is in flight when the sandbox goes.
   std::size_t uses_ = 0;
   net::WaitList unused_;
+  bool is_cleared_ = false;  // Its VM and its place are gone; its directory may be left.
+  net::WaitList clearing_ended_;
 };
 
 // While one exists, the sandbox does: destroying waits for it, after stopping what runs under

@@ -272,7 +272,7 @@ net::Task<void> SandboxManager::watch(std::string id) {
   const auto again = sandboxes_.find(id);
   if (again == sandboxes_.end() || again->second->is_ending) co_return;
   base::log_warn("a VM ended by itself", {{"sandbox", id}});
-  if (auto destroyed = co_await net::with_stop(net::StopToken(), destroy(id)); !destroyed) {
+  if (auto destroyed = co_await destroy(id); !destroyed) {
     base::log_error("a sandbox could not be cleared away",
                     {{"sandbox", id}, {"error", destroyed.error()}});
   }
@@ -287,38 +287,58 @@ net::Task<void> SandboxManager::watch_idle(std::string id, int timeout_sec) {
         sandbox.uses_ > 0 ? 0 : base::unix_ms_now() - sandbox.last_active_unix_ms;
     const std::int64_t left_ms = timeout_sec * std::int64_t{1000} - idle_ms;
     if (left_ms <= 0) break;
-    if (!co_await net::sleep_for(std::chrono::milliseconds(left_ms))) co_return;
+    // The end of the sandbox ends the sleep, which may be one of hours.
+    if (!co_await net::with_stop_also(found->second->stop_.token(),
+                                      net::sleep_for(std::chrono::milliseconds(left_ms)))) {
+      co_return;
+    }
   }
   base::log_info("destroying an idle sandbox", {{"sandbox", id}, {"timeout_sec", timeout_sec}});
-  if (auto destroyed = co_await net::with_stop(net::StopToken(), destroy(id)); !destroyed) {
+  if (auto destroyed = co_await destroy(id); !destroyed) {
     base::log_error("an idle sandbox could not be destroyed",
                     {{"sandbox", id}, {"error", destroyed.error()}});
   }
 }
 
 net::Task<Result<void>> SandboxManager::destroy(std::string id) {
+  return net::with_stop(net::StopToken(), destroy_now(std::move(id)));
+}
+
+net::Task<Result<void>> SandboxManager::destroy_now(std::string id) {
   if (const auto creating = creating_.find(id); creating != creating_.end()) {
     creating->second = false;  // create() does it, as soon as there is something to destroy.
   }
-  const auto found = sandboxes_.find(id);
+  auto found = sandboxes_.find(id);
+  // Who comes second waits: its answer, too, means that nothing is left.
+  while (found != sandboxes_.end() && found->second->is_clearing) {
+    co_await found->second->clearing_ended_.wait();
+    found = sandboxes_.find(id);
+  }
   if (found == sandboxes_.end()) co_return {};
   Sandbox& sandbox = *found->second;
-  if (sandbox.is_ending) co_return {};
-  sandbox.is_ending = true;
+  sandbox.is_ending = sandbox.is_clearing = true;
   sandbox.stop_.request_stop();
   while (sandbox.uses_ > 0) co_await sandbox.unused_.wait();
-  auto owned = std::move(found->second);
+  sandbox.guest.reset();
+  auto cleared = co_await host_.pool->run([this, &sandbox] { return clear(sandbox); });
+  sandbox.is_clearing = false;
+  sandbox.clearing_ended_.wake_all();
+  // Until then it stays known, so that it can be tried again.
+  WRENN_CO_TRY(std::move(cleared));
   sandboxes_.erase(id);
-  owned->guest.reset();
-  const auto clear = [this, &owned]() -> Result<void> {
-    WRENN_TRY(vm::kill_vm(owned->process));
-    clear_place(host_, std::move(owned->place));
-    WRENN_TRY_ASSIGN(const auto name, storage::Name::parse("sandbox id", owned->manifest.id));
-    return base::remove_tree(host_.config.layout.sandbox_dir(name));
-  };
-  WRENN_CO_TRY(co_await host_.pool->run(clear));
   base::log_info("sandbox destroyed", {{"sandbox", id}});
   co_return {};
+}
+
+// Blocking. Goes on where an earlier call failed.
+Result<void> SandboxManager::clear(Sandbox& sandbox) {
+  if (!sandbox.is_cleared_) {
+    WRENN_TRY(vm::kill_vm(sandbox.process));
+    clear_place(host_, std::move(sandbox.place));
+    sandbox.is_cleared_ = true;
+  }
+  WRENN_TRY_ASSIGN(const auto name, storage::Name::parse("sandbox id", sandbox.manifest.id));
+  return base::remove_tree(host_.config.layout.sandbox_dir(name));
 }
 
 Result<SandboxUse> SandboxManager::use(const std::string& id) {
@@ -339,6 +359,8 @@ net::Task<Result<std::vector<SandboxView>>> SandboxManager::list() {
   };
   std::vector<Measured> measured;
   for (const auto& [id, sandbox] : sandboxes_) {
+    // What is being cleared belongs to another thread.
+    if (sandbox->is_clearing) continue;
     measured.push_back({id, sandbox->process.identity, sandbox->place.disk.path, {}, 0});
   }
   WRENN_CO_TRY(co_await host_.pool->run([&measured]() -> Result<void> {
@@ -351,14 +373,15 @@ net::Task<Result<std::vector<SandboxView>>> SandboxManager::list() {
   std::vector<SandboxView> views;
   for (const auto& one : measured) {
     const auto found = sandboxes_.find(one.id);
-    if (found == sandboxes_.end() || found->second->is_ending) continue;
+    if (found == sandboxes_.end() || found->second->is_clearing) continue;
     const Sandbox& sandbox = *found->second;
     views.push_back({.manifest = sandbox.manifest,
                      .host_ip = sandbox.place.slot.address.to_string(),
                      .last_active_unix_ms =
                          sandbox.uses_ > 0 ? base::unix_ms_now() : sandbox.last_active_unix_ms,
                      .stats = one.stats,
-                     .disk_bytes = one.disk_bytes});
+                     .disk_bytes = one.disk_bytes,
+                     .is_ruin = sandbox.is_ending});
   }
   co_return views;
 }

@@ -37,6 +37,7 @@ struct SandboxView {
   std::int64_t last_active_unix_ms = 0;
   vm::VmStats stats;
   std::uint64_t disk_bytes = 0;
+  bool is_ruin = false;  // destroy() could not clear it away: it has to be called again.
 };
 
 class SandboxManager {
@@ -54,7 +55,8 @@ class SandboxManager {
   // the host is full. Not cut short by its caller going away: the sandbox is there afterwards, or
   // nothing of it is.
   net::Task<base::Result<CreatedSandbox>> create(CreateRequest request);
-  // Unknown ids are fine.
+  // Unknown ids are fine. Nothing of the sandbox is left when this succeeds; after a failure it can
+  // be tried again. Not cut short by its caller going away.
   net::Task<base::Result<void>> destroy(std::string id);
   // kNotFound for an unknown id or one that is just ending.
   base::Result<SandboxUse> use(const std::string& id);
@@ -68,6 +70,8 @@ class SandboxManager {
   net::Task<base::Result<std::unique_ptr<Sandbox>>> start(const CreateRequest& request,
                                                           const TemplateSnapshot& snapshot,
                                                           std::map<std::string, double>& timings);
+  net::Task<base::Result<void>> destroy_now(std::string id);
+  base::Result<void> clear(Sandbox& sandbox);
   base::Result<void> check(const CreateRequest& request) const;
   void keep(std::unique_ptr<Sandbox> sandbox);
   net::Task<void> watch(std::string id);

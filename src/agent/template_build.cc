@@ -106,7 +106,8 @@ class Builder {
                                                            .envs = {},
                                                            .cwd = "/",
                                                            .user = "root",
-                                                           .tag = {}}));
+                                                           .tag = {},
+                                                           .limit = kWarmUpTimeout}));
     std::string complaints;
     while (true) {
       WRENN_CO_TRY_ASSIGN(const auto message, co_await events.next());

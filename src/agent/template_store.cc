@@ -82,6 +82,13 @@ Result<std::string> TemplateStore::hash_inputs(const storage::Name& name,
                       names.empty() ? std::string("build one: images/build.sh")
                                     : concat("known templates: ", base::join(names, ", ")));
   }
+  WRENN_TRY_ASSIGN(const std::uint64_t needed,
+                   storage::virtual_size(layout.image_rootfs(name), storage::DiskFormat::kRaw));
+  if (needed > shape.disk_bytes()) {
+    return base::fail(Code::kInvalidArgument,
+                      concat("disk_mb must be at least ", needed >> 20, " for the template '",
+                             name.text(), "', not ", shape.disk_mb));
+  }
   WRENN_TRY_ASSIGN(const std::string kernel, file_stamp(host_.kernel.image));
   WRENN_TRY_ASSIGN(const std::string initramfs, file_stamp(host_.kernel.initramfs));
   return base::sha256_hex(concat(kBuildFormat, '\n', *rootfs, kernel, initramfs, shape.name(), '\n',

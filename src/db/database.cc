@@ -6,12 +6,15 @@
 #include <array>
 #include <atomic>
 #include <cerrno>
+#include <chrono>
 #include <map>
+#include <thread>
 
 #include <sqlite3.h>
 
 #include "base/log.h"
 #include "base/strings.h"
+#include "base/time.h"
 
 namespace wrenn::db {
 namespace {
@@ -141,8 +144,20 @@ class Connection {
     if (status != SQLITE_OK) return base::fail(connection->last_error());
     sqlite3_extended_result_codes(handle, 1);
     sqlite3_busy_timeout(handle, kBusyTimeoutMs);
-    WRENN_TRY(connection->script(kSetup));
+    WRENN_TRY(connection->set_up());
     return connection;
+  }
+
+  // Changing the journal's mode does not wait for other connections that do the same, so we do.
+  Result<void> set_up() {
+    constexpr auto kPause = std::chrono::milliseconds(10);
+    const auto deadline = base::steady_now() + std::chrono::milliseconds(kBusyTimeoutMs);
+    while (true) {
+      auto done = script(kSetup);
+      const bool is_busy = !done && done.error().code == Code::kUnavailable;
+      if (!is_busy || base::steady_now() >= deadline) return done;
+      std::this_thread::sleep_for(kPause);
+    }
   }
 
   std::mutex& mutex() { return mutex_; }

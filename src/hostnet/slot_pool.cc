@@ -11,9 +11,11 @@ namespace {
 constexpr auto kRetryDelay = std::chrono::milliseconds(500);
 }  // namespace
 
-SlotPool::SlotPool(SlotSettings settings, std::size_t ahead)
+SlotPool::SlotPool(SlotSettings settings, std::size_t ahead, std::set<SlotIndex> living)
     : settings_(std::move(settings)),
       ahead_(ahead),
+      taken_(living),
+      living_(std::move(living)),
       thread_([this](std::stop_token stop) { run(std::move(stop)); }) {}
 
 SlotPool::~SlotPool() {
@@ -47,11 +49,13 @@ base::Result<Slot> SlotPool::acquire(base::Duration timeout) {
 
 base::Result<Slot> SlotPool::adopt(SlotIndex index) {
   const std::lock_guard lock(mutex_);
-  if (taken_.contains(index)) {
+  const bool is_living = living_.contains(index);
+  if (!is_living && taken_.contains(index)) {
     return base::fail(base::Code::kAlreadyExists,
                       base::concat("network slot ", index, " is in use already"));
   }
   WRENN_TRY_ASSIGN(Slot slot, open_slot(settings_, index));
+  living_.erase(index);
   taken_.insert(index);
   ++in_use_;
   return slot;
@@ -68,7 +72,8 @@ void SlotPool::drain() {
   std::unique_lock lock(mutex_);
   // A doomed slot stays in taken_ until it is gone.
   changed_.wait(lock, [&] {
-    return taken_.size() <= in_use_ + ready_.size() + foreign_ + (making_ ? 1u : 0u);
+    return taken_.size() <=
+           in_use_ + ready_.size() + foreign_ + living_.size() + (making_ ? 1u : 0u);
   });
 }
 

@@ -18,8 +18,9 @@ namespace wrenn::hostnet {
 // Thread-safe. Owns one thread, which makes and destroys slots.
 class SlotPool {
  public:
-  // `ahead`: how many unused slots are kept ready.
-  SlotPool(SlotSettings settings, std::size_t ahead);
+  // `ahead`: how many unused slots are kept ready. `living`: the slots of VMs that outlived the
+  // last agent; they are left alone until adopt().
+  SlotPool(SlotSettings settings, std::size_t ahead, std::set<SlotIndex> living = {});
   // Destroys what was released and what nobody took; slots in use stay as they are.
   ~SlotPool();
   SlotPool(const SlotPool&) = delete;
@@ -29,8 +30,8 @@ class SlotPool {
   // `timeout`; the maker's error when slots cannot be made; kResourceExhausted when all
   // kMaxSlot are in use.
   base::Result<Slot> acquire(base::Duration timeout = std::chrono::seconds(10));
-  // Takes the slot of a VM that outlived the agent. Before the first acquire() of this process the
-  // indexes of all living VMs must have been adopted or be in HostNetworkConfig::keep.
+  // Takes the slot of a VM that outlived the agent. One that was not named as living may be lost to
+  // the maker, which passes over it as somebody's leftover: kAlreadyExists.
   base::Result<Slot> adopt(SlotIndex index);
   // Returns at once; the slot is destroyed in the background. No process may use it any more.
   void release(Slot slot);
@@ -53,7 +54,8 @@ class SlotPool {
   std::condition_variable_any changed_;
   std::deque<Slot> ready_;
   std::deque<SlotIndex> doomed_;
-  std::set<SlotIndex> taken_;  // In any state, so not free.
+  std::set<SlotIndex> taken_;   // In any state, so not free.
+  std::set<SlotIndex> living_;  // Of these, those that wait for adopt().
   std::size_t waiting_ = 0;
   std::size_t in_use_ = 0;
   std::size_t foreign_ = 0;  // Taken, but neither ready nor in use: leftovers that cannot go.

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <iostream>
+#include <thread>
 
 #include <gtest/gtest.h>
 
@@ -148,6 +149,24 @@ TEST_F(Slots, PoolAdoptsAndLeavesWhatIsInUse) {
   EXPECT_EQ(pool.adopt(1).error().code, base::Code::kAlreadyExists);
   EXPECT_EQ(pool.adopt(7).error().code, base::Code::kNotFound);
   EXPECT_EQ(pool.acquire()->index, 2u);
+}
+
+TEST_F(Slots, PoolLeavesTheLivingAloneUntilTheyAreAdopted) {
+  const auto settings = start();
+  ASSERT_TRUE(create_slot(settings, 1));
+  ASSERT_TRUE(create_slot(settings, 3));
+  SlotPool pool(settings, 2, {1, 3});
+  // The maker has gone past both before anybody adopts.
+  for (int i = 0; i < 500 && pool.ready() < 2; ++i) std::this_thread::sleep_for(milliseconds(10));
+  ASSERT_EQ(pool.ready(), 2u);
+  for (const SlotIndex index : {1u, 3u}) {
+    const auto adopted = pool.adopt(index);
+    EXPECT_TRUE(adopted) << adopted.error().to_string();
+    EXPECT_EQ(pool.adopt(index).error().code, base::Code::kAlreadyExists);
+  }
+  EXPECT_EQ(pool.acquire()->index, 2u);
+  EXPECT_EQ(pool.acquire()->index, 4u);
+  pool.drain();
 }
 
 TEST_F(Slots, PoolPassesOverForeignLeftovers) {

@@ -137,6 +137,9 @@ std::string try_enter() {
   // Refusals are ICMP errors, which the kernel limits to one a second; the tests cause more.
   const auto limit = base::open_file("/proc/sys/net/ipv4/icmp_ratelimit", O_WRONLY);
   EXPECT_TRUE(limit && base::write_all(limit->get(), "0"));
+  // A new namespace takes this over from the machine, where a Wrenn may be running.
+  const auto forwarding = base::open_file("/proc/sys/net/ipv4/ip_forward", O_WRONLY);
+  EXPECT_TRUE(forwarding && base::write_all(forwarding->get(), "0"));
   if (auto made = make_outside(machine().outside); !made) {
     ADD_FAILURE() << made.error().to_string();
     return "the test's own network does not come up";
@@ -175,7 +178,25 @@ std::optional<Datagram> UdpSocket::receive(std::chrono::milliseconds timeout) co
 Guest::Guest(const Slot& slot) {
   auto tap = slot.open_tap(1879100000 + slot.index);
   EXPECT_TRUE(tap) << tap.error().to_string();
-  if (tap) tap_ = std::move(*tap);
+  if (!tap) return;
+  tap_ = std::move(*tap);
+  wait_until_seen(slot);
+}
+
+// The kernel takes a moment to notice that a card was opened, and drops what is sent to it until
+// then.
+void Guest::wait_until_seen(const Slot& slot) const {
+  constexpr int kTries = 200;
+  constexpr std::uint16_t kDiscard = 9;
+  const UdpSocket gateway = udp_in(slot.netns.get(), 0);
+  bool seen = false;
+  for (int i = 0; i < kTries && !seen; ++i) {
+    gateway.send(kGuestAddress, kDiscard, "awake?");
+    seen = read_packet(steady_clock::now() + std::chrono::milliseconds(50)).has_value();
+  }
+  EXPECT_TRUE(seen) << "nothing arrives at the guest's card";
+  while (read_packet(steady_clock::now() + std::chrono::milliseconds(20))) {
+  }
 }
 
 void Guest::send(const Udp& udp) const {

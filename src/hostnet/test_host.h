@@ -56,6 +56,7 @@ class Guest {
   bool was_refused(std::chrono::milliseconds timeout) const;
 
  private:
+  void wait_until_seen(const Slot& slot) const;
   std::optional<std::string> read_packet(std::chrono::steady_clock::time_point deadline) const;
   base::Fd tap_;
 };

@@ -5,6 +5,7 @@
 #include <condition_variable>
 #include <cstddef>
 #include <deque>
+#include <exception>
 #include <functional>
 #include <mutex>
 #include <thread>
@@ -24,16 +25,24 @@ class BlockingPool {
 
   // Runs `function` (which returns a Result) on a thread of the pool and resumes the caller on its
   // own loop. Not cut short by a stop token: the function owns its operands until it returns.
-  // kResourceExhausted when too much is queued.
+  // kResourceExhausted when too much is queued. An exception of the function is the caller's.
   template <class F>
   Task<std::invoke_result_t<F>> run(F function) {
     using Outcome = std::invoke_result_t<F>;
     std::optional<Outcome> outcome;
-    std::move_only_function<void()> job = [&] { outcome.emplace(function()); };
+    std::exception_ptr exception;
+    std::move_only_function<void()> job = [&] {
+      try {
+        outcome.emplace(function());
+      } catch (...) {
+        exception = std::current_exception();
+      }
+    };
     if (!co_await Hop(*this, std::move(job))) {
       co_return base::fail(base::Code::kResourceExhausted, "too many operations are waiting",
                            "try again in a moment");
     }
+    if (exception) std::rethrow_exception(exception);
     co_return std::move(*outcome);
   }
 

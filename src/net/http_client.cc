@@ -39,17 +39,24 @@ std::string chunk_head(std::size_t size) {
   return text + "\r\n";
 }
 
-Task<base::Result<void>> send_stream(Stream& stream, ByteSource& source, bool chunked) {
+// `source_failed`: whose failure it was. A source may fail with kUnavailable too, e.g. the body of
+// another request; then there is nothing that the server could answer.
+Task<base::Result<void>> send_stream(Stream& stream, ByteSource& source, bool chunked,
+                                     bool& source_failed) {
   std::array<char, 64 * 1024> buffer;
   while (true) {
-    WRENN_CO_TRY_ASSIGN(const std::size_t n, co_await source.read(buffer));
-    if (n == 0) break;
-    const std::string_view bytes(buffer.data(), n);
+    auto n_read = co_await source.read(buffer);
+    if (!n_read) {
+      source_failed = true;
+      co_return base::fail(std::move(n_read).error());
+    }
+    if (*n_read == 0) break;
+    const std::string_view bytes(buffer.data(), *n_read);
     if (!chunked) {
       WRENN_CO_TRY(co_await stream.write_all(bytes));
       continue;
     }
-    WRENN_CO_TRY(co_await stream.write_all(chunk_head(n), bytes));
+    WRENN_CO_TRY(co_await stream.write_all(chunk_head(bytes.size()), bytes));
     WRENN_CO_TRY(co_await stream.write_all("\r\n"));
   }
   if (chunked) co_return co_await stream.write_all("0\r\n\r\n");
@@ -57,11 +64,11 @@ Task<base::Result<void>> send_stream(Stream& stream, ByteSource& source, bool ch
 }
 
 Task<base::Result<void>> send_request(Stream& stream, const ClientRequest& request,
-                                      const std::string& host) {
+                                      const std::string& host, bool& source_failed) {
   const std::string head = make_head(request, host);
   if (request.stream == nullptr) co_return co_await stream.write_all(head, request.body);
   WRENN_CO_TRY(co_await stream.write_all(head));
-  co_return co_await send_stream(stream, *request.stream, !request.stream_length);
+  co_return co_await send_stream(stream, *request.stream, !request.stream_length, source_failed);
 }
 
 // Skips interim responses (1xx).
@@ -141,9 +148,10 @@ Task<base::Result<ClientResponse>> HttpClient::send(ClientRequest request) {
     if (!reused) {
       WRENN_CO_TRY_ASSIGN(connection, co_await open());
     }
-    auto sent = co_await send_request(*connection->stream, request, options_.host);
+    bool source_failed = false;
+    auto sent = co_await send_request(*connection->stream, request, options_.host, source_failed);
     // A server may answer before it has read everything ("too large"): the answer counts.
-    if (!sent && sent.error().code != base::Code::kUnavailable) {
+    if (!sent && (source_failed || sent.error().code != base::Code::kUnavailable)) {
       co_return base::fail(std::move(sent).error());
     }
     auto head = co_await with_timeout(options_.head_timeout,

@@ -180,6 +180,30 @@ TEST_F(HttpTest, AnAnswerDuringAnUploadIsNotLost) {
   run([this] { return check_early_answer(endpoint); });
 }
 
+// A body that breaks off, as that of another request does whose client went away.
+class Broken final : public ByteSource {
+ public:
+  Task<Result<std::size_t>> read(std::span<char>) override {
+    co_return base::fail(Code::kUnavailable, "the source broke");
+  }
+};
+
+Task<void> check_broken_source(Endpoint endpoint) {
+  HttpClient client(endpoint, {});
+  Broken source;
+  const auto response = co_await with_timeout(
+      milliseconds(200),
+      client.send({.method = "POST", .target = "/echo", .stream = &source, .stream_length = 10}));
+  EXPECT_FALSE(response);
+  if (!response) {
+    EXPECT_EQ(response.error().message, "the source broke");
+  }
+}
+
+TEST_F(HttpTest, AnUploadWhoseSourceBreaksEndsAtOnce) {
+  run([this] { return check_broken_source(endpoint); });
+}
+
 Task<void> check_disconnect(Endpoint endpoint, bool* saw) {
   {
     auto stream = co_await connect(endpoint);

@@ -67,10 +67,10 @@ void Loop::stop() {
 }
 
 void Loop::post(std::move_only_function<void()> function) {
-  {
-    const std::lock_guard lock(posted_mutex_);
-    posted_.push_back(std::move(function));
-  }
+  // The wake-up is written under the lock: without it the loop may run the function, end and be
+  // destroyed before the write, which then goes to a descriptor that is closed or another's.
+  const std::lock_guard lock(posted_mutex_);
+  posted_.push_back(std::move(function));
   const std::uint64_t one = 1;
   // Full (EAGAIN) means that the wake-up is on its way already.
   [[maybe_unused]] const ssize_t n = ::write(wakeup_.get(), &one, sizeof one);
@@ -96,6 +96,7 @@ void Loop::run_ready() {
   for (std::size_t left = ready_.size(); left > 0; --left) {
     const auto handle = ready_.front();
     ready_.pop_front();
+    budget_ = kBudget;
     handle.resume();
   }
 }
@@ -108,7 +109,10 @@ void Loop::run_posted() {
     const std::lock_guard lock(posted_mutex_);
     functions.swap(posted_);
   }
-  for (auto& function : functions) function();
+  for (auto& function : functions) {
+    budget_ = kBudget;
+    function();
+  }
 }
 
 void Loop::handle_events(std::span<epoll_event> events) {

@@ -48,10 +48,14 @@ class Loop {
 
   // Resumes the coroutine in this turn or the next.
   void schedule(std::coroutine_handle<> handle) { ready_.push_back(handle); }
+  // For operations that did not have to wait: true when the running task has done so many of them
+  // in a row that it is the others' turn (see LetOthersRun).
+  bool spend_budget() { return budget_ == 0 || --budget_ == 0; }
 
  private:
   friend class IoFd;
   friend class Timer;
+  static constexpr int kBudget = 64;
   void turn();
   void run_ready();
   void run_posted();
@@ -65,6 +69,7 @@ class Loop {
   std::deque<std::coroutine_handle<>> ready_;
   std::multimap<base::SteadyTime, Timer*> timers_;
   std::span<epoll_event> current_events_;
+  int budget_ = kBudget;
   std::mutex posted_mutex_;
   std::vector<std::move_only_function<void()>> posted_;
 };
@@ -145,6 +150,24 @@ class WaitList {
   IntrusiveList<Awaiter, WaitTag> waiters_;
 };
 
+// `co_await LetOthersRun()`: goes on in the next turn, after events and timers have been looked at.
+// kStopped when the task is to stop.
+class LetOthersRun {
+ public:
+  bool await_ready() const noexcept { return false; }
+  template <class P>
+  void await_suspend(std::coroutine_handle<P> self) {
+    context_ = self.promise().context;
+    context_.loop->schedule(self);
+  }
+  Woken await_resume() const noexcept {
+    return context_.stop.stop_requested() ? Woken::kStopped : Woken::kReady;
+  }
+
+ private:
+  Context context_;
+};
+
 // A descriptor watched by the loop (edge-triggered): try first, wait after EAGAIN.
 class IoFd {
  public:
@@ -155,6 +178,7 @@ class IoFd {
   ~IoFd();
 
   int get() const { return fd_.get(); }
+  Loop& loop() const { return *loop_; }
   WaitList::Awaiter readable() { return state_->readers.wait(); }
   WaitList::Awaiter writable() { return state_->writers.wait(); }
   // Until the peer has closed its side or the connection is broken; look at hung_up() first.

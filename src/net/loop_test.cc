@@ -160,6 +160,57 @@ TEST(BlockingPool, RunsElsewhereAndComesBack) {
   EXPECT_NE(*id, std::this_thread::get_id());
 }
 
+// Under the thread sanitizer this shows a post() that touches its loop after the loop has ended.
+TEST(BlockingPool, ALoopMayEndAsSoonAsTheLastAnswerIsIn) {
+  BlockingPool pool(2);
+  for (int i = 0; i < 500; ++i) {
+    Loop loop;
+    EXPECT_TRUE(loop.block_on(other_thread(&pool)));
+  }
+}
+
+Task<Result<void>> throw_elsewhere(BlockingPool* pool) {
+  co_return co_await pool->run([]() -> Result<void> { throw std::runtime_error("elsewhere"); });
+}
+
+Task<bool> catch_here(BlockingPool* pool) {
+  try {
+    (void)co_await throw_elsewhere(pool);
+  } catch (const std::runtime_error&) {
+    co_return true;
+  }
+  co_return false;
+}
+
+TEST(BlockingPool, AnExceptionComesBackToTheCaller) {
+  Loop loop;
+  BlockingPool pool(1);
+  EXPECT_TRUE(loop.block_on(catch_here(&pool)));
+}
+
+// Counts its reads, because they succeed without end.
+Task<Result<void>> read_without_end(Stream* stream, unsigned* reads) {
+  std::array<char, 8> buffer;
+  while (true) {
+    WRENN_CO_TRY(co_await stream->read_some(buffer));
+    ++*reads;
+  }
+}
+
+TEST(Stream, OneThatAlwaysHasBytesIsStoppedInTime) {
+  constexpr unsigned kAlmostEndless = 20'000'000;
+  Loop loop;
+  auto stream = Stream::adopt(
+      loop, base::Fd(::eventfd(kAlmostEndless, EFD_SEMAPHORE | EFD_CLOEXEC | EFD_NONBLOCK)));
+  ASSERT_TRUE(stream);
+  unsigned reads = 0;
+  const auto result =
+      loop.block_on(with_timeout(milliseconds(5), read_without_end(stream->get(), &reads)));
+  ASSERT_FALSE(result);
+  EXPECT_EQ(result.error().code, Code::kDeadlineExceeded);
+  EXPECT_LT(reads, kAlmostEndless);
+}
+
 TEST(WaitReadable, SeesADescriptorThatIsReadyAlready) {
   Loop loop;
   const base::Fd fd(::eventfd(1, EFD_CLOEXEC));

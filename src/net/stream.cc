@@ -78,6 +78,10 @@ base::Result<std::unique_ptr<Stream>> Stream::adopt(Loop& loop, base::Fd fd) {
 }
 
 Task<base::Result<std::size_t>> Stream::read_some(std::span<char> buffer) {
+  // A peer that never lets us wait must not keep the loop for itself, nor outlive a deadline.
+  if (fd_.loop().spend_budget() && co_await LetOthersRun() == Woken::kStopped) {
+    co_return base::fail(stopped_error());
+  }
   while (true) {
     const ssize_t n = ::read(fd_.get(), buffer.data(), buffer.size());
     if (n >= 0) co_return static_cast<std::size_t>(n);
@@ -92,6 +96,9 @@ Task<base::Result<void>> Stream::write_all(std::string_view bytes) {
 }
 
 Task<base::Result<void>> Stream::write_all(std::string_view first, std::string_view second) {
+  if (fd_.loop().spend_budget() && co_await LetOthersRun() == Woken::kStopped) {
+    co_return base::fail(stopped_error());
+  }
   while (!first.empty() || !second.empty()) {
     std::array<iovec, 2> parts = {
         iovec{const_cast<char*>(first.data()), first.size()},

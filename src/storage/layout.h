@@ -2,10 +2,10 @@
 //
 //   kernels/vmlinux-<version>, initramfs-<version>   (or plain vmlinux, initramfs)
 //   images/<template>/rootfs.ext4                    the base disk of a template
-//   snapshots/<template>/<shape>/                    its memory snapshot: memory, state, disk,
-//   manifest.json sandboxes/<id>/                                  one sandbox: disk, sockets,
-//   manifest.json run/                                             sockets and pid files of our
-//   processes control/                                         the database of the control plane
+//   snapshots/<template>/<shape>/                    its memory snapshots
+//   sandboxes/<id>/                                  one sandbox: manifest, disk, sockets
+//   run/                                             sockets and pid files of our processes
+//   control/                                         the database of the control plane
 #pragma once
 
 #include <cstddef>

@@ -41,12 +41,12 @@ def share(source, target):
 class Wrenn:
     """Started by `with`, stopped and removed at its end, and by its guard should we be killed."""
 
-    def __init__(self, tmpfs=None):
-        """`tmpfs`: its directory is a file system of its own in memory, of that size, e.g. "1500m"."""
+    def __init__(self, disk_mb=None):
+        """`disk_mb`: its directory is a file system of its own, of that size."""
         # Not in /tmp, which may be memory.
         self.work = pathlib.Path(tempfile.mkdtemp(prefix="wrenn-e2e-", dir="/var/tmp"))
         self.directory = self.work / "dir"
-        self.tmpfs = tmpfs
+        self.disk_mb = disk_mb
         self.config = self.work / "config.json"
         self.port = free_port()
         self.machine = Installation(self.directory)
@@ -62,9 +62,8 @@ class Wrenn:
                                       stdin=subprocess.PIPE, start_new_session=True)
         try:
             self.directory.mkdir()
-            if self.tmpfs:
-                subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={self.tmpfs},mode=0755", "wrenn-e2e",
-                                str(self.directory)], check=True)
+            if self.disk_mb:
+                self.mount()
             for folder in ("kernels", "images"):
                 share(IMAGES / folder, self.directory / folder)
             self.up()
@@ -72,6 +71,14 @@ class Wrenn:
             self.__exit__()
             raise
         return self
+
+    def mount(self):
+        # Not a tmpfs: that needs room even to read a hole of a file.
+        image = self.work / "disk.img"
+        with open(image, "wb") as file:
+            file.truncate(self.disk_mb << 20)
+        subprocess.run(["mkfs.ext4", "-q", "-m", "0", str(image)], check=True)
+        subprocess.run(["mount", "-o", "loop", str(image), str(self.directory)], check=True)
 
     def __exit__(self, *_):
         try:

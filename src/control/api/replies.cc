@@ -1,5 +1,7 @@
 #include "control/api/replies.h"
 
+#include <cmath>
+
 #include <boost/json.hpp>
 
 #include "base/strings.h"
@@ -75,7 +77,8 @@ std::string sandbox_json(const db::Sandbox& sandbox,
   json::object out = sandbox_object(sandbox);
   if (!timings_ms.empty()) {
     json::object timings;
-    for (const auto& [name, value] : timings_ms) timings[name] = value;
+    // Whole milliseconds: what is less is noise.
+    for (const auto& [name, value] : timings_ms) timings[name] = std::llround(value);
     out["timings_ms"] = std::move(timings);
   }
   return json::serialize(out);

@@ -2,8 +2,8 @@
 // where it only maps it privately; a VM that is restored may not write to that file, and must not
 // be able to. So that one path is opened for reading, which is all that a private mapping needs.
 //
-// This is for QEMU's convenience, not for our safety: what keeps the file from being written is that
-// it belongs to root and lies behind a read-only mount.
+// This is for QEMU's convenience, not for our safety: what keeps the file from being written is
+// that it belongs to root and lies behind a read-only mount.
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <stdarg.h>
