@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
-"""The peer: plain QEMU booting the same kernel and root disk, until the guest agent answers.
+"""The peer: plain QEMU booting the same kernel and root disk, until the guest agent answers and has run `true`.
 
 As a program, in a network namespace of its own, so that all it makes goes away with it:
   unshare --net plain_boot.py KERNEL INITRAMFS ROOTFS WORKDIR kvm|tcg
-prints the milliseconds from starting QEMU to the first answer from envd.
+prints the milliseconds from starting QEMU to the first answer from envd, and to the end of `true`.
 """
 import ctypes
 import fcntl
+import http.client
 import mmap
 import os
 import pathlib
@@ -62,6 +63,17 @@ def answers():
         return False
 
 
+def run_true():
+    """As the host agent does it: a Connect stream, one enveloped JSON message each way and the events."""
+    message = b'{"process":{"cmd":"true"}}'
+    request = http.client.HTTPConnection(GUEST, ENVD_PORT, timeout=30)
+    request.request("POST", "/process.Process/Start", struct.pack(">BI", 0, len(message)) + message,
+                    {"Content-Type": "application/connect+json", "Connect-Protocol-Version": "1"})
+    events = request.getresponse().read()
+    if b'"exited":true' not in events.replace(b" ", b""):
+        sys.exit(f"true did not run in the plain QEMU guest: {events[:300]!r}")
+
+
 def qemu_command(kernel, initramfs, disk, accelerator, tap):
     machine = "microvm,acpi=on,rtc=on,isa-serial=on"
     append = "console=ttyS0 quiet panic=-1 reboot=t cryptomgr.notests"
@@ -90,7 +102,9 @@ def main():
             if qemu.poll() is not None or time.monotonic() - began > DEADLINE:
                 sys.exit("the plain QEMU guest did not answer")
             time.sleep(0.005)
-        print(f"{(time.monotonic() - began) * 1000:.1f}")
+        answered = time.monotonic()
+        run_true()
+        print(f"{(answered - began) * 1000:.1f} {(time.monotonic() - began) * 1000:.1f}")
     finally:
         qemu.kill()
         qemu.wait()
