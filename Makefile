@@ -9,7 +9,7 @@ PRESET ?= release
 # Where `make quickstart`, `make dev` and the tests keep images: never the machine's own Wrenn.
 export WRENN_DIR := $(CURDIR)/.wrenn
 
-.PHONY: help setup build images quickstart stop test check bench dev dev-agent format clean
+.PHONY: help setup build images quickstart stop test check fuzz bench dev dev-agent format clean
 
 help: ## List the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -34,6 +34,9 @@ test: setup ## Build, then the unit tests, the checks of the sources and the end
 
 check: setup ## The slow checks: clang-tidy, sanitizers, fuzzing (30 minutes and more)
 	@scripts/check.sh
+
+fuzz: setup ## Run every fuzzer for a minute on its seeds (FUZZ_SECONDS changes that)
+	@FUZZ_SECONDS=$${FUZZ_SECONDS:-60} scripts/check.sh fuzz
 
 bench: images ## Measure; `make bench BENCH=create` runs one (as root)
 	@scripts/bench.sh $(BENCH)

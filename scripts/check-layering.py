@@ -29,10 +29,12 @@ LIBRARY_HOME = {
     r"sys/epoll\.h": {"net"},
     r"sqlite3\.h": {"db"},
     r"nftables/.*": {"hostnet"},
-    r"linux/(rtnetlink|netlink|if_tun|veth)\.h": {"hostnet"},
+    r"linux/(rtnetlink|if_tun|veth)\.h": {"hostnet"},
+    r"linux/(netlink|sock_diag|inet_diag)\.h": {"hostnet", "envd"},
     r"google/protobuf/.*": {"connect", "envd", "agent", "control"},
     r"CLI/.*": {"cli", "agent", "control"},
     r"spdlog/.*": {"base"},
+    r"zlib\.h": {"net"},
 }
 
 QUOTED = re.compile(r'^\s*#\s*include\s*"([^"]+)"')

@@ -41,10 +41,13 @@ check_fuzz() {
   local target binary
   for target in "${targets[@]}"; do
     binary=$(find build/fuzz/src -type f -name "$target" -perm -u+x)
-    mkdir -p "build/fuzz/corpus/$target"
+    # What it finds on the way stays in the build; its seeds are in src/FOLDER/corpus/NAME.
+    local corpora=("build/fuzz/corpus/$target")
+    mkdir -p "${corpora[0]}"
+    for seeds in src/*/corpus/"${target%_fuzz}"; do [ ! -d "$seeds" ] || corpora+=("$seeds"); done
     say "$target"
     "$binary" -max_total_time="$FUZZ_SECONDS" -verbosity=0 -print_final_stats=1 -artifact_prefix="build/fuzz/$target-" \
-      "build/fuzz/corpus/$target" 2>&1 | tee "build/fuzz/$target.log" | grep -E 'number_of_executed_units|ERROR|SUMMARY' ||
+      "${corpora[@]}" 2>&1 | tee "build/fuzz/$target.log" | grep -E 'number_of_executed_units|ERROR|SUMMARY' ||
       die "$target found something" "see build/fuzz/$target.log"
     ! grep -q 'ERROR\|SUMMARY' "build/fuzz/$target.log" || die "$target found something" "see build/fuzz/$target.log"
   done

@@ -8,7 +8,7 @@ packages=(
   clang-19 clang-tidy-19 clang-format-19 libclang-rt-19-dev
   # libraries
   libboost1.81-dev libboost-json1.81-dev libprotobuf-dev protobuf-compiler libsqlite3-dev
-  libspdlog-dev libfmt-dev libcli11-dev libsodium-dev libnftables-dev
+  libspdlog-dev libfmt-dev libcli11-dev libsodium-dev libnftables-dev zlib1g-dev
   libgtest-dev libbenchmark-dev
   # the virtual machine and its images
   qemu-system-x86 qemu-utils mmdebstrap e2fsprogs xfsprogs lz4 xz-utils zstd
