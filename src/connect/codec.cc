@@ -1,9 +1,9 @@
 #include "connect/codec.h"
 
 #include <google/protobuf/message.h>
-#include <google/protobuf/util/json_util.h>
 
 #include "base/strings.h"
+#include "connect/json.h"
 
 namespace wrenn::connect {
 namespace {
@@ -36,15 +36,12 @@ std::string_view content_type_name(ContentType type) {
 }
 
 base::Result<std::string> encode(const Message& message, Codec codec) {
-  std::string bytes;
   if (codec == Codec::kProto) {
+    std::string bytes;
     if (message.SerializeToString(&bytes)) return bytes;
     return base::fail(Code::kInternal, "a message cannot be encoded");
   }
-  const auto status = google::protobuf::util::MessageToJsonString(message, &bytes);
-  if (status.ok()) return bytes;
-  return base::fail(Code::kInternal,
-                    base::concat("a message cannot be written as JSON: ", status.ToString()));
+  return write_json(message);
 }
 
 base::Result<void> decode(std::string_view bytes, Codec codec, Message& message) {
@@ -55,15 +52,7 @@ base::Result<void> decode(std::string_view bytes, Codec codec, Message& message)
         Code::kInvalidArgument,
         base::concat("the bytes are not a ", message.GetDescriptor()->full_name(), " message"));
   }
-  google::protobuf::util::JsonParseOptions options;
-  options.ignore_unknown_fields = true;
-  const auto status = google::protobuf::util::JsonStringToMessage(
-      google::protobuf::StringPiece(bytes.data(), bytes.size()), &message, options);
-  if (status.ok()) return {};
-  const std::string_view reason(status.message().data(), status.message().size());
-  return base::fail(Code::kInvalidArgument,
-                    base::concat("the text is not JSON for ", message.GetDescriptor()->full_name(),
-                                 ": ", reason));
+  return read_json(bytes, message);
 }
 
 }  // namespace wrenn::connect
