@@ -31,7 +31,11 @@ using std::chrono::milliseconds;
 // envd on a port of the kernel's choice; gone with the test, however that ends.
 class EnvdProgram {
  public:
-  EnvdProgram() {
+  // `options`: besides the address and the port.
+  explicit EnvdProgram(const std::vector<std::string>& options = {}) {
+    std::vector<const char*> argv = {"envd", "--addr", "127.0.0.1", "--port", "0"};
+    for (const std::string& option : options) argv.push_back(option.c_str());
+    argv.push_back(nullptr);
     std::array<int, 2> pipe{};
     if (::pipe(pipe.data()) != 0) return;
     pid_ = ::fork();
@@ -40,7 +44,7 @@ class EnvdProgram {
       ::dup2(pipe[1], STDERR_FILENO);
       ::close(pipe[0]);
       ::close(pipe[1]);
-      ::execl(ENVD_PROGRAM, "envd", "--addr", "127.0.0.1", "--port", "0", nullptr);
+      ::execv(ENVD_PROGRAM, const_cast<char**>(argv.data()));
       ::_exit(127);
     }
     ::close(pipe[1]);
@@ -53,6 +57,7 @@ class EnvdProgram {
     ::waitpid(pid_, nullptr, 0);
   }
   std::uint16_t port() const { return port_; }
+  pid_t pid() const { return pid_; }
 
  private:
   void read_port() {
@@ -129,8 +134,9 @@ inline Task<Result<void>> take_rest(StartStream& stream, Outcome& outcome) {
 
 class EnvdTest : public testing::Test {
  protected:
-  EnvdTest()
-      : http(*net::Endpoint::tcp("127.0.0.1", envd.port()), {}),
+  explicit EnvdTest(const std::vector<std::string>& options = {})
+      : envd(options),
+        http(*net::Endpoint::tcp("127.0.0.1", envd.port()), {}),
         client(http),
         dir(*base::TempDir::create("/tmp", "envd-test-")) {
     ::chmod(dir.path().c_str(), 0755);

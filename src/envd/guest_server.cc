@@ -36,9 +36,14 @@ Task<base::Result<::envd::InitRequest>> read_init(net::Request& request) {
 }  // namespace
 
 GuestServer::GuestServer(net::Loop& loop)
-    : processes_(loop, settings_), filesystem_(settings_, pool_), files_(settings_) {
+    : processes_(loop, settings_),
+      filesystem_(settings_, pool_),
+      files_(settings_),
+      ports_(loop, [this] { return !processes().running().empty(); }),
+      ports_service_(ports_) {
   processes_.add_to(router_);
   filesystem_.add_to(router_);
+  ports_service_.add_to(router_);
 }
 
 bool GuestServer::is_allowed(const net::Request& request) const {
@@ -61,6 +66,7 @@ Task<base::Result<void>> GuestServer::handle(net::Request& request, net::Respons
   if (!is_allowed(request)) co_return co_await refuse(request, response);
   const std::string_view path = request.path();
   const std::string_view method = request.method();
+  if (path.starts_with("/process.Process/")) ports_.expect_change();
   if (router_.owns(path)) co_return co_await router_.handle(request, response);
   const bool is_get = method == "GET" || method == "HEAD";
   if (path == "/health" && is_get) co_return co_await send_health(response);

@@ -4,6 +4,7 @@
 #include "connect/router.h"
 #include "envd/files_route.h"
 #include "envd/filesystem_service.h"
+#include "envd/ports_service.h"
 #include "envd/process_service.h"
 #include "net/blocking.h"
 
@@ -19,6 +20,8 @@ class GuestServer final : public net::HttpHandler {
   // Kills every command; to be called before destruction.
   net::Task<void> stop() { return processes_.stop(); }
   const ProcessTable& processes() const { return processes_.table(); }
+  // To be started once the agent's own port is known, and to be stopped before destruction.
+  PortWatch& ports() { return ports_; }
 
  private:
   bool is_allowed(const net::Request& request) const;
@@ -31,6 +34,8 @@ class GuestServer final : public net::HttpHandler {
   ProcessService processes_;
   FilesystemService filesystem_;
   FilesRoute files_;
+  PortWatch ports_;
+  PortsService ports_service_;
   connect::Router router_;
 };
 
