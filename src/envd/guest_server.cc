@@ -35,8 +35,9 @@ Task<base::Result<::envd::InitRequest>> read_init(net::Request& request) {
 
 }  // namespace
 
-GuestServer::GuestServer(net::Loop& loop)
-    : processes_(loop, settings_),
+GuestServer::GuestServer(net::Loop& loop, GuestCgroups cgroups, ProcessLimits limits)
+    : cgroups_(std::move(cgroups)),
+      processes_(loop, settings_, cgroups_, limits),
       filesystem_(settings_, pool_),
       files_(settings_),
       ports_(loop, [this] { return !processes().running().empty(); }),

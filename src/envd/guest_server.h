@@ -13,13 +13,14 @@ namespace wrenn::envd {
 // For one loop; not thread-safe.
 class GuestServer final : public net::HttpHandler {
  public:
-  explicit GuestServer(net::Loop& loop);
+  GuestServer(net::Loop& loop, GuestCgroups cgroups, ProcessLimits limits);
 
   net::Task<base::Result<void>> handle(net::Request& request,
                                        net::ResponseWriter& response) override;
   // Kills every command; to be called before destruction.
   net::Task<void> stop() { return processes_.stop(); }
-  const ProcessTable& processes() const { return processes_.table(); }
+  ProcessTable& processes() { return processes_.table(); }
+  const GuestCgroups& cgroups() const { return cgroups_; }
   // To be started once the agent's own port is known, and to be stopped before destruction.
   PortWatch& ports() { return ports_; }
 
@@ -30,6 +31,7 @@ class GuestServer final : public net::HttpHandler {
   net::Task<base::Result<void>> list_env(net::ResponseWriter& response);
 
   GuestSettings settings_;
+  const GuestCgroups cgroups_;
   net::BlockingPool pool_{1};
   ProcessService processes_;
   FilesystemService filesystem_;

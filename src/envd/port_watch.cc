@@ -34,9 +34,11 @@ PortWatch::PortWatch(net::Loop& loop, std::function<bool()> is_busy)
       interval_(loop, [this] { look_and_go_on(); }),
       scope_(loop) {}
 
-void PortWatch::start(const PortRules& rules) {
+void PortWatch::start(const PortRules& rules, int relay_cgroup_fd) {
   rules_ = rules;
-  if (rules.relay_address) relays_.emplace(loop_, *rules.relay_address, [this] { look_soon(); });
+  if (rules.relay_address) {
+    relays_.emplace(loop_, *rules.relay_address, relay_cgroup_fd, [this] { look_soon(); });
+  }
   auto events = SocketEvents::open(loop_);
   if (events) {
     events_.emplace(std::move(*events));
