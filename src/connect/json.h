@@ -24,6 +24,8 @@ inline constexpr int kMaxJsonDepth = 100;
 // Fields without a value are left out, names are lowerCamelCase. kInternal for a message that has
 // no JSON form: text that is not UTF-8, a time out of range, nesting beyond kMaxJsonDepth.
 base::Result<std::string> write_json(const google::protobuf::Message& message);
+// The same, added to `out`; after an error what was added is not to be used.
+base::Result<void> append_json(const google::protobuf::Message& message, std::string& out);
 
 // Adds to `message`, which the caller has cleared. Fields nobody knows are skipped; names may be
 // lowerCamelCase or as in the proto file. kInvalidArgument names the field and what is wrong with

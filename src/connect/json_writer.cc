@@ -7,6 +7,7 @@
 #include "base/rfc3339.h"
 #include "base/strings.h"
 #include "connect/json.h"
+#include "connect/json_text.h"
 
 namespace wrenn::connect {
 namespace {
@@ -28,8 +29,10 @@ constexpr std::int32_t kNanosPerSecond = 1'000'000'000;
 // Appends to one text; the first error ends it.
 class Writer {
  public:
-  base::Result<std::string> write(const Message& message) {
-    if (write_message(message, 0)) return std::move(out_);
+  explicit Writer(std::string& out) : out_(out) {}
+
+  base::Result<void> write(const Message& message) {
+    if (write_message(message, 0)) return {};
     return base::fail(Code::kInternal, base::concat(message.GetDescriptor()->full_name(),
                                                     " cannot be written as JSON: ", error_));
   }
@@ -199,42 +202,8 @@ class Writer {
 
   bool write_text(std::string_view text) {
     if (!base::is_valid_utf8(text)) return fail("a text in it is not UTF-8");
-    out_ += '"';
-    while (!text.empty()) {
-      std::size_t plain = 0;
-      while (plain < text.size() && !needs_escape(text[plain])) ++plain;
-      out_ += text.substr(0, plain);
-      if (plain < text.size()) write_escape(text[plain++]);
-      text.remove_prefix(plain);
-    }
-    out_ += '"';
+    append_json_string(out_, text);
     return true;
-  }
-
-  static bool needs_escape(char c) {
-    return static_cast<unsigned char>(c) < 0x20 || c == '"' || c == '\\' || c == 0x7f;
-  }
-
-  void write_escape(char c) {
-    switch (c) {
-      case '"':
-      case '\\':
-        out_ += '\\';
-        out_ += c;
-        return;
-      case '\n':
-        out_ += "\\n";
-        return;
-      case '\r':
-        out_ += "\\r";
-        return;
-      case '\t':
-        out_ += "\\t";
-        return;
-      default:
-        out_ += "\\u00";
-        out_ += base::to_hex({&c, 1});
-    }
   }
 
   bool write_well_known(const Message& message, const Descriptor& type, int depth) {
@@ -292,14 +261,20 @@ class Writer {
     return false;
   }
 
-  std::string out_;
+  std::string& out_;
   std::string error_;
 };
 
 }  // namespace
 
 base::Result<std::string> write_json(const Message& message) {
-  return Writer().write(message);
+  std::string out;
+  WRENN_TRY(append_json(message, out));
+  return out;
+}
+
+base::Result<void> append_json(const Message& message, std::string& out) {
+  return Writer(out).write(message);
 }
 
 }  // namespace wrenn::connect
