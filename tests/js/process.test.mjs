@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Process, Signal } from "../../build/js/gen/process_pb.js";
-import { Code, as, byPid, byTag, clientOf, eventually, isVm, kill, processes, refused, run, sh, shell, start, stdin, tempDir, user } from "./support.mjs";
+import { Code, as, byPid, byTag, clientOf, eventually, kill, processes, refused, run, sh, shell, start, stdin, user } from "./support.mjs";
 import * as support from "./support.mjs";
 
 test("output, errors and status of a command", async () => {
