@@ -12,6 +12,11 @@ using base::concat;
 using base::Result;
 namespace pb = hostagent::v1;
 
+// As a shell tells how a command ended. The guest's own exit_code is -1 after a signal.
+int shell_exit_code(const process::ProcessEvent::EndEvent& end) {
+  return end.signal() != 0 ? 128 + static_cast<int>(end.signal()) : end.exit_code();
+}
+
 }  // namespace
 
 net::Task<Result<void>> Exec::run(const pb::ExecStreamRequest& request,
@@ -80,7 +85,7 @@ net::Task<Result<void>> Exec::forward(const process::ProcessEvent& event) {
     message.mutable_data()->set_stderr(event.data().stderr());
   } else if (event.has_end()) {
     has_ended_ = true;
-    message.mutable_end()->set_exit_code(event.end().exit_code());
+    message.mutable_end()->set_exit_code(shell_exit_code(event.end()));
     message.mutable_end()->set_error(event.end().error());
   } else {
     co_return {};  // A keep-alive.

@@ -117,8 +117,8 @@ class Builder {
       if (!event.has_end()) continue;
       if (event.end().exit_code() == 0) co_return {};
       co_return base::fail(Code::kInternal,
-                           concat("'", text, "' failed in the guest with status ",
-                                  event.end().exit_code(), ": ", base::trim(complaints)));
+                           concat("'", text, "' failed in the guest (", event.end().status(),
+                                  "): ", base::trim(complaints)));
     }
   }
 

@@ -10,10 +10,10 @@ base::Result<base::Path> Actor::resolve(std::string_view path) const {
 }
 
 base::Result<Actor> find_actor(const GuestSettings& settings, std::string_view name) {
-  WRENN_TRY_ASSIGN(const UserDatabase users, UserDatabase::read());
-  WRENN_TRY_ASSIGN(User user, users.find(name.empty() ? settings.default_user : name));
+  WRENN_TRY_ASSIGN(const auto users, settings.users->get());
+  WRENN_TRY_ASSIGN(User user, users->find(name.empty() ? settings.default_user : name));
   Actor actor{std::move(user), {}, {}};
-  actor.groups = users.groups_of(actor.user);
+  actor.groups = users->groups_of(actor.user);
   WRENN_TRY_ASSIGN(actor.directory,
                    resolve_path(settings.default_workdir, actor.user.home, actor.user.home));
   return actor;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -18,6 +19,7 @@ struct GuestSettings {
   std::map<std::string, std::string> env;
   std::string default_user = "root";
   std::string default_workdir;  // Empty: the user's home.
+  std::shared_ptr<UserCache> users = std::make_shared<UserCache>();
 };
 
 // The user that acts and the rules for the paths it names.

@@ -2,7 +2,9 @@
 #pragma once
 
 #include <fcntl.h>
+#include <sched.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -28,19 +30,28 @@ using base::Result;
 using net::Task;
 using std::chrono::milliseconds;
 
+enum class PidNamespace { kShared, kOwn };  // In its own it is process 1.
+
 // envd on a port of the kernel's choice; gone with the test, however that ends.
 class EnvdProgram {
  public:
-  EnvdProgram() {
+  explicit EnvdProgram(std::vector<std::string> options,
+                       PidNamespace pid_namespace = PidNamespace::kShared) {
     std::array<int, 2> pipe{};
     if (::pipe(pipe.data()) != 0) return;
-    pid_ = ::fork();
+    std::vector<std::string> arguments = {"envd", "--addr", "127.0.0.1", "--port", "0"};
+    arguments.insert(arguments.end(), options.begin(), options.end());
+    std::vector<char*> argv;
+    for (std::string& argument : arguments) argv.push_back(argument.data());
+    argv.push_back(nullptr);
+    const long flags = SIGCHLD | (pid_namespace == PidNamespace::kOwn ? CLONE_NEWPID : 0);
+    pid_ = static_cast<pid_t>(::syscall(SYS_clone, flags, nullptr, nullptr, nullptr, nullptr));
     if (pid_ == 0) {
       ::prctl(PR_SET_PDEATHSIG, SIGKILL);
       ::dup2(pipe[1], STDERR_FILENO);
       ::close(pipe[0]);
       ::close(pipe[1]);
-      ::execl(ENVD_PROGRAM, "envd", "--addr", "127.0.0.1", "--port", "0", nullptr);
+      ::execv(ENVD_PROGRAM, argv.data());
       ::_exit(127);
     }
     ::close(pipe[1]);
@@ -52,6 +63,7 @@ class EnvdProgram {
     ::kill(pid_, SIGTERM);
     ::waitpid(pid_, nullptr, 0);
   }
+  pid_t pid() const { return pid_; }
   std::uint16_t port() const { return port_; }
 
  private:
@@ -79,8 +91,11 @@ struct Reply {
 
 struct Outcome {
   std::uint32_t pid = 0;
+  std::uint64_t offset = 0;  // Of the first byte.
   std::string out;
   std::string err;
+  std::string pty;
+  int keepalives = 0;
   process::ProcessEvent::EndEvent end;
 };
 
@@ -90,6 +105,13 @@ inline process::StartRequest shell(std::string script) {
   request.mutable_process()->add_args("-c");
   request.mutable_process()->add_args(std::move(script));
   request.set_stdin(false);
+  return request;
+}
+
+inline process::SendInputRequest stdin_input(std::uint32_t pid, std::string bytes) {
+  process::SendInputRequest request;
+  request.mutable_process()->set_pid(pid);
+  request.mutable_input()->set_stdin(std::move(bytes));
   return request;
 }
 
@@ -105,22 +127,30 @@ inline net::Headers as_user(std::string_view name) {
 }
 
 using StartStream = connect::MessageStream<process::StartResponse>;
+using ConnectStream = connect::MessageStream<process::ConnectResponse>;
 
 // True once the stream has ended.
-inline Task<Result<bool>> take_event(StartStream& stream, Outcome& outcome) {
+template <class Response>
+Task<Result<bool>> take_event(connect::MessageStream<Response>& stream, Outcome& outcome) {
   WRENN_CO_TRY_ASSIGN(const auto message, co_await stream.next());
   if (!message) co_return true;
   const auto& event = message->event();
-  if (event.has_start()) outcome.pid = event.start().pid();
+  if (event.has_start()) {
+    outcome.pid = event.start().pid();
+    outcome.offset = event.start().output_offset();
+  }
   if (event.has_data()) {
     outcome.out += event.data().stdout();
     outcome.err += event.data().stderr();
+    outcome.pty += event.data().pty();
   }
+  if (event.has_keepalive()) ++outcome.keepalives;
   if (event.has_end()) outcome.end = event.end();
   co_return false;
 }
 
-inline Task<Result<void>> take_rest(StartStream& stream, Outcome& outcome) {
+template <class Response>
+Task<Result<void>> take_rest(connect::MessageStream<Response>& stream, Outcome& outcome) {
   while (true) {
     WRENN_CO_TRY_ASSIGN(const bool ended, co_await take_event(stream, outcome));
     if (ended) co_return {};
@@ -129,8 +159,10 @@ inline Task<Result<void>> take_rest(StartStream& stream, Outcome& outcome) {
 
 class EnvdTest : public testing::Test {
  protected:
-  EnvdTest()
-      : http(*net::Endpoint::tcp("127.0.0.1", envd.port()), {}),
+  explicit EnvdTest(std::vector<std::string> options = {"--no-cgroups"},
+                    PidNamespace pid_namespace = PidNamespace::kShared)
+      : envd(std::move(options), pid_namespace),
+        http(*net::Endpoint::tcp("127.0.0.1", envd.port()), {}),
         client(http),
         dir(*base::TempDir::create("/tmp", "envd-test-")) {
     ::chmod(dir.path().c_str(), 0755);
@@ -162,6 +194,53 @@ class EnvdTest : public testing::Test {
     Outcome outcome;
     WRENN_CO_TRY(co_await take_rest(stream, outcome));
     co_return outcome;
+  }
+
+  Task<Result<ConnectStream>> connect(process::ConnectRequest request,
+                                      connect::CallOptions call = {}) {
+    return client.stream<process::ConnectResponse>("/process.Process/Connect", request,
+                                                   std::move(call));
+  }
+
+  Task<Result<Outcome>> follow(process::ConnectRequest request) {
+    WRENN_CO_TRY_ASSIGN(auto stream, co_await connect(std::move(request)));
+    Outcome outcome;
+    WRENN_CO_TRY(co_await take_rest(stream, outcome));
+    co_return outcome;
+  }
+
+  Task<Result<void>> send_signal(std::uint32_t pid, process::Signal signal) {
+    process::SendSignalRequest request;
+    *request.mutable_process() = select(pid);
+    request.set_signal(signal);
+    const auto sent =
+        co_await client.unary<process::SendSignalResponse>("/process.Process/SendSignal", request);
+    if (!sent) co_return base::fail(sent.error());
+    co_return {};
+  }
+
+  Task<Result<void>> send_input(process::SendInputRequest request) {
+    const auto sent =
+        co_await client.unary<process::SendInputResponse>("/process.Process/SendInput", request);
+    if (!sent) co_return base::fail(sent.error());
+    co_return {};
+  }
+
+  Task<Result<void>> close_stdin(std::uint32_t pid) {
+    process::CloseStdinRequest request;
+    *request.mutable_process() = select(pid);
+    const auto closed =
+        co_await client.unary<process::CloseStdinResponse>("/process.Process/CloseStdin", request);
+    if (!closed) co_return base::fail(closed.error());
+    co_return {};
+  }
+
+  Task<Result<void>> wait_until_exists(base::Path path) {
+    for (int i = 0; i < 500 && !std::filesystem::exists(path); ++i) {
+      WRENN_CO_TRY(co_await net::sleep_for(milliseconds(10)));
+    }
+    EXPECT_TRUE(std::filesystem::exists(path)) << path;
+    co_return {};
   }
 
   Task<Result<void>> wait_until_gone(pid_t pid) {

@@ -1,80 +1,74 @@
-// GuestProcess: one running command, its input, and those who follow its output.
+// GuestProcess: one command: its input, its output, and how it ended.
 #pragma once
 
 #include <sys/types.h>
 
+#include <csignal>
 #include <memory>
 #include <optional>
 #include <string>
-#include <vector>
 
-#include "base/fd.h"
-#include "net/stream.h"
+#include "envd/child_files.h"
+#include "envd/output_log.h"
+#include "net/stop.h"
 #include "net/sync.h"
 #include "proto/process.pb.h"
 
 namespace wrenn::envd {
 
-// The events that one follower has not taken yet. A full queue makes the command wait, so that
-// nothing is lost.
-using EventQueue = net::Channel<process::ProcessEvent>;
-inline constexpr std::size_t kQueuedEvents = 256;
-
 class GuestProcess {
  public:
   GuestProcess(process::ProcessConfig config, std::optional<std::string> tag, pid_t pid,
-               base::Fd pidfd, std::unique_ptr<net::Stream> input)
+               CommandInput input, OutputBudget& budget)
       : config_(std::move(config)),
         tag_(std::move(tag)),
         pid_(pid),
-        pidfd_(std::move(pidfd)),
-        input_(std::move(input)) {}
+        input_(std::move(input)),
+        output_(std::make_shared<OutputLog>(budget)) {}
 
   const process::ProcessConfig& config() const { return config_; }
   const std::optional<std::string>& tag() const { return tag_; }
   pid_t pid() const { return pid_; }
-  int pidfd() const { return pidfd_.get(); }
+  const std::shared_ptr<OutputLog>& output() const { return output_; }
 
-  // From now on; ends after the end event.
-  std::shared_ptr<EventQueue> follow();
-  void unfollow(const std::shared_ptr<EventQueue>& queue);
-  // To every follower; waits for slow ones.
-  net::Task<base::Result<void>> publish(process::ProcessEvent event);
-  // The last event; nobody is waited for longer than it takes to have room.
-  net::Task<base::Result<void>> publish_end(process::ProcessEvent event);
+  // Nothing until the command has ended and all of its output is in the log.
+  const std::optional<process::ProcessEvent>& end_event() const { return end_event_; }
+  // Closes the log. What only a running command needs is given up.
+  void set_ended(process::ProcessEvent event);
 
-  // kFailedPrecondition when the command has no input or has closed it.
-  net::Task<base::Result<void>> write_input(std::string bytes);
-  net::Task<base::Result<void>> close_input();
+  // Its time was over; set before it is killed for that.
+  void set_overdue() { is_overdue_ = true; }
+  bool is_overdue() const { return is_overdue_; }
+
+  // kFailedPrecondition for the wrong kind of input, and when the command has none or has closed
+  // it.
+  net::Task<base::Result<void>> write_input(process::ProcessInput input);
+  // kFailedPrecondition for a terminal: its end of input is typed (Ctrl-D).
+  net::Task<base::Result<void>> close_stdin();
+  // The command has ended: whoever is still writing is told so, and the input is closed.
+  net::Task<base::Result<void>> end_input();
+  // kFailedPrecondition without a terminal.
+  base::Result<void> resize(TerminalSize size);
 
   // To the whole process group. Only while the command has not been reaped: its number may be
   // somebody else's afterwards.
   base::Result<void> signal(int number) const;
 
  private:
-  const process::ProcessConfig config_;
+  net::Task<base::Result<void>> write(const process::ProcessInput& input);
+
+  process::ProcessConfig config_;
   const std::optional<std::string> tag_;
   const pid_t pid_;
-  const base::Fd pidfd_;
-  std::unique_ptr<net::Stream> input_;
+  CommandInput input_;
   net::Mutex input_mutex_;
-  std::vector<std::shared_ptr<EventQueue>> followers_;
+  net::StopSource input_end_;
+  const std::shared_ptr<OutputLog> output_;
+  std::optional<process::ProcessEvent> end_event_;
+  bool is_overdue_ = false;
 };
 
-// Follows a process as long as it lives.
-class Follower {
- public:
-  explicit Follower(std::shared_ptr<GuestProcess> process)
-      : process_(std::move(process)), queue_(process_->follow()) {}
-  Follower(const Follower&) = delete;
-  Follower& operator=(const Follower&) = delete;
-  ~Follower() { process_->unfollow(queue_); }
-  GuestProcess& process() { return *process_; }
-  EventQueue& events() { return *queue_; }
-
- private:
-  std::shared_ptr<GuestProcess> process_;
-  std::shared_ptr<EventQueue> queue_;
-};
+// From what waitid() said.
+process::ProcessEvent make_end_event(const siginfo_t& info);
 
 }  // namespace wrenn::envd

@@ -35,8 +35,11 @@ Task<base::Result<::envd::InitRequest>> read_init(net::Request& request) {
 
 }  // namespace
 
-GuestServer::GuestServer(net::Loop& loop)
-    : processes_(loop, settings_), filesystem_(settings_, pool_), files_(settings_) {
+GuestServer::GuestServer(net::Loop& loop, GuestCgroups cgroups, ProcessLimits limits)
+    : cgroups_(std::move(cgroups)),
+      processes_(loop, settings_, cgroups_, limits),
+      filesystem_(settings_, pool_),
+      files_(settings_) {
   processes_.add_to(router_);
   filesystem_.add_to(router_);
 }

@@ -12,13 +12,13 @@ namespace wrenn::envd {
 // For one loop; not thread-safe.
 class GuestServer final : public net::HttpHandler {
  public:
-  explicit GuestServer(net::Loop& loop);
+  GuestServer(net::Loop& loop, GuestCgroups cgroups, ProcessLimits limits);
 
   net::Task<base::Result<void>> handle(net::Request& request,
                                        net::ResponseWriter& response) override;
   // Kills every command; to be called before destruction.
   net::Task<void> stop() { return processes_.stop(); }
-  const ProcessTable& processes() const { return processes_.table(); }
+  ProcessTable& processes() { return processes_.table(); }
 
  private:
   bool is_allowed(const net::Request& request) const;
@@ -27,6 +27,7 @@ class GuestServer final : public net::HttpHandler {
   net::Task<base::Result<void>> list_env(net::ResponseWriter& response);
 
   GuestSettings settings_;
+  const GuestCgroups cgroups_;
   net::BlockingPool pool_{1};
   ProcessService processes_;
   FilesystemService filesystem_;

@@ -1,8 +1,10 @@
 // envd: the agent inside a sandbox.
 #include <fcntl.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -21,18 +23,25 @@ using base::Result;
 using net::Task;
 
 constexpr std::string_view kUsage =
-    "usage: envd [--addr ADDRESS] [--port PORT] [--version]\n"
-    "The agent inside a sandbox: processes and files over HTTP. Defaults: 0.0.0.0, 49983.\n";
+    "usage: envd [--addr ADDRESS] [--port PORT] [--cgroup-root DIR | --no-cgroups] [--version]\n"
+    "The agent inside a sandbox: processes and files over HTTP. Defaults: 0.0.0.0, 49983,\n"
+    "/sys/fs/cgroup.\n";
 
 struct Options {
   std::string address = "0.0.0.0";
   std::uint16_t port = 49983;
+  std::string cgroup_root = "/sys/fs/cgroup";  // Empty: no cgroups.
 };
 
 Result<Options> parse_options(std::span<char*> args) {
   Options options;
   for (std::size_t i = 0; i < args.size(); i += 2) {
     const std::string_view name = args[i];
+    if (name == "--no-cgroups") {
+      options.cgroup_root.clear();
+      --i;  // It has no value.
+      continue;
+    }
     if (i + 1 >= args.size()) {
       return base::fail(base::Code::kInvalidArgument, base::concat(name, " needs a value"));
     }
@@ -42,6 +51,8 @@ Result<Options> parse_options(std::span<char*> args) {
       const auto port = base::parse_int<std::uint16_t>(args[i + 1]);
       if (!port) return base::fail(base::Code::kInvalidArgument, "--port must be 0 to 65535");
       options.port = *port;
+    } else if (name == "--cgroup-root") {
+      options.cgroup_root = args[i + 1];
     } else {
       return base::fail(base::Code::kInvalidArgument, base::concat("unknown option ", name));
     }
@@ -67,6 +78,20 @@ void protect_from_oom_killer() {
     base::log_warn("not protected from running out of memory", {{"error", written.error()}});
 }
 
+// Every command needs a few descriptors. The soft limit that commands get: the one that was given.
+rlim_t raise_open_files() {
+  constexpr rlim_t kWanted = 1u << 17;
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return 0;
+  const rlim_t given = limit.rlim_cur;
+  limit.rlim_cur = std::max(limit.rlim_cur, kWanted);
+  limit.rlim_max = std::max(limit.rlim_max, kWanted);
+  if (::setrlimit(RLIMIT_NOFILE, &limit) == 0) return given;
+  ::getrlimit(RLIMIT_NOFILE, &limit);
+  limit.rlim_cur = limit.rlim_max;
+  return ::setrlimit(RLIMIT_NOFILE, &limit) == 0 ? given : 0;
+}
+
 Task<void> stop_on_signal(net::Signals& signals, net::StopSource& stop) {
   if (co_await signals.next()) stop.request_stop();
 }
@@ -84,7 +109,8 @@ Task<Result<void>> run(GuestServer& guest, Options options, net::Signals& signal
   if (child_signals != nullptr) {
     scope.spawn(reap_orphans(*child_signals, guest.processes()));
   }
-  net::HttpServer server(guest, {.max_connections = 1024});
+  // Each command that somebody follows has one.
+  net::HttpServer server(guest, {.max_connections = 12'000});
   co_await net::with_stop(stop.token(), server.serve(std::move(listener)));
   co_await guest.stop();
   scope.request_stop();
@@ -104,7 +130,11 @@ Result<void> start(std::span<char*> args) {
   net::ignore_sigpipe();
   protect_from_oom_killer();
   net::Loop loop;
-  GuestServer guest(loop);
+  GuestCgroups cgroups =
+      options.cgroup_root.empty() ? GuestCgroups() : GuestCgroups::create(options.cgroup_root);
+  ProcessLimits limits = ProcessLimits::for_this_machine();
+  limits.open_files = raise_open_files();
+  GuestServer guest(loop, std::move(cgroups), limits);
   return loop.block_on(run(guest, options, signals, child_signals ? &*child_signals : nullptr));
 }
 

@@ -1,5 +1,8 @@
 #include "envd/process_service.h"
 
+#include <algorithm>
+
+#include "base/strings.h"
 #include "net/scope.h"
 
 namespace wrenn::envd {
@@ -14,6 +17,20 @@ using net::Task;
 // How long a command may leave its input unread.
 constexpr auto kInputTimeout = std::chrono::seconds(30);
 
+// Keepalive-Ping-Interval: after how many seconds without an event a caller wants a sign of life.
+Result<base::Duration> read_keepalive(const net::Headers& headers) {
+  constexpr std::uint32_t kDefault = 90;
+  constexpr std::uint32_t kMax = 3600;
+  const auto text = headers.find("keepalive-ping-interval");
+  if (!text) return std::chrono::seconds(kDefault);
+  const auto seconds = base::parse_int<std::uint32_t>(*text);
+  if (!seconds || *seconds == 0) {
+    return base::fail(Code::kInvalidArgument,
+                      "Keepalive-Ping-Interval must be a number of seconds above 0");
+  }
+  return std::chrono::seconds(std::min(*seconds, kMax));
+}
+
 template <class Response>
 Task<Result<void>> send_event(StreamWriter<Response>& out, process::ProcessEvent event) {
   Response response;
@@ -21,16 +38,52 @@ Task<Result<void>> send_event(StreamWriter<Response>& out, process::ProcessEvent
   co_return co_await out.write(response);
 }
 
+template <class Response>
+Task<Result<void>> send_output(StreamWriter<Response>& out, OutputPiece piece) {
+  Response response;
+  auto& data = *response.mutable_event()->mutable_data();
+  switch (piece.kind) {
+    case OutputKind::kStdout:
+      data.mutable_stdout()->assign(piece.bytes);
+      break;
+    case OutputKind::kStderr:
+      data.mutable_stderr()->assign(piece.bytes);
+      break;
+    case OutputKind::kPty:
+      data.mutable_pty()->assign(piece.bytes);
+      break;
+  }
+  co_return co_await out.write(response);
+}
+
+// Until there is output or the end; meanwhile a sign of life after every `keepalive` of silence.
+template <class Response>
+Task<Result<void>> wait_for_output(OutputReader& reader, base::Duration keepalive,
+                                   StreamWriter<Response>& out) {
+  while (true) {
+    auto waited = co_await net::with_timeout(keepalive, reader.wait());
+    if (waited || waited.error().code != Code::kDeadlineExceeded) co_return waited;
+    process::ProcessEvent event;
+    event.mutable_keepalive();
+    WRENN_CO_TRY(co_await send_event(out, std::move(event)));
+  }
+}
+
 // Everything from the start event to the end event.
 template <class Response>
-Task<Result<void>> send_events(Follower& follower, StreamWriter<Response>& out) {
+Task<Result<void>> send_events(std::shared_ptr<GuestProcess> process, std::uint64_t offset,
+                               base::Duration keepalive, StreamWriter<Response>& out) {
+  OutputReader reader(process->output(), offset);
   process::ProcessEvent start;
-  start.mutable_start()->set_pid(static_cast<std::uint32_t>(follower.process().pid()));
+  start.mutable_start()->set_pid(static_cast<std::uint32_t>(process->pid()));
+  start.mutable_start()->set_output_offset(reader.position());
   WRENN_CO_TRY(co_await send_event(out, std::move(start)));
   while (true) {
-    WRENN_CO_TRY_ASSIGN(auto event, co_await follower.events().receive());
-    if (!event) co_return {};
-    WRENN_CO_TRY(co_await send_event(out, std::move(*event)));
+    while (auto piece = reader.take()) {
+      WRENN_CO_TRY(co_await send_output(out, std::move(*piece)));
+    }
+    if (const auto& end = process->end_event()) co_return co_await send_event(out, *end);
+    WRENN_CO_TRY(co_await wait_for_output(reader, keepalive, out));
   }
 }
 
@@ -40,6 +93,7 @@ void ProcessService::add_to(connect::Router& router) {
   router.unary("/process.Process/List", *this, &ProcessService::list);
   router.stream("/process.Process/Start", *this, &ProcessService::start);
   router.stream("/process.Process/Connect", *this, &ProcessService::connect);
+  router.unary("/process.Process/Update", *this, &ProcessService::update);
   router.unary("/process.Process/SendInput", *this, &ProcessService::send_input);
   router.unary("/process.Process/SendSignal", *this, &ProcessService::send_signal);
   router.unary("/process.Process/CloseStdin", *this, &ProcessService::close_stdin);
@@ -59,33 +113,48 @@ Task<Result<process::ListResponse>> ProcessService::list(CallContext&,
 
 Task<Result<void>> ProcessService::start(CallContext& context, const process::StartRequest& request,
                                          StreamWriter<process::StartResponse>& out) {
-  if (request.has_pty()) {
-    co_return base::fail(Code::kUnimplemented, "terminals are not offered yet");
-  }
+  WRENN_CO_TRY_ASSIGN(const auto keepalive, read_keepalive(context.request_headers));
   WRENN_CO_TRY_ASSIGN(const Actor actor, find_actor(settings_, context.request_headers));
-  WRENN_CO_TRY_ASSIGN(const auto follower, table_.start(request, settings_, actor));
-  const auto sent = co_await send_events(*follower, out);
-  // The caller's deadline is the life of the command; a caller who went away leaves it running.
-  if (!sent && context.deadline_passed()) table_.kill(follower->process());
-  co_return sent;
+  WRENN_CO_TRY_ASSIGN(const auto process,
+                      table_.start(request, settings_, actor, context.deadline));
+  WRENN_CO_TRY(co_await send_events(process, 0, keepalive, out));
+  // The command's death by its deadline may be seen here before the call's own end.
+  if (process->is_overdue()) {
+    co_return base::fail(Code::kDeadlineExceeded, "the command did not end in time and was killed");
+  }
+  co_return {};
 }
 
-Task<Result<void>> ProcessService::connect(CallContext&, const process::ConnectRequest& request,
+Task<Result<void>> ProcessService::connect(CallContext& context,
+                                           const process::ConnectRequest& request,
                                            StreamWriter<process::ConnectResponse>& out) {
-  WRENN_CO_TRY_ASSIGN(auto process, table_.find(request.process()));
-  Follower follower(std::move(process));
-  co_return co_await send_events(follower, out);
+  WRENN_CO_TRY_ASSIGN(const auto keepalive, read_keepalive(context.request_headers));
+  WRENN_CO_TRY_ASSIGN(const auto process, table_.find_also_ended(request.process()));
+  const std::uint64_t end = process->output()->end();
+  const std::uint64_t offset = request.has_output_offset() ? request.output_offset() : end;
+  if (offset > end) {
+    co_return base::fail(
+        Code::kOutOfRange,
+        base::concat("output_offset is ", offset, ", but the command has written ", end, " bytes"),
+        "ask from an offset that an earlier stream has reached");
+  }
+  co_return co_await send_events(process, offset, keepalive, out);
+}
+
+Task<Result<process::UpdateResponse>> ProcessService::update(
+    CallContext&, const process::UpdateRequest& request) {
+  WRENN_CO_TRY_ASSIGN(const auto process, table_.find(request.process()));
+  if (request.has_pty()) {
+    WRENN_CO_TRY_ASSIGN(const TerminalSize size, TerminalSize::from(request.pty().size()));
+    WRENN_CO_TRY(process->resize(size));
+  }
+  co_return process::UpdateResponse();
 }
 
 Task<Result<process::SendInputResponse>> ProcessService::send_input(
     CallContext&, const process::SendInputRequest& request) {
   WRENN_CO_TRY_ASSIGN(const auto process, table_.find(request.process()));
-  if (!request.input().has_stdin()) {
-    co_return base::fail(Code::kFailedPrecondition, "this command has no terminal",
-                         "send the bytes as stdin");
-  }
-  auto written =
-      co_await net::with_timeout(kInputTimeout, process->write_input(request.input().stdin()));
+  auto written = co_await net::with_timeout(kInputTimeout, process->write_input(request.input()));
   if (!written && written.error().code == Code::kDeadlineExceeded) {
     co_return base::fail(Code::kDeadlineExceeded, "the command does not read its input");
   }
@@ -95,20 +164,20 @@ Task<Result<process::SendInputResponse>> ProcessService::send_input(
 
 Task<Result<process::SendSignalResponse>> ProcessService::send_signal(
     CallContext&, const process::SendSignalRequest& request) {
-  const bool is_known =
-      request.signal() == process::SIGNAL_SIGKILL || request.signal() == process::SIGNAL_SIGTERM;
-  if (!is_known) {
-    co_return base::fail(Code::kInvalidArgument, "the signal must be SIGTERM or SIGKILL");
+  const int signal = request.signal();
+  if (signal == process::SIGNAL_UNSPECIFIED || !process::Signal_IsValid(signal)) {
+    co_return base::fail(Code::kInvalidArgument, base::concat("there is no signal ", signal),
+                         "SIGNAL_SIGTERM asks a command to end, SIGNAL_SIGKILL ends it");
   }
   WRENN_CO_TRY_ASSIGN(const auto process, table_.find(request.process()));
-  WRENN_CO_TRY(process->signal(request.signal()));
+  WRENN_CO_TRY(process->signal(signal));
   co_return process::SendSignalResponse();
 }
 
 Task<Result<process::CloseStdinResponse>> ProcessService::close_stdin(
     CallContext&, const process::CloseStdinRequest& request) {
   WRENN_CO_TRY_ASSIGN(const auto process, table_.find(request.process()));
-  WRENN_CO_TRY(co_await net::with_timeout(kInputTimeout, process->close_input()));
+  WRENN_CO_TRY(co_await net::with_timeout(kInputTimeout, process->close_stdin()));
   co_return process::CloseStdinResponse();
 }
 

@@ -8,13 +8,14 @@ namespace wrenn::envd {
 
 class ProcessService {
  public:
-  ProcessService(net::Loop& loop, const GuestSettings& settings)
-      : settings_(settings), table_(loop) {}
+  ProcessService(net::Loop& loop, const GuestSettings& settings, const GuestCgroups& cgroups,
+                 ProcessLimits limits)
+      : settings_(settings), table_(loop, cgroups, limits) {}
 
   void add_to(connect::Router& router);
   // Kills every command; to be called before destruction.
   net::Task<void> stop() { return table_.stop(); }
-  const ProcessTable& table() const { return table_; }
+  ProcessTable& table() { return table_; }
 
  private:
   template <class T>
@@ -25,6 +26,8 @@ class ProcessService {
                     connect::StreamWriter<process::StartResponse>& out);
   Reply<void> connect(connect::CallContext& context, const process::ConnectRequest& request,
                       connect::StreamWriter<process::ConnectResponse>& out);
+  Reply<process::UpdateResponse> update(connect::CallContext& context,
+                                        const process::UpdateRequest& request);
   Reply<process::SendInputResponse> send_input(connect::CallContext& context,
                                                const process::SendInputRequest& request);
   Reply<process::SendSignalResponse> send_signal(connect::CallContext& context,

@@ -1,18 +1,17 @@
 #include "envd/process_table.h"
 
-#include <fcntl.h>
+#include <malloc.h>
+#include <sys/sysinfo.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
-#include <cstdlib>
-#include <cstring>
 
 #include "base/log.h"
 #include "base/strings.h"
+#include "envd/command_spec.h"
 #include "envd/output_pump.h"
-#include "envd/spawn.h"
 
 namespace wrenn::envd {
 namespace {
@@ -20,117 +19,8 @@ namespace {
 using base::Code;
 using net::Task;
 
-constexpr std::string_view kDefaultPath =
-    "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-
-struct Pipe {
-  base::Fd read;
-  base::Fd write;
-};
-
-base::Result<Pipe> make_pipe() {
-  std::array<int, 2> fds{};
-  if (::pipe2(fds.data(), O_CLOEXEC) != 0) return base::fail_errno(errno, "cannot make a pipe");
-  return Pipe{base::Fd(fds[0]), base::Fd(fds[1])};
-}
-
-bool has_nul(std::string_view text) {
-  return text.find('\0') != std::string_view::npos;
-}
-
-// The last one wins.
-std::map<std::string, std::string> make_environment(const process::ProcessConfig& config,
-                                                    const GuestSettings& settings,
-                                                    const User& user) {
-  const char* path = std::getenv("PATH");
-  std::map<std::string, std::string> env = {
-      {"PATH", path != nullptr ? std::string(path) : std::string(kDefaultPath)},
-      {"HOME", user.home},
-      {"USER", user.name},
-      {"LOGNAME", user.name},
-      {"SHELL", user.shell},
-  };
-  for (const auto& [name, value] : settings.env) env[name] = value;
-  for (const auto& [name, value] : config.envs()) env[name] = value;
-  return env;
-}
-
-base::Result<void> check_config(const process::ProcessConfig& config) {
-  if (config.cmd().empty()) return base::fail(Code::kInvalidArgument, "cmd is empty");
-  bool nul = has_nul(config.cmd());
-  for (const std::string& arg : config.args()) nul = nul || has_nul(arg);
-  for (const auto& [name, value] : config.envs()) {
-    nul = nul || has_nul(name) || has_nul(value);
-    if (name.empty() || name.find('=') != std::string::npos) {
-      return base::fail(Code::kInvalidArgument,
-                        base::concat("'", name, "' cannot name an environment variable"));
-    }
-  }
-  if (!nul) return {};
-  return base::fail(Code::kInvalidArgument, "a command cannot contain a NUL byte");
-}
-
-std::vector<std::string> find_candidates(const std::string& cmd, std::string_view path) {
-  if (cmd.find('/') != std::string::npos) return {cmd};
-  std::vector<std::string> candidates;
-  for (const std::string_view directory : base::split(path, ':')) {
-    candidates.push_back(base::concat(directory.empty() ? "." : directory, '/', cmd));
-  }
-  return candidates;
-}
-
-base::Result<SpawnSpec> make_spec(const process::ProcessConfig& config,
-                                  const GuestSettings& settings, const Actor& actor) {
-  WRENN_TRY(check_config(config));
-  const auto env = make_environment(config, settings, actor.user);
-  SpawnSpec spec;
-  spec.program_candidates = find_candidates(config.cmd(), env.at("PATH"));
-  spec.argv.push_back(config.cmd());
-  spec.argv.insert(spec.argv.end(), config.args().begin(), config.args().end());
-  for (const auto& [name, value] : env) spec.env.push_back(base::concat(name, '=', value));
-  WRENN_TRY_ASSIGN(const base::Path directory, actor.resolve(config.cwd()));
-  spec.directory = directory.native();
-  // Nobody chose a home that is missing, so it is no reason to refuse.
-  const bool is_chosen = !config.cwd().empty() || !settings.default_workdir.empty();
-  if (!is_chosen && ::access(spec.directory.c_str(), F_OK) != 0) spec.directory = "/";
-  spec.uid = actor.user.uid;
-  spec.gid = actor.user.gid;
-  spec.groups = actor.groups;
-  return spec;
-}
-
-std::string signal_text(int number) {
-  switch (number) {
-    case SIGKILL:
-      return "killed";
-    case SIGTERM:
-      return "terminated";
-    case SIGINT:
-      return "interrupt";
-    case SIGSEGV:
-      return "segmentation fault";
-    case SIGABRT:
-      return "aborted";
-    default: {
-      const char* name = ::sigabbrev_np(number);
-      return name != nullptr ? base::concat("SIG", name) : base::concat("signal ", number);
-    }
-  }
-}
-
-process::ProcessEvent make_end_event(const siginfo_t& info) {
-  process::ProcessEvent event;
-  auto& end = *event.mutable_end();
-  end.set_exited(info.si_code == CLD_EXITED);
-  if (end.exited()) {
-    end.set_exit_code(info.si_status);
-    end.set_status(base::concat("exit status ", info.si_status));
-  } else {
-    end.set_exit_code(128 + info.si_status);
-    end.set_status(base::concat("signal: ", signal_text(info.si_status)));
-  }
-  return event;
-}
+// Several commands that end in the same second are dropped by one wake-up.
+constexpr base::Duration kExpiryStep = std::chrono::seconds(1);
 
 void kill_group(const GuestProcess& process) {
   if (const auto killed = process.signal(SIGKILL); !killed) {
@@ -138,93 +28,173 @@ void kill_group(const GuestProcess& process) {
   }
 }
 
-// Waits for the exit and takes its status. When the agent stops, the command is killed first.
-Task<siginfo_t> wait_exit(GuestProcess& process) {
-  if (const auto exited = co_await net::wait_readable(process.pidfd()); !exited) {
-    const bool is_stop = exited.error().code == Code::kCanceled;
-    if (!is_stop) base::log_error("a command cannot be watched", {{"error", exited.error()}});
-    kill_group(process);
-  }
-  siginfo_t info{};
-  while (::waitid(P_PIDFD, static_cast<id_t>(process.pidfd()), &info, WEXITED) != 0) {
-    if (errno != EINTR) break;
-  }
-  co_return info;
-}
-
 Task<void> pump_output(OutputPump& pump) {
   co_await pump.run();
 }
 
-}  // namespace
-
-struct ProcessTable::Outputs {
-  Outputs(GuestProcess& process, std::unique_ptr<net::Stream> out, std::unique_ptr<net::Stream> err)
-      : out_pump(process, OutputKind::kStdout, std::move(out)),
-        err_pump(process, OutputKind::kStderr, std::move(err)) {}
-  OutputPump out_pump;
-  OutputPump err_pump;
-};
-
-base::Result<std::unique_ptr<Follower>> ProcessTable::start(const process::StartRequest& request,
-                                                            const GuestSettings& settings,
-                                                            const Actor& actor) {
-  if (scope_.running() >= kMaxProcesses) {
-    return base::fail(Code::kResourceExhausted,
-                      base::concat("there are ", kMaxProcesses, " commands running already"),
-                      "end some of them first");
-  }
-  WRENN_TRY_ASSIGN(SpawnSpec spec, make_spec(request.process(), settings, actor));
-  net::Loop& loop = scope_.loop();
-
-  const bool wants_input = !request.has_stdin() || request.stdin();
-  Pipe in;
-  std::unique_ptr<net::Stream> input;
-  if (wants_input) {
-    WRENN_TRY_ASSIGN(in, make_pipe());
-    WRENN_TRY_ASSIGN(input, net::Stream::adopt(loop, std::move(in.write)));
-  } else {
-    WRENN_TRY_ASSIGN(in.read, base::open_file("/dev/null", O_RDONLY));
-  }
-  WRENN_TRY_ASSIGN(Pipe out, make_pipe());
-  WRENN_TRY_ASSIGN(Pipe err, make_pipe());
-  WRENN_TRY_ASSIGN(auto out_stream, net::Stream::adopt(loop, std::move(out.read)));
-  WRENN_TRY_ASSIGN(auto err_stream, net::Stream::adopt(loop, std::move(err.read)));
-  spec.stdin_fd = in.read.get();
-  spec.stdout_fd = out.write.get();
-  spec.stderr_fd = err.write.get();
-  WRENN_TRY_ASSIGN(Spawned child, spawn(spec));
-
-  auto tag = request.has_tag() ? std::optional(request.tag()) : std::nullopt;
-  auto process = std::make_shared<GuestProcess>(request.process(), std::move(tag), child.pid,
-                                                std::move(child.pidfd), std::move(input));
-  auto follower = std::make_unique<Follower>(process);
-  running_.emplace(child.pid, process);
-  auto outputs = std::make_unique<Outputs>(*process, std::move(out_stream), std::move(err_stream));
-  scope_.spawn(supervise(std::move(process), std::move(outputs)));
-  return follower;
+bool is_selected(const GuestProcess& process, const process::ProcessSelector& selector) {
+  if (selector.has_pid()) return process.pid() == static_cast<pid_t>(selector.pid());
+  return selector.has_tag() && process.tag() == selector.tag();
 }
 
-Task<void> ProcessTable::supervise(std::shared_ptr<GuestProcess> process,
-                                   std::unique_ptr<Outputs> outputs) {
+std::unexpected<base::Error> not_found(const process::ProcessSelector& selector) {
+  if (selector.has_pid()) {
+    return base::fail(Code::kNotFound,
+                      base::concat("process with pid ", selector.pid(), " not found"));
+  }
+  if (selector.has_tag()) {
+    return base::fail(Code::kNotFound,
+                      base::concat("process with tag '", selector.tag(), "' not found"));
+  }
+  return base::fail(Code::kInvalidArgument, "a process is named by pid or tag");
+}
+
+}  // namespace
+
+ProcessLimits ProcessLimits::for_this_machine() {
+  constexpr std::size_t kFewest = 1024;
+  constexpr std::uint64_t kBytesEach = 64 * 1024;
+  ProcessLimits limits;
+  struct sysinfo info{};
+  if (::sysinfo(&info) != 0) return limits;
+  const std::uint64_t fitting = std::uint64_t{info.totalram} * info.mem_unit / kBytesEach;
+  limits.max_processes = std::clamp<std::uint64_t>(fitting, kFewest, limits.max_processes);
+  return limits;
+}
+
+// A running command with what only its supervisor needs.
+struct ProcessTable::Supervised {
+  std::shared_ptr<GuestProcess> process;
+  std::shared_ptr<net::IoFd> pidfd;
+  std::vector<std::unique_ptr<OutputPump>> pumps;
+};
+
+base::Result<std::shared_ptr<GuestProcess>> ProcessTable::start(
+    const process::StartRequest& request, const GuestSettings& settings, const Actor& actor,
+    std::optional<base::SteadyTime> deadline) {
+  if (scope_.running() >= limits_.max_processes) {
+    return base::fail(
+        Code::kResourceExhausted,
+        base::concat("there are ", limits_.max_processes, " commands running already"),
+        "end some of them first");
+  }
+  WRENN_TRY_ASSIGN(SpawnSpec spec, make_command_spec(request.process(), settings, actor));
+  WRENN_TRY_ASSIGN(Supervised command, launch(request, std::move(spec)));
+  auto process = command.process;
+  running_.emplace(process->pid(), process);
+  scope_.spawn(supervise(std::move(command), deadline));
+  return process;
+}
+
+base::Result<ProcessTable::Supervised> ProcessTable::launch(const process::StartRequest& request,
+                                                            SpawnSpec spec) {
+  net::Loop& loop = scope_.loop();
+  WRENN_TRY_ASSIGN(ChildFiles files, open_child_files(loop, request, spec.uid));
+  spec.stdin_fd = files.in.get();
+  spec.stdout_fd = files.out_fd();
+  spec.stderr_fd = files.err_fd();
+  spec.stdin_kind = files.has_terminal() ? StdinKind::kTerminal : StdinKind::kPlain;
+  spec.cgroup_fd = cgroups_.fd(files.has_terminal() ? CgroupKind::kPty : CgroupKind::kUser);
+  spec.open_files = limits_.open_files;
+  WRENN_TRY_ASSIGN(Spawned child, spawn(spec));
+  note_cgroup_error(child.cgroup_error);
+
+  Supervised command;
+  command.process = std::make_shared<GuestProcess>(
+      request.process(), request.has_tag() ? std::optional(request.tag()) : std::nullopt, child.pid,
+      std::move(files.input), budget_);
+  auto pidfd = net::IoFd::create(loop, std::move(child.pidfd));
+  if (!pidfd) {
+    kill_group(*command.process);
+    ::waitpid(child.pid, nullptr, 0);
+    return base::fail(std::move(pidfd).error());
+  }
+  command.pidfd = std::make_shared<net::IoFd>(std::move(*pidfd));
+  const auto add_pump = [&](OutputKind kind, std::shared_ptr<net::IoFd> source) {
+    command.pumps.push_back(std::make_unique<OutputPump>(command.process->output(), kind,
+                                                         std::move(source), read_buffer_));
+  };
+  add_pump(files.has_terminal() ? OutputKind::kPty : OutputKind::kStdout, std::move(files.output));
+  if (!files.has_terminal()) add_pump(OutputKind::kStderr, std::move(files.error_output));
+  return command;
+}
+
+Task<void> ProcessTable::supervise(Supervised command, std::optional<base::SteadyTime> deadline) {
   const net::Context context = co_await net::current_context();
   net::TaskScope pumps(*context.loop, context.stop);
-  pumps.spawn(pump_output(outputs->out_pump));
-  pumps.spawn(pump_output(outputs->err_pump));
-  const siginfo_t info = co_await wait_exit(*process);
-  running_.erase(process->pid());
+  for (const auto& pump : command.pumps) pumps.spawn(pump_output(*pump));
+  const siginfo_t info = co_await wait_exit(command.process, std::move(command.pidfd), deadline);
+  running_.erase(command.process->pid());
+  keep_ended(command.process);
 
   // What the command itself has written comes before its end; what its children write later is
   // thrown away, so that they neither block nor break.
-  outputs->out_pump.command_has_exited();
-  outputs->err_pump.command_has_exited();
-  auto out_done = co_await outputs->out_pump.wait_command_output();
-  auto err_done = co_await outputs->err_pump.wait_command_output();
-  auto closed = co_await process->close_input();
-  auto published = co_await process->publish_end(make_end_event(info));
-  const bool is_stopped = !out_done || !err_done || !closed || !published;
-  if (is_stopped) base::log_debug("the end of a command is not told: the agent stops");
+  auto finished = co_await command.process->end_input();
+  for (const auto& pump : command.pumps) pump->command_has_exited();
+  for (const auto& pump : command.pumps) {
+    if (auto done = co_await pump->wait_command_output(); !done) finished = std::move(done);
+  }
+  command.process->set_ended(make_end_event(info));
+  if (!finished) base::log_debug("the output of a command is cut: the agent stops");
+  command.process.reset();
   co_await pumps.join();
+}
+
+// Waits for the exit and takes its status. When the agent stops, the command is killed first.
+Task<siginfo_t> ProcessTable::wait_exit(std::shared_ptr<GuestProcess> process,
+                                        std::shared_ptr<net::IoFd> pidfd,
+                                        std::optional<base::SteadyTime> deadline) {
+  net::Timer timer(pidfd->loop(), [&process] {
+    process->set_overdue();
+    kill_group(*process);
+  });
+  if (deadline) timer.start(*deadline - base::steady_now());
+  siginfo_t info{};
+  bool is_killed = false;
+  while (true) {
+    const int waited = ::waitid(P_PIDFD, static_cast<id_t>(pidfd->get()), &info, WEXITED | WNOHANG);
+    if (waited == 0 && info.si_pid != 0) co_return info;
+    if (waited != 0 && errno == ECHILD) {
+      const auto reaped = reaped_.extract(process->pid());
+      co_return reaped.empty() ? info : reaped.mapped();
+    }
+    if (is_killed) {
+      // Not stopped a second time: it dies soon, and must not be left behind.
+      co_await net::with_stop(net::StopToken(), net::wait_readable(pidfd->get()));
+    } else if (co_await pidfd->readable() == net::Woken::kStopped) {
+      is_killed = true;
+      kill_group(*process);
+    }
+  }
+}
+
+void ProcessTable::note_reaped(const siginfo_t& info) {
+  if (running_.contains(info.si_pid)) reaped_.emplace(info.si_pid, info);
+}
+
+void ProcessTable::note_cgroup_error(int error) {
+  if (error == 0 || is_cgroup_error_told_) return;
+  is_cgroup_error_told_ = true;
+  base::log_warn("commands run outside of their cgroup",
+                 {{"error", base::errno_error(error, "clone3")}});
+}
+
+void ProcessTable::keep_ended(std::shared_ptr<GuestProcess> process) {
+  if (ended_.size() >= kMaxEnded) ended_.pop_front();
+  ended_.push_back({base::steady_now(), std::move(process)});
+  if (ended_.size() == 1) expiry_.start(kKeepEnded);
+}
+
+void ProcessTable::drop_ended() {
+  const auto now = base::steady_now();
+  const std::size_t used = budget_.used();
+  while (!ended_.empty() && ended_.front().time + kKeepEnded <= now) ended_.pop_front();
+  if (!ended_.empty()) {
+    expiry_.start(std::max(ended_.front().time + kKeepEnded - now, kExpiryStep));
+  }
+  // The agent lies in the memory of every sandbox: what many commands needed is given back.
+  constexpr std::size_t kWorthIt = 1u << 20;
+  if (used - budget_.used() >= kWorthIt || ended_.empty()) ::malloc_trim(0);
 }
 
 base::Result<std::shared_ptr<GuestProcess>> ProcessTable::find(
@@ -232,21 +202,23 @@ base::Result<std::shared_ptr<GuestProcess>> ProcessTable::find(
   if (selector.has_pid()) {
     const auto found = running_.find(static_cast<pid_t>(selector.pid()));
     if (found != running_.end()) return found->second;
-    return base::fail(Code::kNotFound,
-                      base::concat("process with pid ", selector.pid(), " not found"));
-  }
-  if (!selector.has_tag()) {
-    return base::fail(Code::kInvalidArgument, "a process is named by pid or tag");
+    return not_found(selector);
   }
   for (const auto& [pid, process] : running_) {
-    if (process->tag() == selector.tag()) return process;
+    if (is_selected(*process, selector)) return process;
   }
-  return base::fail(Code::kNotFound,
-                    base::concat("process with tag '", selector.tag(), "' not found"));
+  return not_found(selector);
 }
 
-void ProcessTable::kill(const GuestProcess& process) {
-  if (running_.contains(process.pid())) kill_group(process);
+base::Result<std::shared_ptr<GuestProcess>> ProcessTable::find_also_ended(
+    const process::ProcessSelector& selector) const {
+  if (auto running = find(selector)) return running;
+  // The latest: numbers and tags are used again.
+  const auto ended = std::ranges::find_if(ended_.rbegin(), ended_.rend(), [&](const Ended& entry) {
+    return is_selected(*entry.process, selector);
+  });
+  if (ended != ended_.rend()) return ended->process;
+  return not_found(selector);
 }
 
 Task<void> ProcessTable::stop() {

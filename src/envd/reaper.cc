@@ -2,29 +2,22 @@
 
 #include <sys/wait.h>
 
-#include "base/files.h"
-#include "base/log.h"
-#include "base/strings.h"
-
 namespace wrenn::envd {
 namespace {
 
-void reap_all(const ProcessTable& commands) {
-  // Listing them is the way to look past a command that has exited and is not reaped yet.
-  const auto children = base::read_file("/proc/1/task/1/children");
-  if (!children) {
-    base::log_warn("orphans cannot be reaped", {{"error", children.error()}});
-    return;
-  }
-  for (const std::string_view text : base::split(base::trim(*children), ' ')) {
-    const auto pid = base::parse_int<pid_t>(text);
-    if (pid && !commands.running().contains(*pid)) ::waitpid(*pid, nullptr, WNOHANG);
+// One call for each child that has ended, however many live: to look for orphans in a list of all
+// children would cost the square of their number.
+void reap_all(ProcessTable& commands) {
+  while (true) {
+    siginfo_t info{};
+    if (::waitid(P_ALL, 0, &info, WEXITED | WNOHANG) != 0 || info.si_pid == 0) return;
+    commands.note_reaped(info);
   }
 }
 
 }  // namespace
 
-net::Task<void> reap_orphans(net::Signals& child_signals, const ProcessTable& commands) {
+net::Task<void> reap_orphans(net::Signals& child_signals, ProcessTable& commands) {
   while (true) {
     reap_all(commands);
     if (!co_await child_signals.next()) co_return;

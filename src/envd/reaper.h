@@ -6,7 +6,8 @@
 
 namespace wrenn::envd {
 
-// Until stopped. The signals must include SIGCHLD only. Commands of the table are left to it.
-net::Task<void> reap_orphans(net::Signals& child_signals, const ProcessTable& commands);
+// Until stopped. The signals must include SIGCHLD only. The table is told how its commands ended;
+// whoever else waits for a child must take ECHILD for "it has ended".
+net::Task<void> reap_orphans(net::Signals& child_signals, ProcessTable& commands);
 
 }  // namespace wrenn::envd

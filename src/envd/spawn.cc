@@ -2,22 +2,28 @@
 
 #include <fcntl.h>
 #include <linux/close_range.h>
+#include <linux/ioprio.h>
+#include <linux/sched.h>
 #include <sched.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <csignal>
+#include <cstdint>
+#include <span>
 
 #include "base/strings.h"
 
 namespace wrenn::envd {
 namespace {
 
-enum class Step { kNone, kSession, kFiles, kUser, kDirectory, kProgram };
+enum class Step { kNone, kSession, kFiles, kTerminal, kUser, kDirectory, kProgram };
 
 // All that the child touches, prepared by the parent, which sleeps until the child is done with it.
 struct Plan {
@@ -62,6 +68,17 @@ void offer_to_oom_killer() {
   ::close(fd);
 }
 
+// Whatever the agent was given for itself. What is refused stays as it was.
+void set_priorities(const SpawnSpec& spec) {
+  constexpr long kNormal = 4;
+  ::syscall(SYS_setpriority, PRIO_PROCESS, 0, 0);
+  ::syscall(SYS_ioprio_set, IOPRIO_WHO_PROCESS, 0, IOPRIO_PRIO_VALUE(IOPRIO_CLASS_BE, kNormal));
+  rlimit files{};
+  if (spec.open_files == 0 || ::getrlimit(RLIMIT_NOFILE, &files) != 0) return;
+  files.rlim_cur = std::min(spec.open_files, files.rlim_max);
+  ::setrlimit(RLIMIT_NOFILE, &files);
+}
+
 bool set_user(const SpawnSpec& spec) {
   if (::syscall(SYS_geteuid) == 0) {
     if (::syscall(SYS_setgroups, spec.groups.size(), spec.groups.data()) != 0) return false;
@@ -84,7 +101,10 @@ void execute(const Plan& plan) {
 Step run_steps(const Plan& plan) {
   if (::setsid() < 0) return Step::kSession;
   if (!set_files(*plan.spec)) return Step::kFiles;
+  const bool has_terminal = plan.spec->stdin_kind == StdinKind::kTerminal;
+  if (has_terminal && ::ioctl(STDIN_FILENO, TIOCSCTTY, 0) != 0) return Step::kTerminal;
   offer_to_oom_killer();
+  set_priorities(*plan.spec);
   if (!set_user(*plan.spec)) return Step::kUser;
   if (::chdir(plan.spec->directory.c_str()) != 0) return Step::kDirectory;
   ::umask(022);
@@ -140,9 +160,73 @@ base::Error step_error(const SpawnSpec& spec, Step step, int error) {
       return base::errno_error(error, base::concat("cannot enter '", spec.directory, "'"));
     case Step::kUser:
       return base::errno_error(error, "cannot become the user");
+    case Step::kTerminal:
+      return base::errno_error(error, "cannot give the command its terminal");
     default:
       return base::errno_error(error, "cannot start a process");
   }
+}
+
+base::Error clone_error(int error) {
+  if (error != EAGAIN && error != ENOMEM) return base::errno_error(error, "cannot start a process");
+  return {base::Code::kResourceExhausted, "no further process can be started",
+          "end some that are running, or give the sandbox more memory"};
+}
+
+struct Cloned {
+  pid_t pid = -1;
+  int pidfd = -1;
+  int error = 0;
+};
+
+constexpr std::uint64_t kCloneFlags = CLONE_VM | CLONE_VFORK | CLONE_PIDFD;
+
+#if defined(__x86_64__)
+// clone3() on a stack of its own, for which the C library has no function: the child must not
+// return into a frame that its parent still uses. It calls `main`, which does not return.
+long clone3_on_stack(clone_args& args, int (*main)(void*), void* argument) {
+  long result = 0;
+  asm volatile(
+      "syscall\n\t"
+      "testq %%rax, %%rax\n\t"
+      "jnz 1f\n\t"
+      "movq %[argument], %%rdi\n\t"
+      "callq *%[main]\n\t"
+      "ud2\n"
+      "1:"
+      : "=a"(result)
+      : "0"(static_cast<long>(SYS_clone3)), "D"(&args),
+        "S"(sizeof args), [main] "r"(main), [argument] "r"(argument)
+      : "rcx", "r11", "cc", "memory");
+  return result;
+}
+
+Cloned clone_into(int cgroup_fd, std::span<char> stack, Plan& plan) {
+  Cloned child;
+  clone_args args{};
+  args.flags = kCloneFlags | CLONE_INTO_CGROUP;
+  args.pidfd = reinterpret_cast<std::uint64_t>(&child.pidfd);
+  args.exit_signal = SIGCHLD;
+  args.stack = reinterpret_cast<std::uint64_t>(stack.data());
+  args.stack_size = stack.size();
+  args.cgroup = static_cast<std::uint64_t>(cgroup_fd);
+  const long result = clone3_on_stack(args, child_main, &plan);
+  if (result < 0) child.error = static_cast<int>(-result);
+  child.pid = static_cast<pid_t>(result);
+  return child;
+}
+#else
+Cloned clone_into(int, std::span<char>, Plan&) {
+  return {.error = ENOSYS};
+}
+#endif
+
+Cloned clone_here(std::span<char> stack, Plan& plan) {
+  Cloned child;
+  child.pid = ::clone(child_main, stack.data() + stack.size(),
+                      static_cast<int>(kCloneFlags) | SIGCHLD, &plan, &child.pidfd);
+  if (child.pid < 0) child.error = errno;
+  return child;
 }
 
 }  // namespace
@@ -160,16 +244,21 @@ base::Result<Spawned> spawn(const SpawnSpec& spec) {
   ::sigfillset(&all);
   ::pthread_sigmask(SIG_SETMASK, &all, &before);
   alignas(16) std::array<char, 32 * 1024> stack;
-  int pidfd = -1;
-  const int flags = CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIGCHLD;
-  const pid_t pid = ::clone(child_main, stack.data() + stack.size(), flags, &plan, &pidfd);
-  const int clone_error = errno;
+  Cloned cloned;
+  int cgroup_error = 0;
+  if (spec.cgroup_fd >= 0) {
+    cloned = clone_into(spec.cgroup_fd, stack, plan);
+    cgroup_error = cloned.error;
+  }
+  // Too many processes and too little memory are what the cgroup is for.
+  const bool is_refused = cgroup_error == EAGAIN || cgroup_error == ENOMEM;
+  if (cloned.pid < 0 && !is_refused) cloned = clone_here(stack, plan);
   ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
 
-  if (pid < 0) return base::fail_errno(clone_error, "cannot start a process");
-  Spawned child{pid, base::Fd(pidfd)};
+  if (cloned.pid < 0) return base::fail(clone_error(cloned.error));
+  Spawned child{cloned.pid, base::Fd(cloned.pidfd), cgroup_error};
   if (plan.failed_step == Step::kNone) return child;
-  ::waitpid(pid, nullptr, 0);
+  ::waitpid(child.pid, nullptr, 0);
   return base::fail(step_error(spec, plan.failed_step, plan.error));
 }
 

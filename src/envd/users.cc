@@ -1,11 +1,26 @@
 #include "envd/users.h"
 
+#include <sys/stat.h>
+
 #include <algorithm>
 
 #include "base/files.h"
 #include "base/strings.h"
 
 namespace wrenn::envd {
+namespace {
+
+constexpr const char* kPasswd = "/etc/passwd";
+constexpr const char* kGroup = "/etc/group";
+
+// A file that changed just now may change again without its time telling.
+bool is_recent(const timespec& changed) {
+  timespec now{};
+  ::clock_gettime(CLOCK_REALTIME, &now);
+  return now.tv_sec - changed.tv_sec <= 1;
+}
+
+}  // namespace
 
 std::vector<User> parse_passwd(std::string_view text) {
   std::vector<User> users;
@@ -39,8 +54,8 @@ std::vector<Group> parse_group(std::string_view text) {
 }
 
 base::Result<UserDatabase> UserDatabase::read() {
-  WRENN_TRY_ASSIGN(const std::string passwd, base::read_file("/etc/passwd"));
-  WRENN_TRY_ASSIGN(const std::string group, base::read_file("/etc/group"));
+  WRENN_TRY_ASSIGN(const std::string passwd, base::read_file(kPasswd));
+  WRENN_TRY_ASSIGN(const std::string group, base::read_file(kGroup));
   return UserDatabase(parse_passwd(passwd), parse_group(group));
 }
 
@@ -67,6 +82,35 @@ std::string UserDatabase::user_name(uid_t uid) const {
 std::string UserDatabase::group_name(gid_t gid) const {
   const auto group = std::ranges::find(groups_, gid, &Group::gid);
   return group != groups_.end() ? group->name : base::concat(gid);
+}
+
+bool UserCache::Version::operator==(const Version& other) const {
+  return inode == other.inode && size == other.size && changed.tv_sec == other.changed.tv_sec &&
+         changed.tv_nsec == other.changed.tv_nsec;
+}
+
+UserCache::Versions UserCache::look() {
+  Versions versions;
+  const std::array<const char*, 2> files = {kPasswd, kGroup};
+  for (std::size_t i = 0; i < files.size(); ++i) {
+    struct stat info{};
+    if (::stat(files[i], &info) == 0) versions[i] = {info.st_ino, info.st_size, info.st_ctim};
+  }
+  return versions;
+}
+
+base::Result<std::shared_ptr<const UserDatabase>> UserCache::get() {
+  const std::lock_guard lock(mutex_);
+  const Versions now = look();
+  if (users_ != nullptr && now == versions_) return users_;
+  users_.reset();
+  WRENN_TRY_ASSIGN(UserDatabase users, UserDatabase::read());
+  auto shared = std::make_shared<const UserDatabase>(std::move(users));
+  if (!is_recent(now[0].changed) && !is_recent(now[1].changed)) {
+    users_ = shared;
+    versions_ = now;
+  }
+  return shared;
 }
 
 }  // namespace wrenn::envd

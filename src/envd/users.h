@@ -4,6 +4,10 @@
 
 #include <sys/types.h>
 
+#include <array>
+#include <ctime>
+#include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -49,6 +53,27 @@ class UserDatabase {
  private:
   std::vector<User> users_;
   std::vector<Group> groups_;
+};
+
+// The database as the files are now, read again only when they have changed. Thread-safe.
+class UserCache {
+ public:
+  base::Result<std::shared_ptr<const UserDatabase>> get();
+
+ private:
+  // What tells one version of a file from another.
+  struct Version {
+    ino_t inode = 0;
+    off_t size = -1;
+    timespec changed{};
+    bool operator==(const Version& other) const;
+  };
+  using Versions = std::array<Version, 2>;
+  static Versions look();
+
+  std::mutex mutex_;
+  Versions versions_;
+  std::shared_ptr<const UserDatabase> users_;
 };
 
 }  // namespace wrenn::envd

@@ -1,5 +1,10 @@
 #include "envd/users.h"
 
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <ctime>
+
 #include <gtest/gtest.h>
 
 namespace wrenn::envd {
@@ -33,6 +38,22 @@ TEST(Users, GroupsAndNames) {
   EXPECT_EQ(users.user_name(1000), "user");
   EXPECT_EQ(users.user_name(4242), "4242");
   EXPECT_EQ(users.group_name(27), "sudo");
+}
+
+TEST(Users, AreReadOnce) {
+  UserCache cache;
+  const auto first = cache.get();
+  const auto second = cache.get();
+  ASSERT_TRUE(first);
+  ASSERT_TRUE(second);
+  EXPECT_TRUE((*second)->find("root"));
+  // Unless a file has changed just now.
+  struct stat passwd{};
+  struct stat group{};
+  ASSERT_EQ(::stat("/etc/passwd", &passwd), 0);
+  ASSERT_EQ(::stat("/etc/group", &group), 0);
+  const bool is_old = std::max(passwd.st_ctime, group.st_ctime) < std::time(nullptr) - 5;
+  if (is_old) EXPECT_EQ(first->get(), second->get());
 }
 
 }  // namespace
