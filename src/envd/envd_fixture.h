@@ -53,6 +53,7 @@ class EnvdProgram {
     ::waitpid(pid_, nullptr, 0);
   }
   std::uint16_t port() const { return port_; }
+  pid_t pid() const { return pid_; }
 
  private:
   void read_port() {

@@ -36,9 +36,18 @@ Task<base::Result<::envd::InitRequest>> read_init(net::Request& request) {
 }  // namespace
 
 GuestServer::GuestServer(net::Loop& loop)
-    : processes_(loop, settings_), filesystem_(settings_, pool_), files_(settings_) {
+    : processes_(loop, settings_),
+      filesystem_(settings_, pool_),
+      watches_(loop, settings_, pool_),
+      files_(settings_) {
   processes_.add_to(router_);
   filesystem_.add_to(router_);
+  watches_.add_to(router_);
+}
+
+Task<void> GuestServer::stop() {
+  co_await processes_.stop();
+  co_await watches_.stop();
 }
 
 bool GuestServer::is_allowed(const net::Request& request) const {
