@@ -65,6 +65,7 @@ class EnvdProgram {
   }
   pid_t pid() const { return pid_; }
   std::uint16_t port() const { return port_; }
+  pid_t pid() const { return pid_; }
 
  private:
   void read_port() {

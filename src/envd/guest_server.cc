@@ -39,9 +39,16 @@ GuestServer::GuestServer(net::Loop& loop, GuestCgroups cgroups, ProcessLimits li
     : cgroups_(std::move(cgroups)),
       processes_(loop, settings_, cgroups_, limits),
       filesystem_(settings_, pool_),
+      watches_(loop, settings_, pool_),
       files_(settings_) {
   processes_.add_to(router_);
   filesystem_.add_to(router_);
+  watches_.add_to(router_);
+}
+
+Task<void> GuestServer::stop() {
+  co_await processes_.stop();
+  co_await watches_.stop();
 }
 
 bool GuestServer::is_allowed(const net::Request& request) const {

@@ -5,6 +5,7 @@
 #include "envd/files_route.h"
 #include "envd/filesystem_service.h"
 #include "envd/process_service.h"
+#include "envd/watch_service.h"
 #include "net/blocking.h"
 
 namespace wrenn::envd {
@@ -16,8 +17,8 @@ class GuestServer final : public net::HttpHandler {
 
   net::Task<base::Result<void>> handle(net::Request& request,
                                        net::ResponseWriter& response) override;
-  // Kills every command; to be called before destruction.
-  net::Task<void> stop() { return processes_.stop(); }
+  // Kills every command and ends every watcher; to be called before destruction.
+  net::Task<void> stop();
   ProcessTable& processes() { return processes_.table(); }
 
  private:
@@ -28,9 +29,11 @@ class GuestServer final : public net::HttpHandler {
 
   GuestSettings settings_;
   const GuestCgroups cgroups_;
-  net::BlockingPool pool_{1};
+  // One thread may be held up by a slow directory, or by a tree that takes its time.
+  net::BlockingPool pool_{2};
   ProcessService processes_;
   FilesystemService filesystem_;
+  WatchService watches_;
   FilesRoute files_;
   connect::Router router_;
 };
