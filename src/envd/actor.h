@@ -1,7 +1,9 @@
 // What /init told the agent, and who acts in a request.
 #pragma once
 
+#include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -18,6 +20,8 @@ struct GuestSettings {
   std::map<std::string, std::string> env;
   std::string default_user = "root";
   std::string default_workdir;  // Empty: the user's home.
+  // The latest time that an /init has brought, nanoseconds since 1970.
+  std::optional<std::int64_t> last_init;
 };
 
 // The user that acts and the rules for the paths it names.

@@ -85,6 +85,7 @@ Task<Result<void>> run(GuestServer& guest, Options options, net::Signals& signal
     scope.spawn(reap_orphans(*child_signals, guest.processes()));
   }
   net::HttpServer server(guest, {.max_connections = 1024});
+  guest.on_prepare([&server] { server.close_kept(); });
   co_await net::with_stop(stop.token(), server.serve(std::move(listener)));
   co_await guest.stop();
   scope.request_stop();
