@@ -146,7 +146,7 @@ class TokenTest : public EnvdTest {
       WRENN_CO_TRY_ASSIGN(const auto refused, co_await send("GET", path));
       EXPECT_EQ(refused.status, 401) << path;
     }
-    WRENN_CO_TRY_ASSIGN(const auto again, co_await send("POST", "/init", body));
+    WRENN_CO_TRY_ASSIGN(const auto again, co_await send("POST", "/init", "{}"));
     EXPECT_EQ(again.status, 401);
     WRENN_CO_TRY_ASSIGN(
         const auto wrong,

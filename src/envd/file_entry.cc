@@ -11,6 +11,7 @@
 #include <cstdlib>
 
 #include "base/strings.h"
+#include "envd/file_metadata.h"
 
 namespace wrenn::envd {
 namespace {
@@ -94,6 +95,12 @@ base::Result<filesystem::EntryInfo> EntryReader::read(int directory, const char*
   entry.set_group(group_name(own.st_gid));
   entry.mutable_modified_time()->set_seconds(own.st_mtim.tv_sec);
   entry.mutable_modified_time()->set_nanos(static_cast<int>(own.st_mtim.tv_nsec));
+  // Only these two can have any; a link's are its target's.
+  if (S_ISREG(target.st_mode) || S_ISDIR(target.st_mode)) {
+    for (auto& [key, value] : read_metadata(path)) {
+      (*entry.mutable_metadata())[key] = std::move(value);
+    }
+  }
   return entry;
 }
 
