@@ -6,7 +6,7 @@ parse_options "$@"
 
 # In load order: each module stands after the ones it needs. Those marked '?' may be absent from the kernel or refuse to load.
 modules=(virtio_ring virtio virtio_mmio virtio_blk failover net_failover virtio_net
-         'rng-core?' 'virtio-rng?' 'virtio_balloon?' 'ptp_kvm?')
+         'rng-core?' 'virtio-rng?' 'virtio_balloon?' 'ptp_kvm?' 'inet_diag?' 'tcp_diag?')
 
 stamp=$cache/kernel.stamp
 key=$(key_of "$images_dir"/kernel.sh "$images_dir"/lib.sh "$images_dir"/initramfs/{init.c,pack.py} --)

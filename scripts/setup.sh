@@ -13,7 +13,7 @@ packages=(
   # the virtual machine and its images
   qemu-system-x86 qemu-utils mmdebstrap e2fsprogs xfsprogs lz4 xz-utils zstd
   # tests
-  python3 python3-pytest iproute2 nftables curl
+  python3 python3-pytest iproute2 nftables curl socat
 )
 
 # The JavaScript tests bring their own node and need npm alone; whoever has one keeps it.

@@ -48,6 +48,7 @@ static void mount_all(void) {
       {"tmpfs", "/tmp", "mode=1777", MS_NOSUID | MS_NODEV, 01777},
       {"tmpfs", "/run", "mode=0755", MS_NOSUID | MS_NODEV, 0755},
       {"cgroup2", "/sys/fs/cgroup", "nsdelegate", MS_NOSUID | MS_NODEV | MS_NOEXEC, 0555},
+      {"tracefs", "/sys/kernel/tracing", "mode=0700", MS_NOSUID | MS_NODEV | MS_NOEXEC, 0700},
   };
   for (size_t i = 0; i < sizeof mounts / sizeof mounts[0]; ++i) {
     mkdir(mounts[i].where, mounts[i].mode);
@@ -173,7 +174,9 @@ int main(void) {
   configure_network();
   start_chrony();
 
-  char* arguments[] = {"tini", "-g", "--", "/usr/local/bin/envd", "--port", "49983", NULL};
+  char* arguments[] = {
+      "tini",        "-g", "--", "/usr/local/bin/envd", "--port", "49983", "--relay-address",
+      GUEST_ADDRESS, NULL};
   char* environment[] = {"HOME=/root", "LANG=C.UTF-8", "TERM=linux",
                          "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", NULL};
   execve("/usr/bin/tini", arguments, environment);

@@ -52,10 +52,13 @@ GuestServer::GuestServer(net::Loop& loop, GuestCgroups cgroups, ProcessLimits li
       filesystem_(settings_, pool_),
       watches_(loop, settings_, pool_),
       files_(settings_),
-      compose_(settings_, pool_) {
+      compose_(settings_, pool_),
+      ports_(loop, [this] { return !processes().running().empty(); }),
+      ports_service_(ports_) {
   processes_.add_to(router_);
   filesystem_.add_to(router_);
   watches_.add_to(router_);
+  ports_service_.add_to(router_);
 }
 
 Task<void> GuestServer::stop() {
@@ -87,6 +90,7 @@ Task<base::Result<void>> GuestServer::handle(net::Request& request, net::Respons
   allow_any_origin(request, response);
   if (request.method() == "OPTIONS") co_return co_await send_preflight(request, response);
   if (!is_allowed(request)) co_return co_await refuse(request, response);
+  if (request.path().starts_with("/process.Process/")) ports_.expect_change();
   if (router_.owns(request.path())) co_return co_await router_.handle(request, response);
   co_return co_await route(request, response);
 }

@@ -8,6 +8,7 @@
 #include "envd/files_route.h"
 #include "envd/filesystem_service.h"
 #include "envd/metrics.h"
+#include "envd/ports_service.h"
 #include "envd/process_service.h"
 #include "envd/watch_service.h"
 #include "net/blocking.h"
@@ -24,6 +25,8 @@ class GuestServer final : public net::HttpHandler {
   // Kills every command and ends every watcher; to be called before destruction.
   net::Task<void> stop();
   ProcessTable& processes() { return processes_.table(); }
+  // To be started once the agent's own port is known, and to be stopped before destruction.
+  PortWatch& ports() { return ports_; }
 
   // What ends the connections of the server that this handler serves: see POST /snapshot/prepare.
   void on_prepare(std::function<void()> close_connections) {
@@ -50,6 +53,8 @@ class GuestServer final : public net::HttpHandler {
   WatchService watches_;
   FilesRoute files_;
   ComposeRoute compose_;
+  PortWatch ports_;
+  PortsService ports_service_;
   Metrics metrics_;
   std::function<void()> close_connections_;
   connect::Router router_;

@@ -23,14 +23,18 @@ using base::Result;
 using net::Task;
 
 constexpr std::string_view kUsage =
-    "usage: envd [--addr ADDRESS] [--port PORT] [--cgroup-root DIR | --no-cgroups] [--version]\n"
+    "usage: envd [--addr ADDRESS] [--port PORT] [--cgroup-root DIR | --no-cgroups]\n"
+    "            [--relay-address ADDRESS] [--version]\n"
     "The agent inside a sandbox: processes and files over HTTP. Defaults: 0.0.0.0, 49983,\n"
-    "/sys/fs/cgroup.\n";
+    "/sys/fs/cgroup.\n"
+    "--relay-address: where ports that are bound to loopback alone are offered; default: "
+    "nowhere.\n";
 
 struct Options {
   std::string address = "0.0.0.0";
   std::uint16_t port = 49983;
   std::string cgroup_root = "/sys/fs/cgroup";  // Empty: no cgroups.
+  std::optional<IpAddress> relay_address;
 };
 
 Result<Options> parse_options(std::span<char*> args) {
@@ -53,6 +57,11 @@ Result<Options> parse_options(std::span<char*> args) {
       options.port = *port;
     } else if (name == "--cgroup-root") {
       options.cgroup_root = args[i + 1];
+    } else if (name == "--relay-address") {
+      options.relay_address = IpAddress::parse(args[i + 1]);
+      if (!options.relay_address || !options.relay_address->is_v4()) {
+        return base::fail(base::Code::kInvalidArgument, "--relay-address must be an IPv4 address");
+      }
     } else {
       return base::fail(base::Code::kInvalidArgument, base::concat("unknown option ", name));
     }
@@ -109,10 +118,12 @@ Task<Result<void>> run(GuestServer& guest, Options options, net::Signals& signal
   if (child_signals != nullptr) {
     scope.spawn(reap_orphans(*child_signals, guest.processes()));
   }
+  guest.ports().start({.own_port = listener.port(), .relay_address = options.relay_address});
   // Each command that somebody follows has one.
   net::HttpServer server(guest, {.max_connections = 12'000});
   guest.on_prepare([&server] { server.close_kept(); });
   co_await net::with_stop(stop.token(), server.serve(std::move(listener)));
+  co_await guest.ports().stop();
   co_await guest.stop();
   scope.request_stop();
   co_await scope.join();
