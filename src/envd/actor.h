@@ -1,8 +1,10 @@
 // What /init told the agent, and who acts in a request.
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -20,6 +22,8 @@ struct GuestSettings {
   std::string default_user = "root";
   std::string default_workdir;  // Empty: the user's home.
   std::shared_ptr<UserCache> users = std::make_shared<UserCache>();
+  // The latest time that an /init has brought, nanoseconds since 1970.
+  std::optional<std::int64_t> last_init;
 };
 
 // The user that acts and the rules for the paths it names.

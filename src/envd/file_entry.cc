@@ -4,42 +4,36 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
+#include <climits>
+#include <cstdlib>
 
 #include "base/strings.h"
+#include "envd/file_metadata.h"
 
 namespace wrenn::envd {
 namespace {
 
 constexpr mode_t kModeBits = 07777;
 
-// As `ls -l` writes it.
-std::string permission_text(mode_t mode) {
-  std::string text = "-rwxrwxrwx";
-  if (S_ISDIR(mode)) text[0] = 'd';
-  if (S_ISLNK(mode)) text[0] = 'l';
-  if (S_ISCHR(mode)) text[0] = 'c';
-  if (S_ISBLK(mode)) text[0] = 'b';
-  if (S_ISFIFO(mode)) text[0] = 'p';
-  if (S_ISSOCK(mode)) text[0] = 's';
-  for (std::size_t i = 0; i < 9; ++i) {
-    if ((mode & (0400U >> i)) == 0) text[i + 1] = '-';
-  }
-  const std::array<mode_t, 3> special = {S_ISUID, S_ISGID, S_ISVTX};
-  for (std::size_t i = 0; i < special.size(); ++i) {
-    if ((mode & special[i]) == 0) continue;
-    char& c = text[3 * i + 3];
-    const char set = i == 2 ? 't' : 's';
-    c = c == 'x' ? set : static_cast<char>(set - 'a' + 'A');
-  }
-  return text;
-}
-
 filesystem::FileType type_of(mode_t mode) {
   if (S_ISREG(mode)) return filesystem::FILE_TYPE_FILE;
   if (S_ISDIR(mode)) return filesystem::FILE_TYPE_DIRECTORY;
   return filesystem::FILE_TYPE_UNSPECIFIED;
+}
+
+std::string link_text(int directory, const char* name) {
+  std::array<char, PATH_MAX> text{};
+  const ssize_t size = ::readlinkat(directory, name, text.data(), text.size());
+  return {text.data(), static_cast<std::size_t>(std::max<ssize_t>(size, 0))};
+}
+
+// The path itself when it cannot be resolved (any more).
+std::string real_path(const std::string& path) {
+  std::array<char, PATH_MAX> resolved{};
+  return ::realpath(path.c_str(), resolved.data()) != nullptr ? resolved.data() : path;
 }
 
 }  // namespace
@@ -57,29 +51,73 @@ std::string to_text(std::string_view bytes) {
   return text;
 }
 
-base::Result<filesystem::EntryInfo> describe(const base::Path& path, const UserDatabase& users) {
+std::string permission_text(mode_t mode) {
+  std::string text;
+  if (S_ISDIR(mode)) text += 'd';
+  if (S_ISLNK(mode)) text += 'L';
+  if (S_ISCHR(mode) || S_ISBLK(mode)) text += 'D';
+  if (S_ISFIFO(mode)) text += 'p';
+  if (S_ISSOCK(mode)) text += 'S';
+  if ((mode & S_ISUID) != 0) text += 'u';
+  if ((mode & S_ISGID) != 0) text += 'g';
+  if (S_ISCHR(mode)) text += 'c';
+  if ((mode & S_ISVTX) != 0) text += 't';
+  if (text.empty()) text += '-';
+  constexpr std::string_view kBits = "rwxrwxrwx";
+  for (std::size_t i = 0; i < kBits.size(); ++i) {
+    text += (mode & (0400U >> i)) != 0 ? kBits[i] : '-';
+  }
+  return text;
+}
+
+base::Result<filesystem::EntryInfo> EntryReader::read(int directory, const char* name,
+                                                      const std::string& path) {
   struct stat own{};
-  if (::lstat(path.c_str(), &own) != 0) return base::fail_errno(errno, to_text(path.native()));
+  if (::fstatat(directory, name, &own, AT_SYMLINK_NOFOLLOW) != 0) {
+    return base::fail_errno(errno, to_text(path));
+  }
   filesystem::EntryInfo entry;
   struct stat target = own;
   if (S_ISLNK(own.st_mode)) {
-    std::error_code error;
-    const base::Path resolved = std::filesystem::canonical(path, error);
-    const bool is_broken = error || ::stat(path.c_str(), &target) != 0;
-    entry.set_symlink_target(to_text(is_broken ? std::filesystem::read_symlink(path, error).native()
-                                               : resolved.native()));
+    // A broken link has no target: it shows its own mode and what it says.
+    const bool is_broken = ::fstatat(directory, name, &target, 0) != 0;
+    if (is_broken) target = own;
+    entry.set_symlink_target(to_text(is_broken ? link_text(directory, name) : real_path(path)));
   }
-  entry.set_name(to_text(path == "/" ? std::string("/") : path.filename().native()));
-  entry.set_path(to_text(path.native()));
+  const std::size_t slash = path.rfind('/');
+  entry.set_name(to_text(path == "/" ? path : path.substr(slash + 1)));
+  entry.set_path(to_text(path));
   entry.set_type(type_of(target.st_mode));
   entry.set_size(own.st_size);
   entry.set_mode(target.st_mode & kModeBits);
   entry.set_permissions(permission_text(own.st_mode));
-  entry.set_owner(to_text(users.user_name(own.st_uid)));
-  entry.set_group(to_text(users.group_name(own.st_gid)));
+  entry.set_owner(user_name(own.st_uid));
+  entry.set_group(group_name(own.st_gid));
   entry.mutable_modified_time()->set_seconds(own.st_mtim.tv_sec);
   entry.mutable_modified_time()->set_nanos(static_cast<int>(own.st_mtim.tv_nsec));
+  // Only these two can have any; a link's are its target's.
+  if (S_ISREG(target.st_mode) || S_ISDIR(target.st_mode)) {
+    for (auto& [key, value] : read_metadata(path)) {
+      (*entry.mutable_metadata())[key] = std::move(value);
+    }
+  }
   return entry;
+}
+
+const std::string& EntryReader::user_name(uid_t uid) {
+  const auto [known, is_new] = user_names_.try_emplace(uid);
+  if (is_new) known->second = to_text(users_.user_name(uid));
+  return known->second;
+}
+
+const std::string& EntryReader::group_name(gid_t gid) {
+  const auto [known, is_new] = group_names_.try_emplace(gid);
+  if (is_new) known->second = to_text(users_.group_name(gid));
+  return known->second;
+}
+
+base::Result<filesystem::EntryInfo> describe(const base::Path& path, const UserDatabase& users) {
+  return EntryReader(users).read(AT_FDCWD, path.c_str(), path.native());
 }
 
 base::Result<void> make_owned_dirs(const base::Path& path, const User& owner) {

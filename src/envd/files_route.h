@@ -1,9 +1,11 @@
 // GET and POST /files: the contents of files, streamed with constant memory.
 //
-// Done with the agent's own rights (root); what is written belongs to the acting user.
+// Done with the agent's own rights (root); what is written belongs to the acting user. Once there
+// is a token, the caller shows it or a signature of the path (file_signature.h).
 #pragma once
 
 #include "envd/actor.h"
+#include "envd/file_signature.h"
 #include "net/http_server.h"
 
 namespace wrenn::envd {
@@ -12,10 +14,11 @@ class FilesRoute {
  public:
   explicit FilesRoute(const GuestSettings& settings) : settings_(settings) {}
 
-  // 404 missing, 400 directory or bad path.
+  // See download.h.
   net::Task<base::Result<void>> get(net::Request& request, net::ResponseWriter& response);
   // application/octet-stream (the body is the file) or multipart/form-data (every part named
-  // "file"; its filename is the path unless the query has one). Nothing is changed unless all came.
+  // "file"; its filename is the path unless the query has one), either as gzip too. Nothing is
+  // changed unless all came. See upload.h.
   net::Task<base::Result<void>> post(net::Request& request, net::ResponseWriter& response);
 
  private:

@@ -1,14 +1,15 @@
 #include "envd/filesystem_service.h"
 
 #include <sys/stat.h>
-#include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
-#include <cstdio>
 
 #include "base/strings.h"
 #include "envd/file_entry.h"
+#include "envd/stop_flag.h"
+#include "envd/tree_listing.h"
+#include "envd/tree_move.h"
+#include "envd/tree_remove.h"
 
 namespace wrenn::envd {
 namespace {
@@ -19,55 +20,36 @@ using base::Result;
 using connect::CallContext;
 using net::Task;
 
-constexpr int kMaxEntries = 10'000;
-
-Result<std::vector<Path>> sorted_children(const Path& directory) {
-  std::error_code error;
-  std::vector<Path> children;
-  for (std::filesystem::directory_iterator it(directory, error), end; !error && it != end;
-       it.increment(error)) {
-    children.push_back(it->path());
-  }
-  if (error) return base::fail_errno(error.value(), to_text(directory.native()));
-  std::ranges::sort(children);
-  return children;
+// Runs `function(const StopFlag&)` on the pool; a caller who goes away stops it.
+template <class Response, class F>
+Task<Result<void>> run_into(net::BlockingPool& pool, F function, Result<Response>* response) {
+  *response = co_await run_stoppable(pool, std::move(function));
+  co_return {};
 }
 
-Result<void> list_into(const Path& directory, std::uint32_t depth, const UserDatabase& users,
-                       filesystem::ListDirResponse& response) {
-  WRENN_TRY_ASSIGN(const auto children, sorted_children(directory));
-  for (const Path& child : children) {
-    auto entry = describe(child, users);
-    if (!entry && entry.error().code == Code::kNotFound) continue;  // It vanished meanwhile.
-    if (!entry) return base::fail(std::move(entry).error());
-    if (response.entries_size() >= kMaxEntries) {
-      return base::fail(Code::kResourceExhausted,
-                        base::concat("there are more than ", kMaxEntries, " entries"),
-                        "list a smaller part of the tree");
-    }
-    const bool is_directory = entry->type() == filesystem::FILE_TYPE_DIRECTORY;
-    const bool is_link = entry->has_symlink_target();
-    *response.add_entries() = std::move(*entry);
-    if (depth <= 1 || !is_directory || is_link) continue;
-    auto listed = list_into(child, depth - 1, users, response);
-    if (!listed && listed.error().code != Code::kNotFound) return listed;
-  }
-  return {};
+template <class Response, class F>
+Task<Result<Response>> run_for(CallContext& context, net::BlockingPool& pool, F function) {
+  Result<Response> response;
+  WRENN_CO_TRY(co_await net::stop_on_disconnect(context.peer,
+                                                run_into(pool, std::move(function), &response)));
+  co_return response;
 }
 
-Result<filesystem::ListDirResponse> list_tree(const Path& path, std::uint32_t depth) {
+template <class Response>
+Result<Response> entry_at(const Path& path) {
   WRENN_TRY_ASSIGN(const UserDatabase users, UserDatabase::read());
-  struct stat info{};
-  if (::stat(path.c_str(), &info) != 0) return base::fail_errno(errno, path.native());
-  if (!S_ISDIR(info.st_mode)) {
-    return base::fail(Code::kInvalidArgument, base::concat(path.native(), " is not a directory"));
-  }
-  filesystem::ListDirResponse response;
-  WRENN_TRY(list_into(path, std::max(depth, 1U), users, response));
+  Response response;
+  WRENN_TRY_ASSIGN(*response.mutable_entry(), describe(path, users));
   return response;
 }
 
-Result<filesystem::EntryInfo> make_directory(const Path& path, const User& owner) {
+Result<filesystem::ListDirResponse> list(const Path& path, std::uint32_t depth,
+                                         const StopFlag& stop) {
+  WRENN_TRY_ASSIGN(const UserDatabase users, UserDatabase::read());
+  return list_tree(path, depth, users, stop);
+}
+
+Result<filesystem::MakeDirResponse> make_directory(const Path& path, const User& owner) {
   struct stat info{};
   if (::stat(path.c_str(), &info) == 0) {
     if (!S_ISDIR(info.st_mode)) {
@@ -77,19 +59,22 @@ Result<filesystem::EntryInfo> make_directory(const Path& path, const User& owner
     return base::fail(Code::kAlreadyExists, base::concat(path.native(), " exists already"));
   }
   WRENN_TRY(make_owned_dirs(path, owner));
-  WRENN_TRY_ASSIGN(const UserDatabase users, UserDatabase::read());
-  return describe(path, users);
+  return entry_at<filesystem::MakeDirResponse>(path);
 }
 
-Result<filesystem::EntryInfo> move_entry(const Path& source, const Path& destination,
-                                         const User& owner) {
-  WRENN_TRY_ASSIGN(const UserDatabase users, UserDatabase::read());
-  WRENN_TRY(describe(source, users));
+Result<filesystem::MoveResponse> move_to(const Path& source, const Path& destination,
+                                         const User& owner, const StopFlag& stop) {
+  struct stat info{};
+  // Looked for first: a mistake in the source must not make directories.
+  if (::lstat(source.c_str(), &info) != 0) return base::fail_errno(errno, source.native());
   WRENN_TRY(make_owned_dirs(destination.parent_path(), owner));
-  if (::rename(source.c_str(), destination.c_str()) != 0) {
-    return base::fail_errno(errno, base::concat("cannot move to ", destination.native()));
-  }
-  return describe(destination, users);
+  WRENN_TRY(move_entry(source, destination, stop));
+  return entry_at<filesystem::MoveResponse>(destination);
+}
+
+Result<filesystem::RemoveResponse> remove_at(const Path& path, const StopFlag& stop) {
+  WRENN_TRY(remove_entry(path, stop));
+  return filesystem::RemoveResponse();
 }
 
 }  // namespace
@@ -106,19 +91,14 @@ Task<Result<filesystem::StatResponse>> FilesystemService::stat(
     CallContext& context, const filesystem::StatRequest& request) {
   WRENN_CO_TRY_ASSIGN(const Actor actor, find_actor(settings_, context.request_headers));
   WRENN_CO_TRY_ASSIGN(const Path path, actor.resolve(request.path()));
-  WRENN_CO_TRY_ASSIGN(const UserDatabase users, UserDatabase::read());
-  filesystem::StatResponse response;
-  WRENN_CO_TRY_ASSIGN(*response.mutable_entry(), describe(path, users));
-  co_return response;
+  co_return co_await pool_.run([path] { return entry_at<filesystem::StatResponse>(path); });
 }
 
 Task<Result<filesystem::MakeDirResponse>> FilesystemService::make_dir(
     CallContext& context, const filesystem::MakeDirRequest& request) {
   WRENN_CO_TRY_ASSIGN(const Actor actor, find_actor(settings_, context.request_headers));
   WRENN_CO_TRY_ASSIGN(const Path path, actor.resolve(request.path()));
-  filesystem::MakeDirResponse response;
-  WRENN_CO_TRY_ASSIGN(*response.mutable_entry(), make_directory(path, actor.user));
-  co_return response;
+  co_return co_await pool_.run([path, owner = actor.user] { return make_directory(path, owner); });
 }
 
 Task<Result<filesystem::MoveResponse>> FilesystemService::move(
@@ -126,9 +106,10 @@ Task<Result<filesystem::MoveResponse>> FilesystemService::move(
   WRENN_CO_TRY_ASSIGN(const Actor actor, find_actor(settings_, context.request_headers));
   WRENN_CO_TRY_ASSIGN(const Path source, actor.resolve(request.source()));
   WRENN_CO_TRY_ASSIGN(const Path destination, actor.resolve(request.destination()));
-  filesystem::MoveResponse response;
-  WRENN_CO_TRY_ASSIGN(*response.mutable_entry(), move_entry(source, destination, actor.user));
-  co_return response;
+  co_return co_await run_for<filesystem::MoveResponse>(
+      context, pool_, [source, destination, owner = actor.user](const StopFlag& stop) {
+        return move_to(source, destination, owner, stop);
+      });
 }
 
 Task<Result<filesystem::ListDirResponse>> FilesystemService::list_dir(
@@ -136,7 +117,8 @@ Task<Result<filesystem::ListDirResponse>> FilesystemService::list_dir(
   WRENN_CO_TRY_ASSIGN(const Actor actor, find_actor(settings_, context.request_headers));
   WRENN_CO_TRY_ASSIGN(const Path path, actor.resolve(request.path()));
   const std::uint32_t depth = request.depth();
-  co_return co_await pool_.run([path, depth] { return list_tree(path, depth); });
+  co_return co_await run_for<filesystem::ListDirResponse>(
+      context, pool_, [path, depth](const StopFlag& stop) { return list(path, depth, stop); });
 }
 
 Task<Result<filesystem::RemoveResponse>> FilesystemService::remove(
@@ -146,8 +128,8 @@ Task<Result<filesystem::RemoveResponse>> FilesystemService::remove(
   if (request.path().empty() || path == "/") {
     co_return base::fail(Code::kInvalidArgument, "the root directory cannot be removed");
   }
-  WRENN_CO_TRY(co_await pool_.run([path] { return base::remove_tree(path); }));
-  co_return filesystem::RemoveResponse();
+  co_return co_await run_for<filesystem::RemoveResponse>(
+      context, pool_, [path](const StopFlag& stop) { return remove_at(path, stop); });
 }
 
 }  // namespace wrenn::envd

@@ -13,7 +13,8 @@ namespace wrenn::envd {
 
 class FilesystemService {
  public:
-  // The pool walks trees, so that the loop does not wait for them.
+  // The pool does what may block, so that the loop does not wait for it. Callers who go away stop
+  // what walks trees.
   FilesystemService(const GuestSettings& settings, net::BlockingPool& pool)
       : settings_(settings), pool_(pool) {}
 

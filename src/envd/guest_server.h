@@ -1,11 +1,16 @@
 // GuestServer: every route of the guest agent, behind the sandbox's token.
 #pragma once
 
+#include <functional>
+
 #include "connect/router.h"
+#include "envd/compose_route.h"
 #include "envd/files_route.h"
 #include "envd/filesystem_service.h"
+#include "envd/metrics.h"
 #include "envd/ports_service.h"
 #include "envd/process_service.h"
+#include "envd/watch_service.h"
 #include "net/blocking.h"
 
 namespace wrenn::envd {
@@ -17,27 +22,42 @@ class GuestServer final : public net::HttpHandler {
 
   net::Task<base::Result<void>> handle(net::Request& request,
                                        net::ResponseWriter& response) override;
-  // Kills every command; to be called before destruction.
-  net::Task<void> stop() { return processes_.stop(); }
+  // Kills every command and ends every watcher; to be called before destruction.
+  net::Task<void> stop();
   ProcessTable& processes() { return processes_.table(); }
   const GuestCgroups& cgroups() const { return cgroups_; }
   // To be started once the agent's own port is known, and to be stopped before destruction.
   PortWatch& ports() { return ports_; }
 
+  // What ends the connections of the server that this handler serves: see POST /snapshot/prepare.
+  void on_prepare(std::function<void()> close_connections) {
+    close_connections_ = std::move(close_connections);
+  }
+
  private:
+  using Reply = net::Task<base::Result<void>>;
+
   bool is_allowed(const net::Request& request) const;
-  net::Task<base::Result<void>> refuse(const net::Request& request, net::ResponseWriter& response);
-  net::Task<base::Result<void>> init(net::Request& request, net::ResponseWriter& response);
-  net::Task<base::Result<void>> list_env(net::ResponseWriter& response);
+  Reply refuse(const net::Request& request, net::ResponseWriter& response);
+  Reply route(net::Request& request, net::ResponseWriter& response);
+  Reply init(net::Request& request, net::ResponseWriter& response);
+  Reply list_env(net::ResponseWriter& response);
+  Reply send_metrics(net::ResponseWriter& response);
+  Reply prepare_snapshot(net::ResponseWriter& response);
 
   GuestSettings settings_;
   const GuestCgroups cgroups_;
-  net::BlockingPool pool_{1};
+  // One thread may be held up by a slow directory, or by a tree that takes its time.
+  net::BlockingPool pool_{2};
   ProcessService processes_;
   FilesystemService filesystem_;
+  WatchService watches_;
   FilesRoute files_;
+  ComposeRoute compose_;
   PortWatch ports_;
   PortsService ports_service_;
+  Metrics metrics_;
+  std::function<void()> close_connections_;
   connect::Router router_;
 };
 

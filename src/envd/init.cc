@@ -17,6 +17,8 @@
 #include "base/log.h"
 #include "base/rfc3339.h"
 #include "base/strings.h"
+#include "envd/ca_bundle.h"
+#include "envd/guest_identity.h"
 #include "envd/guest_path.h"
 
 namespace wrenn::envd {
@@ -26,7 +28,6 @@ using base::Code;
 using base::Result;
 
 constexpr std::int64_t kSecond = 1'000'000'000;
-constexpr std::int64_t kTolerance = 50'000'000;
 constexpr std::size_t kMaxEntropy = 4096;
 
 std::int64_t wall_clock() {
@@ -52,7 +53,7 @@ Result<std::optional<std::int64_t>> read_timestamp(const ::envd::InitRequest& re
 }
 
 Result<void> set_clock(std::int64_t time) {
-  if (std::abs(time - wall_clock()) <= kTolerance) return {};
+  if (!clock_needs_step(wall_clock(), time)) return {};
   const timespec spec{time / kSecond, time % kSecond};
   if (::clock_settime(CLOCK_REALTIME, &spec) == 0) return {};
   return base::fail_errno(errno, "cannot set the clock");
@@ -92,6 +93,19 @@ Result<void> add_entropy(const std::string& bytes) {
   return {};
 }
 
+bool has_identity(const ::envd::InitRequest& request) {
+  return !request.sandbox_id().empty() || !request.template_id().empty();
+}
+
+// Later than all before it, or of the same time: a caller may repeat itself. The token of a guest
+// that has none yet is always taken: whatever the host's clock was when its memory was saved, it
+// must not go on without one.
+bool is_current(const ::envd::InitRequest& request, std::optional<std::int64_t> time,
+                const GuestSettings& settings) {
+  if (!time || !settings.last_init || *time >= *settings.last_init) return true;
+  return settings.token.empty() && !request.access_token().empty();
+}
+
 Result<void> check(const ::envd::InitRequest& request) {
   if (!request.default_user().empty()) {
     WRENN_TRY_ASSIGN(const UserDatabase users, UserDatabase::read());
@@ -101,6 +115,10 @@ Result<void> check(const ::envd::InitRequest& request) {
     }
   }
   WRENN_TRY(resolve_path(request.default_workdir(), "/", "/"));
+  if (!is_identity_text(request.sandbox_id()) || !is_identity_text(request.template_id())) {
+    return base::fail(Code::kInvalidArgument,
+                      "ids must be at most 128 letters, digits, '-', '_' and '.'");
+  }
   if (!request.hostname().empty() && !is_hostname(request.hostname())) {
     return base::fail(Code::kInvalidArgument, "the host name must be letters, digits and '-'");
   }
@@ -131,17 +149,34 @@ void keep_first(Result<void>& all, Result<void> step) {
 Result<void> apply_init(const ::envd::InitRequest& request, GuestSettings& settings) {
   WRENN_TRY(check(request));
   WRENN_TRY_ASSIGN(const auto timestamp, read_timestamp(request));
+  std::string certificates;
+  if (!request.ca_bundle().empty()) {
+    WRENN_TRY_ASSIGN(certificates, read_certificates(request.ca_bundle()));
+  }
 
+  Result<void> result;
+  if (!request.entropy().empty()) keep_first(result, add_entropy(request.entropy()));
+  if (!is_current(request, timestamp, settings)) return result;
+
+  const GuestIdentity identity{request.sandbox_id(), request.template_id()};
+  if (timestamp) settings.last_init = timestamp;
   if (!request.access_token().empty()) settings.token = base::Secret(request.access_token());
+  for (const auto& [name, value] : identity_env(identity)) settings.env[name] = value;
   for (const auto& [name, value] : request.env_vars()) settings.env[name] = value;
   if (!request.default_user().empty()) settings.default_user = request.default_user();
   if (!request.default_workdir().empty()) settings.default_workdir = request.default_workdir();
 
-  Result<void> result;
-  if (!request.entropy().empty()) keep_first(result, add_entropy(request.entropy()));
   if (timestamp) keep_first(result, set_clock(*timestamp));
   if (!request.hostname().empty()) keep_first(result, set_hostname(request.hostname()));
+  if (has_identity(request)) keep_first(result, write_identity(identity, "/"));
+  if (!certificates.empty()) keep_first(result, install_certificates(certificates, "/"));
   return result;
+}
+
+bool clock_needs_step(std::int64_t guest, std::int64_t host) {
+  constexpr std::int64_t kBehind = kSecond / 20;
+  constexpr std::int64_t kAhead = 5 * kSecond;
+  return host - guest > kBehind || guest - host > kAhead;
 }
 
 std::string hosts_with_name(std::string_view hosts, std::string_view name) {

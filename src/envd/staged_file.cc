@@ -62,6 +62,10 @@ StagedFile::~StagedFile() {
   if (!temp_.empty()) ::unlink(temp_.c_str());
 }
 
+base::Result<void> StagedFile::set_metadata(const Metadata& metadata) {
+  return write_metadata(fd_.get(), metadata);
+}
+
 base::Result<void> StagedFile::write(std::string_view bytes) {
   return base::write_all(fd_.get(), bytes);
 }

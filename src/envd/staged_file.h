@@ -5,6 +5,7 @@
 
 #include "base/files.h"
 #include "base/result.h"
+#include "envd/file_metadata.h"
 #include "envd/users.h"
 
 namespace wrenn::envd {
@@ -19,11 +20,15 @@ class StagedFile {
   StagedFile& operator=(StagedFile&&) = delete;
   ~StagedFile();
 
+  // To be called once, before the file is closed.
+  base::Result<void> set_metadata(const Metadata& metadata);
   // kResourceExhausted when the disk is full.
   base::Result<void> write(std::string_view bytes);
   // No more will be written; needs no descriptor any more.
   base::Result<void> close();
   base::Result<void> commit();
+  // For writing by other means; valid until close().
+  int fd() const { return fd_.get(); }
   // The path that was asked for.
   const base::Path& target() const { return target_; }
 

@@ -49,9 +49,11 @@ Task<base::Result<void>> drain(ByteSource& body) {
   co_return base::fail(base::Code::kResourceExhausted, "the rest of the body is too long");
 }
 
-Task<base::Result<std::string_view>> first_bytes(InputBuffer& input, const HttpServerOptions& o) {
+Task<base::Result<std::string_view>> first_bytes(InputBuffer& input, const HttpServerOptions& o,
+                                                 StopToken kept) {
   if (input.view().empty()) {
-    WRENN_CO_TRY_ASSIGN(const bool more, co_await with_timeout(o.idle_timeout, input.fill()));
+    WRENN_CO_TRY_ASSIGN(const bool more,
+                        co_await with_stop_also(kept, with_timeout(o.idle_timeout, input.fill())));
     if (!more) co_return std::string_view();
   }
   co_return co_await with_timeout(o.header_timeout, input.read_head(o.head));
@@ -79,6 +81,7 @@ std::string ResponseWriter::make_head(int status, const Headers& headers,
   left_ = length.value_or(0);
   std::string head = base::concat("HTTP/1.1 ", status, ' ', reason_phrase(status), "\r\n");
   headers.write_to(head);
+  fields_.write_to(head);
   if (length && status >= 200 && status != 204) {
     head += base::concat("Content-Length: ", *length, "\r\n");
   }
@@ -124,6 +127,18 @@ Task<base::Result<void>> ResponseWriter::write(std::string_view bytes) {
   std::string before = std::exchange(pending_, {});
   if (chunked_) append_chunk_size(before, bytes.size());
   co_return co_await stream_.write_all(before, bytes, chunked_ ? kChunkEnd : std::string_view());
+}
+
+Task<base::Result<void>> ResponseWriter::send_file(int file, std::uint64_t offset,
+                                                   std::uint64_t length) {
+  if (bodyless_) co_return {};
+  if (chunked_ || length > left_) {
+    abort();
+    co_return base::fail(base::Code::kInternal, "a file does not fit the response's stated length");
+  }
+  left_ -= length;
+  WRENN_CO_TRY(co_await flush());
+  co_return co_await stream_.send_file(file, offset, length);
 }
 
 Task<base::Result<void>> ResponseWriter::finish(std::string_view last) {
@@ -174,6 +189,11 @@ Task<void> HttpServer::serve(Listener listener) {
   co_await scope.join();
 }
 
+void HttpServer::close_kept() {
+  const auto closed = std::exchange(kept_, std::make_shared<StopSource>());
+  closed->request_stop();
+}
+
 Task<void> HttpServer::serve_connection(std::unique_ptr<Stream> stream) {
   const auto served = co_await serve_requests(*stream);
   --connections_;
@@ -182,8 +202,9 @@ Task<void> HttpServer::serve_connection(std::unique_ptr<Stream> stream) {
 
 Task<base::Result<void>> HttpServer::serve_requests(Stream& stream) {
   InputBuffer input(stream);
+  const std::shared_ptr<StopSource> kept = kept_;
   while (true) {
-    const auto bytes = co_await first_bytes(input, options_);
+    const auto bytes = co_await first_bytes(input, options_, kept->token());
     if (!bytes) {
       const bool is_idle = input.view().empty();
       const bool is_gone = bytes.error().code == base::Code::kUnavailable ||
@@ -204,6 +225,7 @@ Task<base::Result<void>> HttpServer::serve_requests(Stream& stream) {
     }
     Request request(std::move(*head), body, stream);
     ResponseWriter response(stream, request.head());
+    if (kept->stop_requested()) response.close_after();
     const auto handled = co_await handler_.handle(request, response);
     if (!handled && handled.error().code != base::Code::kCanceled) {
       base::log_debug("a request failed", {{"path", request.path()}, {"error", handled.error()}});

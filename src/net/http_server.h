@@ -53,8 +53,13 @@ class ResponseWriter {
   void prepare(int status, Headers headers, std::optional<std::uint64_t> length = std::nullopt);
   Task<base::Result<void>> flush();
   Task<base::Result<void>> write(std::string_view bytes);
+  // That part of a file in place of write(); only for a response with a stated length.
+  Task<base::Result<void>> send_file(int file, std::uint64_t offset, std::uint64_t length);
   // `last`: the end of the body, sent together with its terminator.
   Task<base::Result<void>> finish(std::string_view last = {});
+
+  // A field that the head gets whoever writes it: for what wraps a handler.
+  void add_field(std::string_view name, std::string_view value) { fields_.add(name, value); }
 
   // The handler could not finish what it started: the connection is cut, so that the client sees
   // a truncated body rather than a complete one.
@@ -72,6 +77,7 @@ class ResponseWriter {
   std::string make_head(int status, const Headers& headers, std::optional<std::uint64_t> length);
 
   Stream& stream_;
+  Headers fields_;
   const bool is_head_request_;
   const HttpVersion version_;
   bool keep_alive_;
@@ -114,6 +120,9 @@ class HttpServer {
   // Accepts until stopped; returns once every connection has ended (they are stopped too).
   Task<void> serve(Listener listener);
   std::size_t connections() const { return connections_; }
+  // Ends every connection that exists now: those that wait for a request at once, the others after
+  // their response.
+  void close_kept();
 
  private:
   Task<void> serve_connection(std::unique_ptr<Stream> stream);
@@ -122,6 +131,8 @@ class HttpServer {
   HttpHandler& handler_;
   const HttpServerOptions options_;
   std::size_t connections_ = 0;
+  // The wait for a next request ends with it. Shared with the connections that it was made for.
+  std::shared_ptr<StopSource> kept_ = std::make_shared<StopSource>();
 };
 
 }  // namespace wrenn::net

@@ -2,6 +2,7 @@
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
@@ -114,6 +115,25 @@ Task<base::Result<void>> Stream::write_all(std::string_view first, std::string_v
     }
     if (errno == EINTR) continue;
     if (!would_block(errno)) co_return base::fail(io_error(errno, "writing"));
+    if (co_await fd_.writable() == Woken::kStopped) co_return base::fail(stopped_error());
+  }
+  co_return {};
+}
+
+Task<base::Result<void>> Stream::send_file(int file, std::uint64_t offset, std::uint64_t length) {
+  constexpr std::uint64_t kPiece = 1u << 20;
+  auto position = static_cast<off_t>(offset);
+  const auto end = static_cast<off_t>(offset + length);
+  while (position < end) {
+    const auto piece = std::min<std::uint64_t>(static_cast<std::uint64_t>(end - position), kPiece);
+    const ssize_t n = ::sendfile(fd_.get(), file, &position, piece);
+    if (n == 0) {
+      co_return base::fail(base::Code::kDataLoss, "the file became shorter while it was sent");
+    }
+    // A piece is much: it is the others' turn after each.
+    if (n > 0 && co_await LetOthersRun() == Woken::kStopped) co_return base::fail(stopped_error());
+    if (n > 0 || errno == EINTR) continue;
+    if (!would_block(errno)) co_return base::fail(io_error(errno, "sending a file"));
     if (co_await fd_.writable() == Woken::kStopped) co_return base::fail(stopped_error());
   }
   co_return {};

@@ -4,6 +4,7 @@
 #include <sys/types.h>
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <span>
 #include <string_view>
@@ -29,6 +30,9 @@ class Stream {
   // All of it, in one packet where the kernel can: e.g. the head, body and end of a message.
   Task<base::Result<void>> write_all(std::string_view first, std::string_view second = {},
                                      std::string_view third = {});
+  // That part of a file, which the kernel moves by itself where it can. kDataLoss when the file
+  // ends before.
+  Task<base::Result<void>> send_file(int file, std::uint64_t offset, std::uint64_t length);
   // No more bytes will come from this side; the peer reads an end.
   void shutdown_write();
 
