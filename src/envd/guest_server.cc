@@ -37,7 +37,7 @@ Task<base::Result<::envd::InitRequest>> read_init(net::Request& request) {
 
 GuestServer::GuestServer(net::Loop& loop)
     : processes_(loop, settings_),
-      filesystem_(settings_, pool_),
+      filesystem_(loop, settings_, pool_),
       watches_(loop, settings_, pool_),
       files_(settings_) {
   processes_.add_to(router_);
