@@ -36,7 +36,8 @@ Task<base::Result<::envd::InitRequest>> read_init(net::Request& request) {
 }  // namespace
 
 GuestServer::GuestServer(net::Loop& loop)
-    : processes_(loop, settings_),
+    : heap_(loop),
+      processes_(loop, settings_),
       filesystem_(settings_, pool_),
       files_(settings_),
       ports_(loop, [this] { return !processes().running().empty(); }),
@@ -63,6 +64,7 @@ Task<base::Result<void>> GuestServer::refuse(const net::Request& request,
 }
 
 Task<base::Result<void>> GuestServer::handle(net::Request& request, net::ResponseWriter& response) {
+  const HeapTrimmer::Use use(heap_);
   if (!is_allowed(request)) co_return co_await refuse(request, response);
   const std::string_view path = request.path();
   const std::string_view method = request.method();

@@ -4,6 +4,7 @@
 #include "connect/router.h"
 #include "envd/files_route.h"
 #include "envd/filesystem_service.h"
+#include "envd/heap_trimmer.h"
 #include "envd/ports_service.h"
 #include "envd/process_service.h"
 #include "net/blocking.h"
@@ -30,6 +31,7 @@ class GuestServer final : public net::HttpHandler {
   net::Task<base::Result<void>> list_env(net::ResponseWriter& response);
 
   GuestSettings settings_;
+  HeapTrimmer heap_;
   net::BlockingPool pool_{1};
   ProcessService processes_;
   FilesystemService filesystem_;
