@@ -1,5 +1,6 @@
 // envd: the agent inside a sandbox.
 #include <fcntl.h>
+#include <malloc.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -140,6 +141,8 @@ Result<void> start(std::span<char*> args) {
     WRENN_TRY_ASSIGN(child_signals, net::Signals::create({SIGCHLD}));
   }
   net::ignore_sigpipe();
+  // A second heap for the pool's one thread would only lie about half empty.
+  ::mallopt(M_ARENA_MAX, 1);
   protect_from_oom_killer();
   net::Loop loop;
   GuestCgroups cgroups =
