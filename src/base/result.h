@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 namespace wrenn::base {
 
@@ -37,10 +38,17 @@ std::string_view code_name(Code code);
 // kUnknown for a name that is not in the vocabulary.
 Code code_from_name(std::string_view name);
 
+// What a program may read of an error: a message in Protocol Buffers' binary form.
+struct ErrorDetail {
+  std::string type;  // Its full name, e.g. "google.rpc.RetryInfo".
+  std::string value;
+};
+
 struct Error {
   Code code = Code::kUnknown;
   std::string message;
   std::string remedy;
+  std::vector<ErrorDetail> details{};
 
   Error() = default;
   Error(Code c, std::string m, std::string r = {})

@@ -1,5 +1,9 @@
 #include "connect/codec.h"
 
+#include <google/protobuf/descriptor.h>
+#include <google/protobuf/descriptor.pb.h>
+#include <google/protobuf/io/coded_stream.h>
+#include <google/protobuf/io/zero_copy_stream_impl_lite.h>
 #include <google/protobuf/message.h>
 #include <google/protobuf/util/json_util.h>
 
@@ -35,16 +39,59 @@ std::string_view content_type_name(ContentType type) {
   return type.codec == Codec::kJson ? kStreamJson : kStreamProto;
 }
 
-base::Result<std::string> encode(const Message& message, Codec codec) {
-  std::string bytes;
+std::string_view codec_name(Codec codec) {
+  return codec == Codec::kJson ? "json" : "proto";
+}
+
+std::optional<Codec> parse_codec(std::string_view name) {
+  if (name == "json") return Codec::kJson;
+  if (name == "proto") return Codec::kProto;
+  return std::nullopt;
+}
+
+SideEffects side_effects_of(std::string_view path) {
+  std::string name(path.substr(std::min<std::size_t>(1, path.size())));
+  if (const std::size_t slash = name.find('/'); slash != std::string::npos) name[slash] = '.';
+  const auto* method = google::protobuf::DescriptorPool::generated_pool()->FindMethodByName(name);
+  using google::protobuf::MethodOptions;
+  const bool has_none =
+      method != nullptr && method->options().idempotency_level() == MethodOptions::NO_SIDE_EFFECTS;
+  return has_none ? SideEffects::kNone : SideEffects::kPossible;
+}
+
+base::Result<void> append_encoded(const Message& message, Codec codec, std::string& out) {
   if (codec == Codec::kProto) {
-    if (message.SerializeToString(&bytes)) return bytes;
+    if (message.AppendToString(&out)) return {};
     return base::fail(Code::kInternal, "a message cannot be encoded");
   }
-  const auto status = google::protobuf::util::MessageToJsonString(message, &bytes);
-  if (status.ok()) return bytes;
-  return base::fail(Code::kInternal,
-                    base::concat("a message cannot be written as JSON: ", status.ToString()));
+  std::string json;
+  const auto status = google::protobuf::util::MessageToJsonString(message, &json);
+  if (!status.ok()) {
+    return base::fail(Code::kInternal,
+                      base::concat("a message cannot be written as JSON: ", status.ToString()));
+  }
+  out += json;
+  return {};
+}
+
+base::Result<std::string> encode(const Message& message, Codec codec) {
+  std::string bytes;
+  WRENN_TRY(append_encoded(message, codec, bytes));
+  return bytes;
+}
+
+base::Result<std::string> encode_stable(const Message& message, Codec codec) {
+  if (codec == Codec::kJson) return encode(message, codec);
+  std::string bytes;
+  {
+    google::protobuf::io::StringOutputStream stream(&bytes);
+    google::protobuf::io::CodedOutputStream coded(&stream);
+    coded.SetSerializationDeterministic(true);
+    if (!message.SerializeToCodedStream(&coded)) {
+      return base::fail(Code::kInternal, "a message cannot be encoded");
+    }
+  }
+  return bytes;
 }
 
 base::Result<void> decode(std::string_view bytes, Codec codec, Message& message) {

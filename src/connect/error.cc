@@ -1,7 +1,12 @@
 #include "connect/error.h"
 
+#include <map>
+#include <utility>
+
 #include "base/strings.h"
+#include "connect/base64.h"
 #include "connect/codec.h"
+#include "connect/json_text.h"
 #include "proto/connect.pb.h"
 
 namespace wrenn::connect {
@@ -9,29 +14,57 @@ namespace {
 
 using base::Code;
 
-// A message may quote bytes from anywhere (a file name, a program's output); JSON takes only UTF-8.
-std::string to_utf8(const std::string& text) {
-  if (base::is_valid_utf8(text)) return text;
-  std::string clean;
-  for (const char c : text) clean += static_cast<unsigned char>(c) < 0x80 ? c : '?';
-  return clean;
+void append_error(std::string& out, const base::Error& error) {
+  out += "{\"code\":";
+  append_json_string(out, base::code_name(error.code));
+  if (!error.message.empty()) {
+    out += ",\"message\":";
+    append_json_string(out, error.message);
+  }
+  if (!error.remedy.empty()) {
+    out += ",\"remedy\":";
+    append_json_string(out, error.remedy);
+  }
+  for (std::size_t i = 0; i < error.details.size(); ++i) {
+    out += i == 0 ? ",\"details\":[" : ",";
+    out += "{\"type\":";
+    append_json_string(out, error.details[i].type);
+    out += ",\"value\":";
+    append_json_string(out, to_unpadded_base64(error.details[i].value));
+    out += '}';
+  }
+  if (!error.details.empty()) out += ']';
+  out += '}';
 }
 
-connectrpc::Error to_message(const base::Error& error) {
-  connectrpc::Error message;
-  message.set_code(std::string(base::code_name(error.code)));
-  message.set_message(to_utf8(error.message));
-  message.set_remedy(to_utf8(error.remedy));
-  return message;
+// The fields of one name become one list.
+void append_metadata(std::string& out, const net::Headers& metadata) {
+  std::map<std::string, std::string> lists;
+  for (std::size_t i = 0; i < metadata.size(); ++i) {
+    std::string& list = lists[base::to_lower(metadata[i].name)];
+    list += list.empty() ? '[' : ',';
+    append_json_string(list, metadata[i].value);
+  }
+  char separator = '{';
+  for (const auto& [name, list] : lists) {
+    out += std::exchange(separator, ',');
+    append_json_string(out, name);
+    out += ':';
+    out += list;
+    out += ']';
+  }
+  out += '}';
 }
 
-base::Error from_message(const connectrpc::Error& message) {
-  return {base::code_from_name(message.code()), message.message(), message.remedy()};
-}
-
-// Text that is UTF-8 can always be written.
-std::string to_json(const Message& message) {
-  return encode(message, Codec::kJson).value_or("{}");
+base::Error from_message(const connectrpc::Error& message, Code fallback) {
+  const Code code = base::code_from_name(message.code());
+  const bool is_known = base::code_name(code) == message.code();
+  base::Error error(is_known ? code : fallback, message.message(), message.remedy());
+  for (const connectrpc::ErrorDetail& detail : message.details()) {
+    auto value = from_any_base64(detail.value());
+    if (value) error.details.push_back({detail.type(), std::move(*value)});
+  }
+  return error;
 }
 
 }  // namespace
@@ -90,31 +123,50 @@ Code code_from_http_status(int status) {
 }
 
 std::string error_json(const base::Error& error) {
-  return to_json(to_message(error));
+  std::string json;
+  append_error(json, error);
+  return json;
 }
 
-std::optional<base::Error> parse_error_json(std::string_view json) {
+std::optional<base::Error> parse_error_json(std::string_view json, std::optional<Code> fallback) {
   connectrpc::Error message;
   if (!decode(json, Codec::kJson, message)) return std::nullopt;
-  base::Error error = from_message(message);
-  // An object with a code of another kind, e.g. {"code":404}, is somebody else's.
-  if (base::code_name(error.code) != message.code()) return std::nullopt;
-  return error;
+  const bool is_known = base::code_name(base::code_from_name(message.code())) == message.code();
+  // Without a code of this vocabulary, e.g. {"code":404}, it may well be somebody else's.
+  if (!is_known && !fallback) return std::nullopt;
+  return from_message(message, fallback.value_or(Code::kUnknown));
 }
 
-std::string end_of_stream_json(const base::Error* error) {
-  connectrpc::EndOfStream end;
-  if (error != nullptr) *end.mutable_error() = to_message(*error);
-  return to_json(end);
+std::string end_of_stream_json(const base::Error* error, const net::Headers& metadata) {
+  std::string json = "{";
+  if (error != nullptr) {
+    json += "\"error\":";
+    append_error(json, *error);
+  }
+  if (metadata.size() > 0) {
+    json += error != nullptr ? ",\"metadata\":" : "\"metadata\":";
+    append_metadata(json, metadata);
+  }
+  json += '}';
+  return json;
 }
 
-base::Result<void> parse_end_of_stream(std::string_view json) {
-  connectrpc::EndOfStream end;
-  if (!decode(json, Codec::kJson, end)) {
+base::Result<EndOfStream> parse_end_of_stream(std::string_view json) {
+  EndOfStream end;
+  if (json == "{}") return end;
+  connectrpc::EndOfStream message;
+  if (!decode(json, Codec::kJson, message)) {
     return base::fail(Code::kInternal, "the last frame of a stream is malformed");
   }
-  if (!end.has_error()) return {};
-  return base::fail(from_message(end.error()));
+  if (message.has_error()) end.error = from_message(message.error(), Code::kUnknown);
+  for (const auto& [name, list] : message.metadata()) {
+    for (const auto& value : list.values()) {
+      if (net::is_token(name) && net::is_field_value(value.string_value())) {
+        end.metadata.add(name, value.string_value());
+      }
+    }
+  }
+  return end;
 }
 
 }  // namespace wrenn::connect

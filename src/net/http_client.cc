@@ -18,11 +18,13 @@ struct ClientConnection {
 
 namespace {
 
-std::string make_head(const ClientRequest& request, const std::string& host) {
+enum class Body { kGiven, kWritten };
+
+std::string make_head(const ClientRequest& request, const std::string& host, Body body) {
   std::string head = base::concat(request.method, ' ', request.target, " HTTP/1.1\r\n");
   if (!request.headers.find("host")) head += base::concat("Host: ", host, "\r\n");
   request.headers.write_to(head);
-  if (request.stream != nullptr) {
+  if (request.stream != nullptr || body == Body::kWritten) {
     head += request.stream_length ? base::concat("Content-Length: ", *request.stream_length, "\r\n")
                                   : std::string("Transfer-Encoding: chunked\r\n");
   } else if (!request.body.empty() || request.method == "POST" || request.method == "PUT") {
@@ -30,13 +32,6 @@ std::string make_head(const ClientRequest& request, const std::string& host) {
   }
   head += "\r\n";
   return head;
-}
-
-std::string chunk_head(std::size_t size) {
-  constexpr std::string_view kDigits = "0123456789abcdef";
-  std::string text;
-  for (; size > 0; size /= 16) text.insert(text.begin(), kDigits[size % 16]);
-  return text + "\r\n";
 }
 
 // `source_failed`: whose failure it was. A source may fail with kUnavailable too, e.g. the body of
@@ -56,16 +51,17 @@ Task<base::Result<void>> send_stream(Stream& stream, ByteSource& source, bool ch
       WRENN_CO_TRY(co_await stream.write_all(bytes));
       continue;
     }
-    WRENN_CO_TRY(co_await stream.write_all(chunk_head(bytes.size()), bytes));
-    WRENN_CO_TRY(co_await stream.write_all("\r\n"));
+    std::string size;
+    append_chunk_size(size, bytes.size());
+    WRENN_CO_TRY(co_await stream.write_all(size, bytes, kChunkEnd));
   }
-  if (chunked) co_return co_await stream.write_all("0\r\n\r\n");
+  if (chunked) co_return co_await stream.write_all(kLastChunk);
   co_return {};
 }
 
 Task<base::Result<void>> send_request(Stream& stream, const ClientRequest& request,
                                       const std::string& host, bool& source_failed) {
-  const std::string head = make_head(request, host);
+  const std::string head = make_head(request, host, Body::kGiven);
   if (request.stream == nullptr) co_return co_await stream.write_all(head, request.body);
   WRENN_CO_TRY(co_await stream.write_all(head));
   co_return co_await send_stream(stream, *request.stream, !request.stream_length, source_failed);
@@ -141,6 +137,19 @@ void HttpClient::give_back(std::unique_ptr<ClientConnection> connection) {
   idle_.push_back(std::move(connection));
 }
 
+Task<base::Result<ClientResponse>> HttpClient::receive(std::unique_ptr<ClientConnection> connection,
+                                                       std::string method) {
+  WRENN_CO_TRY_ASSIGN(auto head,
+                      co_await with_timeout(options_.head_timeout,
+                                            receive_head(*connection, options_.head, method)));
+  connection->keep_alive = connection->keep_alive && head.keep_alive;
+  connection->body.emplace(connection->input, head.framing, head.length, base::Duration::zero());
+  ClientResponse response(*this, std::move(connection));
+  response.head_ = std::move(head);
+  if (response.connection_->body->finished()) give_back(std::move(response.connection_));
+  co_return response;
+}
+
 Task<base::Result<ClientResponse>> HttpClient::send(ClientRequest request) {
   while (true) {
     auto connection = take_idle();
@@ -154,21 +163,63 @@ Task<base::Result<ClientResponse>> HttpClient::send(ClientRequest request) {
     if (!sent && (source_failed || sent.error().code != base::Code::kUnavailable)) {
       co_return base::fail(std::move(sent).error());
     }
-    auto head = co_await with_timeout(options_.head_timeout,
-                                      receive_head(*connection, options_.head, request.method));
-    if (!head) {
-      const bool died = head.error().code == base::Code::kUnavailable;
+    connection->keep_alive = sent.has_value();
+    auto response = co_await receive(std::move(connection), request.method);
+    if (!response) {
+      const bool died = response.error().code == base::Code::kUnavailable;
       if (reused && died && request.stream == nullptr) continue;
-      co_return base::fail(sent ? std::move(head).error() : std::move(sent).error());
+      if (!sent) co_return base::fail(std::move(sent).error());
     }
-    connection->keep_alive = head->keep_alive && sent.has_value();
-    connection->body.emplace(connection->input, head->framing, head->length,
-                             base::Duration::zero());
-    ClientResponse response(*this, std::move(connection));
-    response.head_ = std::move(*head);
-    if (response.connection_->body->finished()) give_back(std::move(response.connection_));
     co_return response;
   }
+}
+
+Task<base::Result<ClientUpload>> HttpClient::upload(ClientRequest request) {
+  auto connection = take_idle();
+  if (connection == nullptr) {
+    WRENN_CO_TRY_ASSIGN(connection, co_await open());
+  }
+  std::string head = make_head(request, options_.host, Body::kWritten);
+  co_return ClientUpload(*this, std::move(connection), std::move(request.method), std::move(head));
+}
+
+ClientUpload::ClientUpload(HttpClient& client, std::unique_ptr<ClientConnection> connection,
+                           std::string method, std::string head)
+    : client_(&client),
+      connection_(std::move(connection)),
+      method_(std::move(method)),
+      pending_(std::move(head)) {}
+ClientUpload::ClientUpload(ClientUpload&&) noexcept = default;
+ClientUpload::~ClientUpload() = default;
+
+Task<base::Result<void>> ClientUpload::send(std::string_view bytes, std::string_view end) {
+  std::string before = std::exchange(pending_, {});
+  if (!bytes.empty()) append_chunk_size(before, bytes.size());
+  auto sent = co_await connection_->stream->write_all(before, bytes, end);
+  // A write that was cut short cannot be continued.
+  if (!sent) cut_ = true;
+  co_return sent;
+}
+
+Task<base::Result<void>> ClientUpload::write(std::string_view bytes) {
+  if (bytes.empty()) co_return {};
+  co_return co_await send(bytes, kChunkEnd);
+}
+
+Task<base::Result<void>> ClientUpload::flush() {
+  co_return co_await send({}, {});
+}
+
+Task<base::Result<ClientResponse>> ClientUpload::finish(std::string_view last) {
+  base::Result<void> sent;
+  if (!cut_) sent = co_await send(last, last.empty() ? kLastChunk : kChunkAndBodyEnd);
+  if (!sent && sent.error().code != base::Code::kUnavailable) {
+    co_return base::fail(std::move(sent).error());
+  }
+  connection_->keep_alive = !cut_;
+  auto response = co_await client_->receive(std::move(connection_), method_);
+  if (!response && !sent) co_return base::fail(std::move(sent).error());
+  co_return response;
 }
 
 }  // namespace wrenn::net

@@ -48,6 +48,35 @@ class ClientResponse final : public ByteSource {
   ResponseHead head_;
 };
 
+// A request whose body is written bit by bit, by HttpClient::upload(). Destroying it early closes
+// its connection. The client must still exist.
+class ClientUpload final {
+ public:
+  ClientUpload(ClientUpload&&) noexcept;
+  ClientUpload& operator=(ClientUpload&&) = delete;
+  ~ClientUpload();
+
+  // One chunk of the body; the head leaves with the first. kUnavailable once the server has stopped
+  // reading: finish() still gets the answer it gave, if any.
+  Task<base::Result<void>> write(std::string_view bytes);
+  // Sends the head now, for bodies whose first bytes may be long in coming.
+  Task<base::Result<void>> flush();
+  // `last`: the end of the body. Waits for the response's head. Nothing is called afterwards.
+  Task<base::Result<ClientResponse>> finish(std::string_view last = {});
+
+ private:
+  friend class HttpClient;
+  ClientUpload(HttpClient& client, std::unique_ptr<ClientConnection> connection, std::string method,
+               std::string head);
+  Task<base::Result<void>> send(std::string_view bytes, std::string_view end);
+
+  HttpClient* client_;
+  std::unique_ptr<ClientConnection> connection_;
+  std::string method_;
+  std::string pending_;  // The head, until it is sent.
+  bool cut_ = false;     // A write failed: the body can not be completed.
+};
+
 struct HttpClientOptions {
   HeadLimits head;
   base::Duration connect_timeout = std::chrono::seconds(10);
@@ -73,12 +102,17 @@ class HttpClient {
   // cut), kDeadlineExceeded, kCanceled. A kept connection that turns out to be dead before the
   // first byte of an answer is replaced once, unless a streamed body was already touched.
   Task<base::Result<ClientResponse>> send(ClientRequest request);
+  // The request's `body` and `stream` are not used. Connects, but does not send yet.
+  Task<base::Result<ClientUpload>> upload(ClientRequest request);
   void close_idle();
   const Endpoint& endpoint() const { return endpoint_; }
 
  private:
   friend class ClientResponse;
+  friend class ClientUpload;
   Task<base::Result<std::unique_ptr<ClientConnection>>> open();
+  Task<base::Result<ClientResponse>> receive(std::unique_ptr<ClientConnection> connection,
+                                             std::string method);
   std::unique_ptr<ClientConnection> take_idle();
   void give_back(std::unique_ptr<ClientConnection> connection);
 

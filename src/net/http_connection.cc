@@ -1,6 +1,7 @@
 #include "net/http_connection.h"
 
 #include <array>
+#include <charconv>
 
 #include "net/scope.h"
 
@@ -27,6 +28,13 @@ Task<base::Result<std::string>> read_all(ByteSource& source, std::size_t limit) 
     }
     content.append(buffer.data(), n);
   }
+}
+
+void append_chunk_size(std::string& out, std::size_t size) {
+  std::array<char, 16> digits;
+  const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), size, 16).ptr;
+  out.append(digits.data(), end);
+  out += "\r\n";
 }
 
 void InputBuffer::consume(std::size_t n) {
@@ -85,7 +93,9 @@ Task<base::Result<std::size_t>> BodyReader::read(std::span<char> buffer) {
     Stream* stream = std::exchange(continue_to_, nullptr);
     WRENN_CO_TRY(co_await stream->write_all("HTTP/1.1 100 Continue\r\n\r\n"));
   }
-  if (timeout_ <= base::Duration::zero()) co_return co_await read_now(buffer);
+  // Bytes that are here already need no timer.
+  const bool waits = timeout_ > base::Duration::zero() && input_.view().empty();
+  if (!waits) co_return co_await read_now(buffer);
   co_return co_await with_timeout(timeout_, read_now(buffer));
 }
 

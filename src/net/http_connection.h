@@ -30,6 +30,12 @@ class InputBuffer {
   std::size_t used_ = 0;
 };
 
+// The line before a chunk of so many bytes (RFC 9112 section 7.1), appended; and the end of a body.
+void append_chunk_size(std::string& out, std::size_t size);
+inline constexpr std::string_view kLastChunk = "0\r\n\r\n";
+inline constexpr std::string_view kChunkEnd = "\r\n";
+inline constexpr std::string_view kChunkAndBodyEnd = "\r\n0\r\n\r\n";
+
 // The body of the message whose head was just read. kUnavailable when it is cut short.
 class BodyReader final : public ByteSource {
  public:

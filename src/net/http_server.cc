@@ -96,36 +96,49 @@ Task<base::Result<void>> ResponseWriter::send(int status, Headers headers, std::
 
 Task<base::Result<void>> ResponseWriter::start(int status, Headers headers,
                                                std::optional<std::uint64_t> length) {
-  const std::string head = make_head(status, headers, length);
+  prepare(status, std::move(headers), length);
+  co_return co_await flush();
+}
+
+void ResponseWriter::prepare(int status, Headers headers, std::optional<std::uint64_t> length) {
+  pending_ = make_head(status, headers, length);
+}
+
+Task<base::Result<void>> ResponseWriter::flush() {
+  const std::string head = std::exchange(pending_, {});
   co_return co_await stream_.write_all(head);
+}
+
+base::Result<void> ResponseWriter::count(std::size_t bytes) {
+  if (!chunked_ && version_ == HttpVersion::k11 && bytes > left_) {
+    abort();
+    return base::fail(base::Code::kInternal, "a response is longer than its stated length");
+  }
+  left_ -= std::min<std::uint64_t>(left_, bytes);
+  return {};
 }
 
 Task<base::Result<void>> ResponseWriter::write(std::string_view bytes) {
   if (bodyless_ || bytes.empty()) co_return {};
-  if (!chunked_) {
-    if (version_ == HttpVersion::k11 && bytes.size() > left_) {
-      abort();
-      co_return base::fail(base::Code::kInternal, "a response is longer than its stated length");
-    }
-    left_ -= std::min<std::uint64_t>(left_, bytes.size());
-    co_return co_await stream_.write_all(bytes);
-  }
-  constexpr std::string_view kDigits = "0123456789abcdef";
-  std::string size;
-  for (std::size_t n = bytes.size(); n > 0; n /= 16) size.insert(size.begin(), kDigits[n % 16]);
-  size += "\r\n";
-  WRENN_CO_TRY(co_await stream_.write_all(size, bytes));
-  co_return co_await stream_.write_all("\r\n");
+  WRENN_CO_TRY(count(bytes.size()));
+  std::string before = std::exchange(pending_, {});
+  if (chunked_) append_chunk_size(before, bytes.size());
+  co_return co_await stream_.write_all(before, bytes, chunked_ ? kChunkEnd : std::string_view());
 }
 
-Task<base::Result<void>> ResponseWriter::finish() {
+Task<base::Result<void>> ResponseWriter::finish(std::string_view last) {
+  if (bodyless_) last = {};
+  WRENN_CO_TRY(count(last.size()));
   if (!chunked_ && !bodyless_ && left_ > 0) {
     abort();
     co_return base::fail(base::Code::kInternal, "a response is shorter than its stated length");
   }
   finished_ = true;
-  if (!chunked_) co_return {};
-  co_return co_await stream_.write_all("0\r\n\r\n");
+  std::string before = std::exchange(pending_, {});
+  if (!chunked_) co_return co_await stream_.write_all(before, last);
+  if (last.empty()) co_return co_await stream_.write_all(before, kLastChunk);
+  append_chunk_size(before, last.size());
+  co_return co_await stream_.write_all(before, last, kChunkAndBodyEnd);
 }
 
 Task<base::Result<void>> stop_on_disconnect(Stream& client, Task<base::Result<void>> task) {

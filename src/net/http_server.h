@@ -39,8 +39,8 @@ class Request {
   Stream& stream_;
 };
 
-// Writes one response: either send(), or start(), write()..., finish().
-// Every method fails with kUnavailable once the client is gone.
+// Writes one response: either send(), or start() or prepare(), write()..., finish(). Each of these
+// is one packet where the kernel can. Every method fails with kUnavailable once the client is gone.
 class ResponseWriter {
  public:
   ResponseWriter(Stream& stream, const RequestHead& request);
@@ -49,8 +49,12 @@ class ResponseWriter {
   // Without a length the body is chunked (HTTP/1.0: until close).
   Task<base::Result<void>> start(int status, Headers headers,
                                  std::optional<std::uint64_t> length = std::nullopt);
+  // Like start(), but the head leaves with the first bytes, or with flush().
+  void prepare(int status, Headers headers, std::optional<std::uint64_t> length = std::nullopt);
+  Task<base::Result<void>> flush();
   Task<base::Result<void>> write(std::string_view bytes);
-  Task<base::Result<void>> finish();
+  // `last`: the end of the body, sent together with its terminator.
+  Task<base::Result<void>> finish(std::string_view last = {});
 
   // The handler could not finish what it started: the connection is cut, so that the client sees
   // a truncated body rather than a complete one.
@@ -64,6 +68,7 @@ class ResponseWriter {
   int status() const { return status_; }
 
  private:
+  base::Result<void> count(std::size_t bytes);
   std::string make_head(int status, const Headers& headers, std::optional<std::uint64_t> length);
 
   Stream& stream_;
@@ -77,6 +82,7 @@ class ResponseWriter {
   bool bodyless_ = false;
   std::uint64_t left_ = 0;
   int status_ = 0;
+  std::string pending_;  // What goes out before the next bytes: the head, a chunk's size.
 };
 
 // Runs the task; when the client goes away meanwhile the task is stopped (kCanceled).

@@ -91,25 +91,25 @@ Task<base::Result<std::size_t>> Stream::read_some(std::span<char> buffer) {
   }
 }
 
-Task<base::Result<void>> Stream::write_all(std::string_view bytes) {
-  return write_all(bytes, {});
-}
-
-Task<base::Result<void>> Stream::write_all(std::string_view first, std::string_view second) {
+Task<base::Result<void>> Stream::write_all(std::string_view first, std::string_view second,
+                                           std::string_view third) {
   if (fd_.loop().spend_budget() && co_await LetOthersRun() == Woken::kStopped) {
     co_return base::fail(stopped_error());
   }
-  while (!first.empty() || !second.empty()) {
-    std::array<iovec, 2> parts = {
-        iovec{const_cast<char*>(first.data()), first.size()},
-        iovec{const_cast<char*>(second.data()), second.size()},
-    };
+  std::array<std::string_view, 3> left = {first, second, third};
+  while (std::any_of(left.begin(), left.end(), [](auto part) { return !part.empty(); })) {
+    std::array<iovec, left.size()> parts;
+    for (std::size_t i = 0; i < left.size(); ++i) {
+      parts[i] = {const_cast<char*>(left[i].data()), left[i].size()};
+    }
     const ssize_t n = write_parts(fd_.get(), parts);
     if (n >= 0) {
-      const auto written = static_cast<std::size_t>(n);
-      const std::size_t from_first = std::min(written, first.size());
-      first.remove_prefix(from_first);
-      second.remove_prefix(written - from_first);
+      auto written = static_cast<std::size_t>(n);
+      for (std::string_view& part : left) {
+        const std::size_t of_this = std::min(written, part.size());
+        part.remove_prefix(of_this);
+        written -= of_this;
+      }
       continue;
     }
     if (errno == EINTR) continue;

@@ -26,10 +26,9 @@ class Stream {
 
   // At least one byte, or 0 at the end. kCanceled when stopped, kUnavailable when broken.
   Task<base::Result<std::size_t>> read_some(std::span<char> buffer);
-  // All of it.
-  Task<base::Result<void>> write_all(std::string_view bytes);
-  // As one packet where the kernel can: head and body of a message.
-  Task<base::Result<void>> write_all(std::string_view first, std::string_view second);
+  // All of it, in one packet where the kernel can: e.g. the head, body and end of a message.
+  Task<base::Result<void>> write_all(std::string_view first, std::string_view second = {},
+                                     std::string_view third = {});
   // No more bytes will come from this side; the peer reads an end.
   void shutdown_write();
 
