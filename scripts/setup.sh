@@ -16,6 +16,9 @@ packages=(
   python3 python3-pytest iproute2 nftables curl
 )
 
+# The JavaScript tests bring their own node and need npm alone; whoever has one keeps it.
+command -v npm >/dev/null || packages+=(nodejs npm)
+
 missing=()
 for package in "${packages[@]}"; do
   status=$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null || true)

@@ -25,6 +25,9 @@ attempt "unit tests" env GTEST_OUTPUT="xml:$results/unit/" GTEST_BRIEF=1 \
 step "Images"
 images/build.sh --out "$WRENN_DIR" --envd builds/envd
 
+step "JavaScript packages"
+attempt "JavaScript packages" scripts/js.sh
+
 step "End-to-end tests"
 attempt "end-to-end tests" "$PYTHON" -m pytest tests --junit-xml="$results/e2e.xml" "$@"
 

@@ -14,8 +14,8 @@ import threading
 PR_SET_PDEATHSIG = 1
 
 
-def die_with_parent():
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+def die_with_parent(number=signal.SIGKILL):
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, number)
 
 
 class Outside:
