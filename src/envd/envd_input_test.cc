@@ -26,6 +26,60 @@ class InputTest : public EnvdTest {
     co_return {};
   }
 
+  using Upload = connect::ClientStream<process::StreamInputRequest, process::StreamInputResponse>;
+  Task<Result<Upload>> upload() {
+    return client.client_stream<process::StreamInputRequest, process::StreamInputResponse>(
+        "/process.Process/StreamInput");
+  }
+
+  Task<Result<void>> streamed() {
+    process::StartRequest request;
+    request.mutable_process()->set_cmd("cat");
+    WRENN_CO_TRY_ASSIGN(auto stream, co_await open(request));
+    Outcome outcome;
+    WRENN_CO_TRY(co_await take_event(stream, outcome));
+    WRENN_CO_TRY_ASSIGN(auto input, co_await upload());
+    process::StreamInputRequest message;
+    *message.mutable_start()->mutable_process() = select(outcome.pid);
+    WRENN_CO_TRY(co_await input.write(message));
+    std::string sent;
+    for (int i = 0; i < 50; ++i) {
+      const std::string line = base::concat("line ", i, '\n');
+      message.mutable_data()->mutable_input()->set_stdin(line);
+      WRENN_CO_TRY(co_await input.write(message));
+      message.mutable_keepalive();
+      WRENN_CO_TRY(co_await input.write(message));
+      sent += line;
+      while (outcome.out.size() < sent.size()) WRENN_CO_TRY(co_await take_event(stream, outcome));
+    }
+    EXPECT_EQ(outcome.out, sent);
+    // The end of the stream is not that of the input.
+    WRENN_CO_TRY(co_await input.finish());
+    WRENN_CO_TRY(co_await send_input(stdin_input(outcome.pid, "more\n")));
+    WRENN_CO_TRY(co_await close_stdin(outcome.pid));
+    WRENN_CO_TRY(co_await take_rest(stream, outcome));
+    EXPECT_EQ(outcome.out, sent + "more\n");
+    co_return {};
+  }
+
+  Task<Result<void>> bad_streams() {
+    WRENN_CO_TRY_ASSIGN(auto empty, co_await upload());
+    const auto nothing = co_await empty.finish();
+    EXPECT_EQ(nothing.error().code, Code::kInvalidArgument);
+    process::StreamInputRequest message;
+    message.mutable_data()->mutable_input()->set_stdin("x");
+    WRENN_CO_TRY_ASSIGN(auto headless, co_await upload());
+    WRENN_CO_TRY(co_await headless.write(message));
+    const auto no_start = co_await headless.finish();
+    EXPECT_EQ(no_start.error().code, Code::kInvalidArgument);
+    message.mutable_start()->mutable_process()->set_pid(999'999);
+    WRENN_CO_TRY_ASSIGN(auto lost, co_await upload());
+    WRENN_CO_TRY(co_await lost.write(message));
+    const auto unknown = co_await lost.finish();
+    EXPECT_EQ(unknown.error().code, Code::kNotFound);
+    co_return {};
+  }
+
   Task<Result<void>> misuse() {
     WRENN_CO_TRY_ASSIGN(auto stream, co_await open(shell("sleep 1000")));
     Outcome outcome;
@@ -82,6 +136,12 @@ class InputTest : public EnvdTest {
 
 TEST_F(InputTest, Input) {
   run(&InputTest::input);
+}
+TEST_F(InputTest, Streamed) {
+  run(&InputTest::streamed);
+}
+TEST_F(InputTest, BadStreamsAreExplained) {
+  run(&InputTest::bad_streams);
 }
 TEST_F(InputTest, MisuseIsExplained) {
   run(&InputTest::misuse);

@@ -47,9 +47,9 @@ class FirstProcessTest : public EnvdTest {
   Task<Result<void>> orphans() {
     WRENN_CO_TRY_ASSIGN(
         const auto outcome,
-        co_await exec(shell("i=0; while [ $i -lt 500 ]; do (true &); i=$((i+1)); done; exit 6")));
+        co_await exec(shell("i=0; while [ $i -lt 200 ]; do (true &); i=$((i+1)); done; exit 6")));
     EXPECT_EQ(outcome.end.exit_code(), 6);
-    for (int i = 0; i < 20; ++i) {
+    for (int i = 0; i < 10; ++i) {
       WRENN_CO_TRY_ASSIGN(const auto ended, co_await exec(shell("(true &); exit 7")));
       EXPECT_EQ(ended.end.exit_code(), 7);
     }

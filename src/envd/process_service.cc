@@ -94,6 +94,7 @@ void ProcessService::add_to(connect::Router& router) {
   router.stream("/process.Process/Start", *this, &ProcessService::start);
   router.stream("/process.Process/Connect", *this, &ProcessService::connect);
   router.unary("/process.Process/Update", *this, &ProcessService::update);
+  router.client_stream("/process.Process/StreamInput", *this, &ProcessService::stream_input);
   router.unary("/process.Process/SendInput", *this, &ProcessService::send_input);
   router.unary("/process.Process/SendSignal", *this, &ProcessService::send_signal);
   router.unary("/process.Process/CloseStdin", *this, &ProcessService::close_stdin);
@@ -149,6 +150,27 @@ Task<Result<process::UpdateResponse>> ProcessService::update(
     WRENN_CO_TRY(process->resize(size));
   }
   co_return process::UpdateResponse();
+}
+
+Task<Result<process::StreamInputResponse>> ProcessService::stream_input(
+    CallContext&, connect::StreamReader<process::StreamInputRequest>& in) {
+  std::shared_ptr<GuestProcess> process;
+  while (true) {
+    WRENN_CO_TRY_ASSIGN(auto request, co_await in.next());
+    if (!request) break;
+    if (request->has_start()) {
+      WRENN_CO_TRY_ASSIGN(process, table_.find(request->start().process()));
+    } else if (request->has_data()) {
+      if (process == nullptr) {
+        co_return base::fail(Code::kInvalidArgument, "the first message must be start");
+      }
+      // A command that reads slowly slows the caller, however long it takes.
+      WRENN_CO_TRY(
+          co_await process->write_input(std::move(*request->mutable_data()->mutable_input())));
+    }
+  }
+  if (process != nullptr) co_return process::StreamInputResponse();
+  co_return base::fail(Code::kInvalidArgument, "the stream names no process");
 }
 
 Task<Result<process::SendInputResponse>> ProcessService::send_input(

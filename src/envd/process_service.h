@@ -28,6 +28,8 @@ class ProcessService {
                       connect::StreamWriter<process::ConnectResponse>& out);
   Reply<process::UpdateResponse> update(connect::CallContext& context,
                                         const process::UpdateRequest& request);
+  Reply<process::StreamInputResponse> stream_input(
+      connect::CallContext& context, connect::StreamReader<process::StreamInputRequest>& in);
   Reply<process::SendInputResponse> send_input(connect::CallContext& context,
                                                const process::SendInputRequest& request);
   Reply<process::SendSignalResponse> send_signal(connect::CallContext& context,
