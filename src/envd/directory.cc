@@ -24,7 +24,7 @@ base::Result<base::Fd> open_directory(int parent, const std::string& path, Follo
   return fd;
 }
 
-base::Result<std::vector<Child>> read_children(const base::Fd& directory) {
+base::Result<std::vector<Child>> read_children(const base::Fd& directory, std::size_t limit) {
   base::Fd copy(::fcntl(directory.get(), F_DUPFD_CLOEXEC, 0));
   const std::unique_ptr<DIR, CloseDirectory> stream(::fdopendir(copy.get()));
   if (stream == nullptr) return base::fail_errno(errno, "cannot read a directory");
@@ -32,15 +32,17 @@ base::Result<std::vector<Child>> read_children(const base::Fd& directory) {
   // The copy shares its place with the original.
   ::rewinddir(stream.get());
   std::vector<Child> children;
-  while (true) {
+  while (children.size() < limit) {
     errno = 0;
     const dirent* entry = ::readdir(stream.get());
+    // A directory that was removed meanwhile reads as empty or as missing.
+    if (entry == nullptr && errno != 0 && errno != ENOENT) {
+      return base::fail_errno(errno, "cannot read a directory");
+    }
     if (entry == nullptr) break;
     const std::string_view name = entry->d_name;
     if (name != "." && name != "..") children.push_back({std::string(name), entry->d_type});
   }
-  // A directory that was removed meanwhile reads as empty or as missing.
-  if (errno != 0 && errno != ENOENT) return base::fail_errno(errno, "cannot read a directory");
   return children;
 }
 

@@ -1,6 +1,7 @@
 // What is in a directory. Blocking.
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <vector>
 
@@ -20,7 +21,11 @@ struct Child {
   unsigned char type;  // DT_DIR, ...; DT_UNKNOWN where the file system does not say.
 };
 
-// In no order, without "." and "..".
-base::Result<std::vector<Child>> read_children(const base::Fd& directory);
+// What is held in memory of one directory, some 30 MB.
+inline constexpr std::size_t kMaxChildren = 500'000;
+
+// In no order, without "." and ".."; the first `limit` of them.
+base::Result<std::vector<Child>> read_children(const base::Fd& directory,
+                                               std::size_t limit = kMaxChildren);
 
 }  // namespace wrenn::envd

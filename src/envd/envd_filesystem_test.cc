@@ -167,6 +167,7 @@ class FilesystemTest : public EnvdTest {
   }
 
   Task<Result<void>> bad_paths() {
+    WRENN_CO_TRY(base::write_file_atomic(at("good"), ""));
     for (const std::string& bad :
          {std::string("~other/x"), std::string("a\0b", 3), std::string(5000, 'a'),
           "/" + std::string(300, 'n'), std::string("/etc/passwd/x")}) {
@@ -178,7 +179,7 @@ class FilesystemTest : public EnvdTest {
       EXPECT_EQ(code(made), Code::kInvalidArgument) << bad.substr(0, 20);
       const auto listed = co_await list(bad);
       EXPECT_EQ(code(listed), Code::kInvalidArgument) << bad.substr(0, 20);
-      const auto moved = co_await move("/etc", bad);
+      const auto moved = co_await move(at("good"), bad);
       EXPECT_EQ(code(moved), Code::kInvalidArgument) << bad.substr(0, 20);
       const auto removed = co_await remove(bad);
       EXPECT_EQ(code(removed), Code::kInvalidArgument) << bad.substr(0, 20);
@@ -190,7 +191,6 @@ class FilesystemTest : public EnvdTest {
     EXPECT_EQ(root.path(), "/");
     // On disk a name may be any bytes; the other entries must be seen nevertheless.
     WRENN_CO_TRY(base::write_file_atomic(at("bad\xff\xfename"), ""));
-    WRENN_CO_TRY(base::write_file_atomic(at("good"), ""));
     WRENN_CO_TRY_ASSIGN(const auto names, co_await list(dir.path().native()));
     EXPECT_EQ(names, (std::vector<std::string>{at("bad\xef\xbf\xbd\xef\xbf\xbdname"), at("good")}));
     co_return {};
@@ -338,7 +338,7 @@ class FilesystemTest : public EnvdTest {
   Task<Result<void>> deadline() {
     std::filesystem::create_directory(at("wide"));
     const base::Fd wide(::open(at("wide").c_str(), O_RDONLY | O_DIRECTORY));
-    for (int i = 0; i < 60'000; ++i) {
+    for (int i = 0; i < 20'000; ++i) {
       const std::string name = base::concat("file-", i);
       const base::Fd made(::openat(wide.get(), name.c_str(), O_CREAT | O_WRONLY, 0644));
     }

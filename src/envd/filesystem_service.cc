@@ -1,8 +1,10 @@
 #include "envd/filesystem_service.h"
 
+#include <malloc.h>
 #include <sys/stat.h>
 
 #include <cerrno>
+#include <chrono>
 
 #include "base/strings.h"
 #include "envd/file_entry.h"
@@ -19,6 +21,9 @@ using base::Path;
 using base::Result;
 using connect::CallContext;
 using net::Task;
+
+// In entries: some 700 KB.
+constexpr int kLargeListing = 1000;
 
 // Runs `function(const StopFlag&)` on the pool; a caller who goes away stops it.
 template <class Response, class F>
@@ -79,6 +84,10 @@ Result<filesystem::RemoveResponse> remove_at(const Path& path, const StopFlag& s
 
 }  // namespace
 
+FilesystemService::FilesystemService(net::Loop& loop, const GuestSettings& settings,
+                                     net::BlockingPool& pool)
+    : settings_(settings), pool_(pool), trim_(loop, [] { ::malloc_trim(0); }) {}
+
 void FilesystemService::add_to(connect::Router& router) {
   router.unary("/filesystem.Filesystem/Stat", *this, &FilesystemService::stat);
   router.unary("/filesystem.Filesystem/MakeDir", *this, &FilesystemService::make_dir);
@@ -117,8 +126,10 @@ Task<Result<filesystem::ListDirResponse>> FilesystemService::list_dir(
   WRENN_CO_TRY_ASSIGN(const Actor actor, find_actor(settings_, context.request_headers));
   WRENN_CO_TRY_ASSIGN(const Path path, actor.resolve(request.path()));
   const std::uint32_t depth = request.depth();
-  co_return co_await run_for<filesystem::ListDirResponse>(
+  auto listed = co_await run_for<filesystem::ListDirResponse>(
       context, pool_, [path, depth](const StopFlag& stop) { return list(path, depth, stop); });
+  if (listed && listed->entries_size() >= kLargeListing) trim_.start(std::chrono::seconds(1));
+  co_return listed;
 }
 
 Task<Result<filesystem::RemoveResponse>> FilesystemService::remove(

@@ -15,8 +15,7 @@ class FilesystemService {
  public:
   // The pool does what may block, so that the loop does not wait for it. Callers who go away stop
   // what walks trees.
-  FilesystemService(const GuestSettings& settings, net::BlockingPool& pool)
-      : settings_(settings), pool_(pool) {}
+  FilesystemService(net::Loop& loop, const GuestSettings& settings, net::BlockingPool& pool);
 
   void add_to(connect::Router& router);
 
@@ -37,6 +36,8 @@ class FilesystemService {
 
   const GuestSettings& settings_;
   net::BlockingPool& pool_;
+  // Armed by a large listing: gives its memory back to the guest once the reply is out.
+  net::Timer trim_;
 };
 
 }  // namespace wrenn::envd

@@ -5,9 +5,21 @@
 namespace wrenn::envd {
 namespace {
 
-base::Path without_trailing_slash(const base::Path& path) {
-  const base::Path normal = path.lexically_normal();
-  return normal.has_filename() || normal == "/" ? normal : normal.parent_path();
+// Absolute, without empty parts, "." and "..", and without a slash at the end.
+base::Path normalized(std::string_view directory, std::string_view text) {
+  std::vector<std::string_view> parts;
+  for (const std::string_view path : {directory, text}) {
+    for (const std::string_view part : base::split(path, '/')) {
+      if (part == "..") {
+        if (!parts.empty()) parts.pop_back();
+      } else if (!part.empty() && part != ".") {
+        parts.push_back(part);
+      }
+    }
+  }
+  std::string joined;
+  for (const std::string_view part : parts) joined += base::concat("/", part);
+  return joined.empty() ? "/" : joined;
 }
 
 }  // namespace
@@ -22,14 +34,15 @@ base::Result<base::Path> resolve_path(std::string_view text, const base::Path& h
     return base::fail(Code::kInvalidArgument,
                       base::concat("a path cannot be longer than ", kMaxPath, " bytes"));
   }
-  if (text == "~") return without_trailing_slash(home);
-  if (text.starts_with("~/")) return without_trailing_slash(home / text.substr(2));
+  if (text == "~") return normalized(home.native(), "");
+  if (text.starts_with("~/")) return normalized(home.native(), text.substr(2));
   if (text.starts_with('~')) {
     return base::fail(Code::kInvalidArgument,
                       base::concat("the path ", text, " names another user's home"),
                       "write the path in full, or \"./~name\" for a file of that name");
   }
-  return without_trailing_slash(directory / text);
+  const bool is_absolute = text.starts_with('/');
+  return normalized(is_absolute ? std::string_view() : directory.native(), text);
 }
 
 }  // namespace wrenn::envd

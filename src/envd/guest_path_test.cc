@@ -19,6 +19,10 @@ TEST(GuestPath, EveryForm) {
   EXPECT_EQ(resolve("~"), "/home/user");
   EXPECT_EQ(resolve("~/z"), "/home/user/z");
   EXPECT_EQ(resolve("/"), "/");
+  EXPECT_EQ(resolve("//"), "/");
+  EXPECT_EQ(resolve("//a"), "/a");
+  EXPECT_EQ(resolve("~//z/."), "/home/user/z");
+  EXPECT_EQ(resolve("a..b/...//"), "/srv/a..b/...");
   EXPECT_EQ(resolve("/../../etc"), "/etc");
   EXPECT_EQ(resolve("../.."), "/");
 }

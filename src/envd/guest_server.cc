@@ -49,7 +49,7 @@ base::Error unauthorized() {
 GuestServer::GuestServer(net::Loop& loop, GuestCgroups cgroups, ProcessLimits limits)
     : cgroups_(std::move(cgroups)),
       processes_(loop, settings_, cgroups_, limits),
-      filesystem_(settings_, pool_),
+      filesystem_(loop, settings_, pool_),
       watches_(loop, settings_, pool_),
       files_(settings_),
       compose_(settings_, pool_),

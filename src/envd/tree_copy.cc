@@ -143,6 +143,11 @@ Result<void> Copier::copy_directory(Place from, Place to, int depth) {
   if (::mkdirat(to.directory, to.name.c_str(), 0700) != 0) return base::fail(failure(errno, to));
   WRENN_TRY_ASSIGN(const Fd target, open_directory(to.directory, to.name, Follow::kNo));
   WRENN_TRY_ASSIGN(const auto children, read_children(source));
+  if (children.size() == kMaxChildren) {
+    return base::fail(Code::kResourceExhausted,
+                      base::concat(to_text(from.name), " has more than ", kMaxChildren, " entries"),
+                      "move its parts one by one");
+  }
   for (const Child& child : children) {
     WRENN_TRY(copy({source.get(), child.name}, {target.get(), child.name}, depth + 1));
   }

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 
 #include <algorithm>
+#include <memory>
 
 #include "base/strings.h"
 #include "envd/directory.h"
@@ -26,10 +27,11 @@ class Lister {
  private:
   struct Found {
     std::string name;  // The bytes on disk; the entry has them as text.
-    filesystem::EntryInfo entry;
+    std::unique_ptr<filesystem::EntryInfo> entry;
   };
   Result<std::vector<Found>> describe_children(std::string& path, Follow follow);
   Result<void> count(const filesystem::EntryInfo& entry);
+  base::Error too_large() const;
 
   EntryReader reader_;
   const StopFlag& stop_;
@@ -42,6 +44,7 @@ class Lister {
 Result<std::vector<Lister::Found>> Lister::describe_children(std::string& path, Follow follow) {
   WRENN_TRY_ASSIGN(const base::Fd directory, open_directory(AT_FDCWD, path, follow));
   WRENN_TRY_ASSIGN(auto children, read_children(directory));
+  if (children.size() == kMaxChildren) return base::fail(too_large());
   std::ranges::sort(children, {}, &Child::name);
   std::vector<Found> all;
   all.reserve(children.size());
@@ -55,7 +58,8 @@ Result<std::vector<Lister::Found>> Lister::describe_children(std::string& path, 
     if (!entry && entry.error().code == Code::kNotFound) continue;
     if (!entry) return base::fail(std::move(entry).error());
     WRENN_TRY(count(*entry));
-    all.push_back({std::move(child.name), std::move(*entry)});
+    all.push_back(
+        {std::move(child.name), std::make_unique<filesystem::EntryInfo>(std::move(*entry))});
   }
   path.resize(prefix);
   return all;
@@ -64,9 +68,13 @@ Result<std::vector<Lister::Found>> Lister::describe_children(std::string& path, 
 Result<void> Lister::count(const filesystem::EntryInfo& entry) {
   bytes_ += entry.ByteSizeLong();
   if (bytes_ <= max_bytes_) return {};
-  return base::fail(Code::kResourceExhausted,
-                    base::concat("the listing is larger than ", base::human_bytes(max_bytes_)),
-                    "list a smaller part of the tree, or with less depth");
+  return base::fail(too_large());
+}
+
+base::Error Lister::too_large() const {
+  return {Code::kResourceExhausted,
+          base::concat("the listing is larger than ", base::human_bytes(max_bytes_)),
+          "list a smaller part of the tree, or with less depth"};
 }
 
 // A directory is described as a whole before what is below it is looked at, so that one descriptor
@@ -77,9 +85,9 @@ Result<void> Lister::list(std::string& path, std::uint32_t depth, Follow follow)
   WRENN_TRY_ASSIGN(auto children, describe_children(path, follow));
   const std::size_t prefix = path.size();
   for (Found& child : children) {
-    const bool is_directory =
-        child.entry.type() == filesystem::FILE_TYPE_DIRECTORY && !child.entry.has_symlink_target();
-    *response_.add_entries() = std::move(child.entry);
+    const bool is_directory = child.entry->type() == filesystem::FILE_TYPE_DIRECTORY &&
+                              !child.entry->has_symlink_target();
+    response_.mutable_entries()->AddAllocated(child.entry.release());
     if (depth <= 1 || !is_directory) continue;
     path.resize(prefix);
     path += child.name;

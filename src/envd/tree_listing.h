@@ -12,8 +12,9 @@
 
 namespace wrenn::envd {
 
-// What a reply may hold, in bytes as they are sent: some 200 000 entries.
-inline constexpr std::size_t kMaxListingBytes = 32u << 20;
+// What a reply may hold, in bytes as they are sent: some 200 000 entries. In memory it is about six
+// times as large.
+inline constexpr std::size_t kMaxListingBytes = 24u << 20;
 
 // Entries by name, each directory's right behind it, `depth` levels of them (at least one). Links
 // are followed at the top alone; entries are named by the path that was asked for. What vanishes

@@ -18,6 +18,8 @@ using base::Result;
 
 // Levels that are walked at once: each has a descriptor open.
 constexpr int kMaxDepth = 64;
+// Entries of one directory that are held in memory.
+constexpr std::size_t kBatch = 16 * 1024;
 // How often a directory is read again that others fill meanwhile.
 constexpr int kMaxRounds = 4;
 
@@ -28,7 +30,8 @@ class Remover {
   Result<void> remove(int parent, const std::string& name, int depth);
 
  private:
-  Result<void> empty(const base::Fd& directory, int depth);
+  enum class Emptied { kWholly, kPartly };
+  Result<Emptied> empty(const base::Fd& directory, int depth);
   Result<void> lift(int parent, const std::string& name);
 
   const StopFlag& stop_;
@@ -56,15 +59,15 @@ Result<void> Remover::remove(int parent, const std::string& name, int depth) {
     WRENN_TRY_ASSIGN(const base::Fd directory, open_directory(parent, name, Follow::kNo));
     if (depth == 0) top_ = directory.get();
     const std::uint64_t lifted = lifted_;
-    WRENN_TRY(empty(directory, depth));
-    if (lifted_ != lifted) rounds = -1;
+    WRENN_TRY_ASSIGN(const Emptied emptied, empty(directory, depth));
+    if (emptied == Emptied::kPartly || lifted_ != lifted) rounds = -1;
   }
 }
 
-Result<void> Remover::empty(const base::Fd& directory, int depth) {
-  WRENN_TRY_ASSIGN(const auto children, read_children(directory));
+Result<Remover::Emptied> Remover::empty(const base::Fd& directory, int depth) {
+  WRENN_TRY_ASSIGN(const auto children, read_children(directory, kBatch));
   for (const Child& child : children) WRENN_TRY(remove(directory.get(), child.name, depth + 1));
-  return {};
+  return children.size() == kBatch ? Emptied::kPartly : Emptied::kWholly;
 }
 
 // What lies too deep is moved to the top of the tree that is being removed, and removed from there

@@ -175,6 +175,7 @@ void WatchTree::walk_children(const std::string& name, const Walk& walk, bool is
   if (!directory) return;  // Gone, which the kernel will tell.
   const auto children = read_children(*directory);
   if (!children) return;
+  if (children->size() == kMaxChildren) walk.out.add_overflow();
   for (const Child& child : *children) {
     const std::string full = join(name, child.name);
     const bool is_told = is_new && walk.report == Report::kYes;

@@ -59,9 +59,13 @@ WatcherTable::Reply<filesystem::GetWatcherEventsResponse> WatcherTable::take_eve
   WRENN_CO_TRY_ASSIGN(const WatcherPtr watcher, find(id));
   watcher->asked = base::steady_now();
   WatchEvents::Batch batch = watcher->events.take();
-  WRENN_CO_TRY_ASSIGN(auto messages, co_await watcher->watch->to_messages(std::move(batch.events)));
+  auto messages = co_await watcher->watch->to_messages(std::move(batch.events));
+  if (!messages) {
+    watcher->events.add_overflow();
+    co_return base::fail(std::move(messages).error());
+  }
   filesystem::GetWatcherEventsResponse response;
-  for (auto& message : messages) *response.add_events() = std::move(message);
+  for (auto& message : *messages) *response.add_events() = std::move(message);
   response.set_overflow(batch.overflow);
   co_return response;
 }
