@@ -63,18 +63,17 @@ static void mount_all(void) {
   write_file("/sys/fs/cgroup/cgroup.subtree_control", "+cpu +memory +io +pids");
 }
 
-// Every restored guest gets a name of its own in /etc/hosts: in memory that costs next to nothing,
-// on the disk a journal's transaction.
-static void move_hosts_to_memory(void) {
+// Every restored guest gets a name of its own in /etc/hosts and an id of its own in
+// /etc/machine-id: in memory that costs next to nothing, on the disk a journal's transaction.
+static void move_to_memory(const char* path, const char* copy) {
   char text[4096];
-  int from = open("/etc/hosts", O_RDONLY | O_CLOEXEC);
+  int from = open(path, O_RDONLY | O_CLOEXEC);
   ssize_t size = from < 0 ? 0 : read(from, text, sizeof text);
   if (from >= 0) close(from);
-  int to = open("/run/hosts", O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
-  if (to < 0 || (size > 0 && write(to, text, (size_t)size) != size))
-    complain("write", "/run/hosts");
+  int to = open(copy, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+  if (to < 0 || (size > 0 && write(to, text, (size_t)size) != size)) complain("write", copy);
   if (to >= 0) close(to);
-  if (mount("/run/hosts", "/etc/hosts", NULL, MS_BIND, NULL) != 0) complain("mount", "/etc/hosts");
+  if (mount(copy, path, NULL, MS_BIND, NULL) != 0) complain("mount", path);
 }
 
 static void link_devices(void) {
@@ -167,7 +166,8 @@ static void start_chrony(void) {
 int main(void) {
   umask(0);
   mount_all();
-  move_hosts_to_memory();
+  move_to_memory("/etc/hosts", "/run/hosts");
+  move_to_memory("/etc/machine-id", "/run/machine-id");
   link_devices();
   umask(022);
   if (sethostname("sandbox", strlen("sandbox")) != 0) complain("set", "the host name");

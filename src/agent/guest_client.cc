@@ -92,6 +92,8 @@ net::Task<Result<void>> GuestClient::init(GuestInit request) {
   message.set_access_token(std::string(token_.reveal()));
   message.mutable_timestamp()->set_number_value(static_cast<double>(base::unix_ms_now()) / 1000);
   message.set_hostname(std::move(request.hostname));
+  message.set_sandbox_id(std::move(request.sandbox_id));
+  message.set_template_id(std::move(request.template_id));
   message.set_entropy(base::random_bytes(kEntropyBytes));
   message.set_default_user(std::move(request.default_user));
   for (auto& [name, value] : request.envs) (*message.mutable_env_vars())[name] = std::move(value);

@@ -31,7 +31,9 @@ struct Command {
 
 struct GuestInit {
   std::string hostname;
-  std::string default_user;  // Empty: stays as it is.
+  std::string sandbox_id = {};   // Empty for a guest that becomes a template.
+  std::string template_id = {};  // Likewise.
+  std::string default_user;      // Empty: stays as it is.
   std::map<std::string, std::string> envs;
 };
 

@@ -212,10 +212,12 @@ net::Task<Result<void>> bring_up(Starting& starting, const TemplateSnapshot& sna
   watch.lap("start");
   GuestClient guest(starting.place->slot.netns.get(),
                     base::Secret(std::string(starting.manifest.envd_token.reveal())));
-  auto set_up = co_await net::with_timeout(
-      kGuestTimeout, guest.init({.hostname = guest_hostname(request.id),
-                                 .default_user = {},  // The template has one.
-                                 .envs = {{"WRENN_SANDBOX_ID", request.id}}}));
+  auto set_up = co_await net::with_timeout(kGuestTimeout,
+                                           guest.init({.hostname = guest_hostname(request.id),
+                                                       .sandbox_id = request.id,
+                                                       .template_id = request.template_name,
+                                                       .default_user = {},  // The template has one.
+                                                       .envs = {}}));
   if (!set_up) {
     co_return base::fail(co_await with_console(
         host, starting.place->spec(),
