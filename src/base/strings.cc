@@ -6,9 +6,36 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 
 namespace wrenn::base {
 namespace {
+
+constexpr std::string_view kBase64 =
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+// The value of each character, in either alphabet; -1 for what is in neither.
+constexpr std::array<std::int8_t, 256> kBase64Digits = [] {
+  std::array<std::int8_t, 256> digits{};
+  digits.fill(-1);
+  for (std::size_t i = 0; i < kBase64.size(); ++i) {
+    digits[static_cast<unsigned char>(kBase64[i])] = static_cast<std::int8_t>(i);
+  }
+  digits['-'] = digits['+'];
+  digits['_'] = digits['/'];
+  return digits;
+}();
+
+// How many bytes at the front are ASCII, at least as far as whole words go.
+std::size_t ascii_prefix(std::string_view bytes) {
+  constexpr std::uint64_t kHighBits = 0x8080808080808080;
+  std::size_t n = 0;
+  for (std::uint64_t word = 0; n + sizeof word <= bytes.size(); n += sizeof word) {
+    std::memcpy(&word, bytes.data() + n, sizeof word);
+    if ((word & kHighBits) != 0) break;
+  }
+  return n;
+}
 
 char lower(char c) {
   return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
@@ -111,29 +138,60 @@ std::optional<std::string> from_hex(std::string_view text) {
 }
 
 std::string to_base64(std::string_view bytes) {
-  constexpr int kVariant = sodium_base64_VARIANT_ORIGINAL;
-  std::string out(sodium_base64_encoded_len(bytes.size(), kVariant), '\0');
-  sodium_bin2base64(out.data(), out.size(), reinterpret_cast<const unsigned char*>(bytes.data()),
-                    bytes.size(), kVariant);
-  out.pop_back();  // The encoder ends its text with a zero byte.
+  std::string out((bytes.size() + 2) / 3 * 4, '=');
+  char* next = out.data();
+  const auto byte = [&](std::size_t i) {
+    return std::uint32_t{static_cast<unsigned char>(bytes[i])};
+  };
+  const auto digit = [](std::uint32_t group, int shift) { return kBase64[group >> shift & 63]; };
+  std::size_t i = 0;
+  for (; i + 2 < bytes.size(); i += 3, next += 4) {
+    const std::uint32_t group = byte(i) << 16 | byte(i + 1) << 8 | byte(i + 2);
+    next[0] = digit(group, 18);
+    next[1] = digit(group, 12);
+    next[2] = digit(group, 6);
+    next[3] = digit(group, 0);
+  }
+  if (i == bytes.size()) return out;
+  const bool has_two = i + 1 < bytes.size();
+  const std::uint32_t group = byte(i) << 16 | (has_two ? byte(i + 1) << 8 : 0);
+  next[0] = digit(group, 18);
+  next[1] = digit(group, 12);
+  if (has_two) next[2] = digit(group, 6);
+  return out;
+}
+
+std::optional<std::string> from_any_base64(std::string_view text) {
+  while (text.ends_with('=')) text.remove_suffix(1);
+  if (text.size() % 4 == 1) return std::nullopt;
+  std::string out;
+  out.reserve(text.size() * 3 / 4);
+  std::uint32_t group = 0;
+  int bits = 0;
+  for (const char c : text) {
+    const int digit = kBase64Digits[static_cast<unsigned char>(c)];
+    if (digit < 0) return std::nullopt;
+    group = group << 6 | static_cast<std::uint32_t>(digit);
+    bits += 6;
+    if (bits < 8) continue;
+    bits -= 8;
+    out += static_cast<char>(group >> bits & 0xff);
+  }
+  // What is left over of the last digit must say nothing, or two texts would mean the same.
+  if ((group & ((1U << bits) - 1)) != 0) return std::nullopt;
   return out;
 }
 
 std::optional<std::string> from_base64(std::string_view text) {
-  std::string out(text.size() / 4 * 3 + 3, '\0');
-  std::size_t size = 0;
-  const char* end = nullptr;
-  if (sodium_base642bin(reinterpret_cast<unsigned char*>(out.data()), out.size(), text.data(),
-                        text.size(), nullptr, &size, &end, sodium_base64_VARIANT_ORIGINAL) != 0 ||
-      end != text.data() + text.size()) {
-    return std::nullopt;
-  }
-  out.resize(size);
-  return out;
+  const bool is_padded = text.size() % 4 == 0 && !text.ends_with("===");
+  if (!is_padded || text.find_first_of("-_") != std::string_view::npos) return std::nullopt;
+  return from_any_base64(text);
 }
 
 bool is_valid_utf8(std::string_view bytes) {
   while (!bytes.empty()) {
+    bytes.remove_prefix(ascii_prefix(bytes));
+    if (bytes.empty()) return true;
     const std::size_t length = utf8_sequence(bytes);
     if (length == 0) return false;
     bytes.remove_prefix(length);

@@ -60,6 +60,8 @@ std::optional<std::string> from_hex(std::string_view text);
 std::string to_base64(std::string_view bytes);
 // Padding is required; nothing for any character outside the alphabet.
 std::optional<std::string> from_base64(std::string_view text);
+// The standard or the URL-safe alphabet, with padding or without.
+std::optional<std::string> from_any_base64(std::string_view text);
 
 // RFC 3629: no overlong forms, no surrogates.
 bool is_valid_utf8(std::string_view bytes);

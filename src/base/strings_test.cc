@@ -67,6 +67,19 @@ TEST(Strings, Base64OfRfc4648) {
   }
 }
 
+TEST(Strings, Base64OfAnyKind) {
+  for (const char* text : {"-_8=", "-_8", "+/8=", "+/8"}) {
+    EXPECT_EQ(from_any_base64(text), "\xfb\xff") << text;
+  }
+  for (const char* bad : {"-", "-_9", "a b=", "\xff\xff"})
+    EXPECT_FALSE(from_any_base64(bad)) << bad;
+  std::string bytes;
+  for (int i = 0; i < 1000; ++i) {
+    EXPECT_EQ(from_base64(to_base64(bytes)), bytes);
+    bytes += static_cast<char>(i * 7);
+  }
+}
+
 TEST(Strings, Utf8) {
   for (const char* good : {"", "abc", "\xC3\xA4", "\xE2\x82\xAC", "\xF0\x9F\x98\x80",
                            "\xF4\x8F\xBF\xBF", "\xED\x9F\xBF"}) {
@@ -75,6 +88,9 @@ TEST(Strings, Utf8) {
   for (const char* bad : {"\x80", "\xC0\x80", "\xC1\xBF", "\xC3", "\xE0\x80\x80", "\xED\xA0\x80",
                           "\xF0\x80\x80\x80", "\xF4\x90\x80\x80", "\xF5\x80\x80\x80", "a\xFF"}) {
     EXPECT_FALSE(is_valid_utf8(bad)) << to_hex(bad);
+    for (std::size_t before = 0; before < 20; ++before) {
+      EXPECT_FALSE(is_valid_utf8(std::string(before, 'a') + bad + std::string(20, 'b')));
+    }
   }
 }
 

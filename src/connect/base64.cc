@@ -19,13 +19,4 @@ std::string to_url_base64(std::string_view bytes) {
   return text;
 }
 
-std::optional<std::string> from_any_base64(std::string_view text) {
-  constexpr std::size_t kGroup = 4;
-  std::string standard(text);
-  std::ranges::replace(standard, '-', '+');
-  std::ranges::replace(standard, '_', '/');
-  while (standard.size() % kGroup != 0) standard += '=';
-  return base::from_base64(standard);
-}
-
 }  // namespace wrenn::connect

@@ -1,8 +1,7 @@
-// Base64 as the Connect protocol has it: written without padding; read with or without, in the
-// standard and in the URL-safe alphabet (RFC 4648 sections 4 and 5). Pure and thread-safe.
+// Base64 as the Connect protocol writes it: without padding, in the standard and in the URL-safe
+// alphabet (RFC 4648 sections 4 and 5); it is read by base::from_any_base64(). Pure, thread-safe.
 #pragma once
 
-#include <optional>
 #include <string>
 #include <string_view>
 
@@ -10,7 +9,5 @@ namespace wrenn::connect {
 
 std::string to_unpadded_base64(std::string_view bytes);
 std::string to_url_base64(std::string_view bytes);
-// Nothing for text that is neither.
-std::optional<std::string> from_any_base64(std::string_view text);
 
 }  // namespace wrenn::connect

@@ -36,7 +36,7 @@ base::Result<std::string> read_get_message(std::string_view query) {
   if (!value) return base::fail(Code::kInvalidArgument, "the parameter message is missing");
   WRENN_TRY_ASSIGN(std::string message, decode_parameter(*value, "message"));
   if (find_parameter(query, "base64") != "1") return message;
-  auto bytes = from_any_base64(message);
+  auto bytes = base::from_any_base64(message);
   if (bytes) return std::move(*bytes);
   return base::fail(Code::kInvalidArgument, "the parameter message is not base64");
 }

@@ -5,9 +5,9 @@
 #include <google/protobuf/io/coded_stream.h>
 #include <google/protobuf/io/zero_copy_stream_impl_lite.h>
 #include <google/protobuf/message.h>
-#include <google/protobuf/util/json_util.h>
 
 #include "base/strings.h"
+#include "connect/json.h"
 
 namespace wrenn::connect {
 namespace {
@@ -64,14 +64,7 @@ base::Result<void> append_encoded(const Message& message, Codec codec, std::stri
     if (message.AppendToString(&out)) return {};
     return base::fail(Code::kInternal, "a message cannot be encoded");
   }
-  std::string json;
-  const auto status = google::protobuf::util::MessageToJsonString(message, &json);
-  if (!status.ok()) {
-    return base::fail(Code::kInternal,
-                      base::concat("a message cannot be written as JSON: ", status.ToString()));
-  }
-  out += json;
-  return {};
+  return append_json(message, out);
 }
 
 base::Result<std::string> encode(const Message& message, Codec codec) {
@@ -102,15 +95,7 @@ base::Result<void> decode(std::string_view bytes, Codec codec, Message& message)
         Code::kInvalidArgument,
         base::concat("the bytes are not a ", message.GetDescriptor()->full_name(), " message"));
   }
-  google::protobuf::util::JsonParseOptions options;
-  options.ignore_unknown_fields = true;
-  const auto status = google::protobuf::util::JsonStringToMessage(
-      google::protobuf::StringPiece(bytes.data(), bytes.size()), &message, options);
-  if (status.ok()) return {};
-  const std::string_view reason(status.message().data(), status.message().size());
-  return base::fail(Code::kInvalidArgument,
-                    base::concat("the text is not JSON for ", message.GetDescriptor()->full_name(),
-                                 ": ", reason));
+  return read_json(bytes, message);
 }
 
 }  // namespace wrenn::connect

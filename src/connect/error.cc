@@ -61,7 +61,7 @@ base::Error from_message(const connectrpc::Error& message, Code fallback) {
   const bool is_known = base::code_name(code) == message.code();
   base::Error error(is_known ? code : fallback, message.message(), message.remedy());
   for (const connectrpc::ErrorDetail& detail : message.details()) {
-    auto value = from_any_base64(detail.value());
+    auto value = base::from_any_base64(detail.value());
     if (value) error.details.push_back({detail.type(), std::move(*value)});
   }
   return error;

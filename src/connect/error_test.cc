@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "base/strings.h"
 #include "connect/base64.h"
 
 namespace wrenn::connect {
@@ -129,11 +130,11 @@ TEST(Base64, ReadsEveryForm) {
   EXPECT_EQ(to_unpadded_base64(bytes + "a"), "+/8AYQ");
   EXPECT_EQ(to_url_base64(bytes + "a"), "-_8AYQ");
   for (const char* text : {"+/8AYQ", "+/8AYQ==", "-_8AYQ", "-_8AYQ=="}) {
-    EXPECT_EQ(from_any_base64(text), bytes + "a") << text;
+    EXPECT_EQ(base::from_any_base64(text), bytes + "a") << text;
   }
-  EXPECT_EQ(from_any_base64(""), "");
+  EXPECT_EQ(base::from_any_base64(""), "");
   for (const char* text : {"A", "AAAAA", "A===", "%", "A=BC"})
-    EXPECT_FALSE(from_any_base64(text)) << text;
+    EXPECT_FALSE(base::from_any_base64(text)) << text;
 }
 
 }  // namespace

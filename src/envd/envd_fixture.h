@@ -65,7 +65,6 @@ class EnvdProgram {
   }
   pid_t pid() const { return pid_; }
   std::uint16_t port() const { return port_; }
-  pid_t pid() const { return pid_; }
 
  private:
   void read_port() {

@@ -43,8 +43,8 @@ class FootprintTest : private OwnNetwork, public EnvdTest {
                           co_await send("GET", base::concat("/files?path=", path)));
       EXPECT_EQ(read.body, bytes);
       filesystem::ListDirRequest list;
-      list.set_path("/etc");
-      list.set_depth(2);
+      list.set_path("/usr");
+      list.set_depth(3);
       WRENN_CO_TRY(co_await client.unary<filesystem::ListDirResponse>(
           "/filesystem.Filesystem/ListDir", list));
       WRENN_CO_TRY(co_await send("POST", "/init", R"({"envVars":{"A":"1"}})"));
@@ -88,6 +88,11 @@ TEST_F(FootprintTest, ItsMemoryIsSmall) {
   EXPECT_GT(after_start, 0U);
   EXPECT_LE(after_start, kMaxResident);
   run(&FootprintTest::use_everything);
+  // What it needed for a while it gives back soon after.
+  const auto deadline = base::steady_now() + std::chrono::seconds(10);
+  while (resident() > kMaxResident && base::steady_now() < deadline) {
+    std::this_thread::sleep_for(milliseconds(50));
+  }
   const std::uint64_t after_use = resident();
   RecordProperty("after_use_kib", std::to_string(after_use / 1024));
   EXPECT_LE(after_use, kMaxResident);

@@ -48,6 +48,7 @@ base::Error unauthorized() {
 
 GuestServer::GuestServer(net::Loop& loop, GuestCgroups cgroups, ProcessLimits limits)
     : cgroups_(std::move(cgroups)),
+      heap_(loop),
       processes_(loop, settings_, cgroups_, limits),
       filesystem_(loop, settings_, pool_),
       watches_(loop, settings_, pool_),
@@ -87,6 +88,7 @@ Task<base::Result<void>> GuestServer::refuse(const net::Request& request,
 }
 
 Task<base::Result<void>> GuestServer::handle(net::Request& request, net::ResponseWriter& response) {
+  const HeapTrimmer::Use use(heap_);
   allow_any_origin(request, response);
   if (request.method() == "OPTIONS") co_return co_await send_preflight(request, response);
   if (!is_allowed(request)) co_return co_await refuse(request, response);

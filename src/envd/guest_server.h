@@ -7,6 +7,7 @@
 #include "envd/compose_route.h"
 #include "envd/files_route.h"
 #include "envd/filesystem_service.h"
+#include "envd/heap_trimmer.h"
 #include "envd/metrics.h"
 #include "envd/ports_service.h"
 #include "envd/process_service.h"
@@ -25,6 +26,7 @@ class GuestServer final : public net::HttpHandler {
   // Kills every command and ends every watcher; to be called before destruction.
   net::Task<void> stop();
   ProcessTable& processes() { return processes_.table(); }
+  const GuestCgroups& cgroups() const { return cgroups_; }
   // To be started once the agent's own port is known, and to be stopped before destruction.
   PortWatch& ports() { return ports_; }
 
@@ -46,6 +48,7 @@ class GuestServer final : public net::HttpHandler {
 
   GuestSettings settings_;
   const GuestCgroups cgroups_;
+  HeapTrimmer heap_;
   // One thread may be held up by a slow directory, or by a tree that takes its time.
   net::BlockingPool pool_{2};
   ProcessService processes_;

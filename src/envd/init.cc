@@ -15,6 +15,7 @@
 
 #include "base/files.h"
 #include "base/log.h"
+#include "base/rfc3339.h"
 #include "base/strings.h"
 #include "envd/ca_bundle.h"
 #include "envd/guest_identity.h"
@@ -40,7 +41,7 @@ Result<std::optional<std::int64_t>> read_timestamp(const ::envd::InitRequest& re
   if (!request.has_timestamp()) return std::nullopt;
   const auto& value = request.timestamp();
   std::optional<std::int64_t> time;
-  if (value.has_string_value()) time = parse_rfc3339(value.string_value());
+  if (value.has_string_value()) time = base::parse_rfc3339(value.string_value());
   // Seconds beyond the year 2200 are most likely milliseconds.
   constexpr double kLatest = 7.3e9;
   if (value.has_number_value() && value.number_value() > 0 && value.number_value() < kLatest) {
@@ -143,47 +144,6 @@ void keep_first(Result<void>& all, Result<void> step) {
   if (all) all = std::move(step);
 }
 
-// Reads `digits` digits and moves past them.
-std::optional<int> take_number(std::string_view& text, std::size_t digits) {
-  if (text.size() < digits) return std::nullopt;
-  const std::string_view number = text.substr(0, digits);
-  if (!std::ranges::all_of(number, [](char c) { return c >= '0' && c <= '9'; })) {
-    return std::nullopt;
-  }
-  text.remove_prefix(digits);
-  return base::parse_int<int>(number);
-}
-
-bool take(std::string_view& text, std::string_view any_of) {
-  if (text.empty() || any_of.find(text.front()) == std::string_view::npos) return false;
-  text.remove_prefix(1);
-  return true;
-}
-
-std::int64_t take_fraction(std::string_view& text) {
-  std::int64_t unit = kSecond;
-  std::int64_t nanoseconds = 0;
-  while (!text.empty() && text.front() >= '0' && text.front() <= '9') {
-    unit /= 10;
-    nanoseconds += unit * (text.front() - '0');
-    text.remove_prefix(1);
-  }
-  return nanoseconds;
-}
-
-// "Z", "+02:00", "-0030" are not all one: only the forms with a colon are RFC 3339.
-std::optional<std::int64_t> take_offset_minutes(std::string_view& text) {
-  if (take(text, "Zz")) return 0;
-  const bool is_west = text.starts_with('-');
-  if (!take(text, "+-")) return std::nullopt;
-  const auto hours = take_number(text, 2);
-  if (!hours || !take(text, ":")) return std::nullopt;
-  const auto minutes = take_number(text, 2);
-  if (!minutes || *hours > 23 || *minutes > 59) return std::nullopt;
-  const std::int64_t offset = *hours * 60 + *minutes;
-  return is_west ? -offset : offset;
-}
-
 }  // namespace
 
 Result<void> apply_init(const ::envd::InitRequest& request, GuestSettings& settings) {
@@ -217,31 +177,6 @@ bool clock_needs_step(std::int64_t guest, std::int64_t host) {
   constexpr std::int64_t kBehind = kSecond / 20;
   constexpr std::int64_t kAhead = 5 * kSecond;
   return host - guest > kBehind || guest - host > kAhead;
-}
-
-std::optional<std::int64_t> parse_rfc3339(std::string_view text) {
-  using namespace std::chrono;
-  const auto y = take_number(text, 4);
-  if (!y || !take(text, "-")) return std::nullopt;
-  const auto mo = take_number(text, 2);
-  if (!mo || !take(text, "-")) return std::nullopt;
-  const auto d = take_number(text, 2);
-  if (!d || !take(text, "Tt ")) return std::nullopt;
-  const auto h = take_number(text, 2);
-  if (!h || !take(text, ":")) return std::nullopt;
-  const auto mi = take_number(text, 2);
-  if (!mi || !take(text, ":")) return std::nullopt;
-  const auto s = take_number(text, 2);
-  if (!s) return std::nullopt;
-  const std::int64_t fraction = take(text, ".") ? take_fraction(text) : 0;
-  const auto offset = take_offset_minutes(text);
-  const year_month_day date{year(*y), month(static_cast<unsigned>(*mo)),
-                            day(static_cast<unsigned>(*d))};
-  constexpr int kLatestYear = 2200;  // Nanoseconds end in 2262.
-  const bool is_time = *h <= 23 && *mi <= 59 && *s <= 60;
-  if (!offset || !text.empty() || !date.ok() || !is_time || *y > kLatestYear) return std::nullopt;
-  const std::int64_t days = sys_days(date).time_since_epoch().count();
-  return (((days * 24 + *h) * 60 + *mi - *offset) * 60 + *s) * kSecond + fraction;
 }
 
 std::string hosts_with_name(std::string_view hosts, std::string_view name) {

@@ -22,9 +22,6 @@ base::Result<void> apply_init(const ::envd::InitRequest& request, GuestSettings&
 // that it is better set than left alone. Nanoseconds.
 bool clock_needs_step(std::int64_t guest, std::int64_t host);
 
-// "2026-01-31T12:00:00.25Z" or with an offset such as +02:00, as nanoseconds since 1970.
-std::optional<std::int64_t> parse_rfc3339(std::string_view text);
-
 // The text of /etc/hosts with the name for 127.0.1.1.
 std::string hosts_with_name(std::string_view hosts, std::string_view name);
 

@@ -1,5 +1,6 @@
 // envd: the agent inside a sandbox.
 #include <fcntl.h>
+#include <malloc.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -23,18 +24,17 @@ using base::Result;
 using net::Task;
 
 constexpr std::string_view kUsage =
-    "usage: envd [--addr ADDRESS] [--port PORT] [--cgroup-root DIR | --no-cgroups]\n"
-    "            [--relay-address ADDRESS] [--version]\n"
+    "usage: envd [--addr ADDRESS] [--port PORT] [--relay-address ADDRESS]\n"
+    "            [--cgroup-root DIR | --no-cgroups] [--version]\n"
     "The agent inside a sandbox: processes and files over HTTP. Defaults: 0.0.0.0, 49983,\n"
-    "/sys/fs/cgroup.\n"
-    "--relay-address: where ports that are bound to loopback alone are offered; default: "
-    "nowhere.\n";
+    "/sys/fs/cgroup. --relay-address: where ports that are bound to loopback alone are offered;\n"
+    "default: nowhere.\n";
 
 struct Options {
   std::string address = "0.0.0.0";
   std::uint16_t port = 49983;
-  std::string cgroup_root = "/sys/fs/cgroup";  // Empty: no cgroups.
   std::optional<IpAddress> relay_address;
+  std::string cgroup_root = "/sys/fs/cgroup";  // Empty: no cgroups.
 };
 
 Result<Options> parse_options(std::span<char*> args) {
@@ -55,13 +55,13 @@ Result<Options> parse_options(std::span<char*> args) {
       const auto port = base::parse_int<std::uint16_t>(args[i + 1]);
       if (!port) return base::fail(base::Code::kInvalidArgument, "--port must be 0 to 65535");
       options.port = *port;
-    } else if (name == "--cgroup-root") {
-      options.cgroup_root = args[i + 1];
     } else if (name == "--relay-address") {
       options.relay_address = IpAddress::parse(args[i + 1]);
       if (!options.relay_address || !options.relay_address->is_v4()) {
         return base::fail(base::Code::kInvalidArgument, "--relay-address must be an IPv4 address");
       }
+    } else if (name == "--cgroup-root") {
+      options.cgroup_root = args[i + 1];
     } else {
       return base::fail(base::Code::kInvalidArgument, base::concat("unknown option ", name));
     }
@@ -118,7 +118,8 @@ Task<Result<void>> run(GuestServer& guest, Options options, net::Signals& signal
   if (child_signals != nullptr) {
     scope.spawn(reap_orphans(*child_signals, guest.processes()));
   }
-  guest.ports().start({.own_port = listener.port(), .relay_address = options.relay_address});
+  guest.ports().start({.own_port = listener.port(), .relay_address = options.relay_address},
+                      guest.cgroups().fd(CgroupKind::kRelay));
   // Each command that somebody follows has one.
   net::HttpServer server(guest, {.max_connections = 12'000});
   guest.on_prepare([&server] { server.close_kept(); });
@@ -140,6 +141,8 @@ Result<void> start(std::span<char*> args) {
     WRENN_TRY_ASSIGN(child_signals, net::Signals::create({SIGCHLD}));
   }
   net::ignore_sigpipe();
+  // A second heap for the pool's one thread would only lie about half empty.
+  ::mallopt(M_ARENA_MAX, 1);
   protect_from_oom_killer();
   net::Loop loop;
   GuestCgroups cgroups =

@@ -113,7 +113,9 @@ Task<void> PortRelays::stop() {
 Task<void> PortRelays::run_once(Relay& relay) {
   const net::Context context = co_await net::current_context();
   const RelayTarget target = relay.target;
-  const auto child = start_relay(make_relay_spec(bind_address_, target, ::geteuid() == 0));
+  SpawnSpec spec = make_relay_spec(bind_address_, target, ::geteuid() == 0);
+  spec.cgroup_fd = cgroup_fd_;
+  const auto child = start_relay(std::move(spec));
   if (!child) {
     base::log_warn("a port has no relay", {{"port", target.port}, {"error", child.error()}});
     co_return;

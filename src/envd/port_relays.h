@@ -25,9 +25,13 @@ SpawnSpec make_relay_spec(const IpAddress& bind_address, const RelayTarget& targ
 // For one loop; not thread-safe.
 class PortRelays {
  public:
-  // `on_change`: a relay has ended by itself.
-  PortRelays(net::Loop& loop, IpAddress bind_address, std::function<void()> on_change)
-      : bind_address_(bind_address), on_change_(std::move(on_change)), scope_(loop) {}
+  // `cgroup_fd`: where they run, or -1. `on_change`: a relay has ended by itself.
+  PortRelays(net::Loop& loop, IpAddress bind_address, int cgroup_fd,
+             std::function<void()> on_change)
+      : bind_address_(bind_address),
+        cgroup_fd_(cgroup_fd),
+        on_change_(std::move(on_change)),
+        scope_(loop) {}
 
   // From now on there is a relay for each of these and for nothing else. One that is not in the
   // list any more is killed with all its connections; one that dies is started again, after a while
@@ -44,6 +48,7 @@ class PortRelays {
   net::Task<void> run_once(Relay& relay);
 
   const IpAddress bind_address_;
+  const int cgroup_fd_;
   const std::function<void()> on_change_;
   std::map<std::uint16_t, std::shared_ptr<Relay>> relays_;
   net::TaskScope scope_;

@@ -13,7 +13,7 @@ using std::chrono::milliseconds;
 // The kernel tells of a change a moment before its list shows it, and changes come in groups: a
 // program that listens on both families, a relay after that.
 constexpr base::Duration kShortestSoon = milliseconds(5);
-constexpr base::Duration kLongestSoon = milliseconds(40);
+constexpr base::Duration kLongestSoon = milliseconds(20);
 constexpr base::Duration kAgain = milliseconds(50);
 
 constexpr base::Duration kBusyInterval = milliseconds(80);
@@ -34,9 +34,11 @@ PortWatch::PortWatch(net::Loop& loop, std::function<bool()> is_busy)
       interval_(loop, [this] { look_and_go_on(); }),
       scope_(loop) {}
 
-void PortWatch::start(const PortRules& rules) {
+void PortWatch::start(const PortRules& rules, int relay_cgroup_fd) {
   rules_ = rules;
-  if (rules.relay_address) relays_.emplace(loop_, *rules.relay_address, [this] { look_soon(); });
+  if (rules.relay_address) {
+    relays_.emplace(loop_, *rules.relay_address, relay_cgroup_fd, [this] { look_soon(); });
+  }
   auto events = SocketEvents::open(loop_);
   if (events) {
     events_.emplace(std::move(*events));
@@ -97,13 +99,13 @@ void PortWatch::look() {
   watchers_.wake_all();
 }
 
-// However fast a program opens and closes sockets, looking takes a tenth of one processor at most.
+// However fast a program opens and closes sockets, the agent spends most of its time otherwise.
 void PortWatch::look_soon() {
   if (!events_) return expect_change();
   again_.start(kAgain);
   if (is_soon_) return;
   is_soon_ = true;
-  soon_.start(std::clamp(look_cost_ * 10, kShortestSoon, kLongestSoon));
+  soon_.start(std::clamp(look_cost_ * 4, kShortestSoon, kLongestSoon));
 }
 
 void PortWatch::look_and_go_on() {

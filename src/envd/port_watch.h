@@ -23,7 +23,8 @@ class PortWatch {
   PortWatch(net::Loop& loop, std::function<bool()> is_busy);
 
   // To be called once; before it nothing is listed.
-  void start(const PortRules& rules);
+  // `relay_cgroup_fd`: where relays run, or -1; stays the caller's.
+  void start(const PortRules& rules, int relay_cgroup_fd);
   // Ends the relays, too; to be called before destruction.
   net::Task<void> stop();
   // Something was begun that may soon listen.

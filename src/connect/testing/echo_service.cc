@@ -22,13 +22,6 @@ test::Reply make_reply(const CallContext& context, const test::Ask& ask) {
   return reply;
 }
 
-void add_metadata(CallContext& context) {
-  for (const auto* value : {"one", "two"}) {
-    context.response_headers.add("X-Header", value);
-    context.response_trailers.add("X-Trailer", value);
-  }
-}
-
 Result<void> error_of(const test::Ask& ask) {
   if (ask.error_code().empty()) return {};
   base::Error error(base::code_from_name(ask.error_code()), ask.error_message());
@@ -50,6 +43,14 @@ void EchoService::add_to(Router& router) {
   router.bidi_stream(kBidi, *this, &EchoService::bidi);
 }
 
+void EchoService::greet(CallContext& context) {
+  peers.insert(&context.peer);
+  for (const auto* value : {"one", "two"}) {
+    context.response_headers.add("X-Header", value);
+    context.response_trailers.add("X-Trailer", value);
+  }
+}
+
 Task<Result<void>> EchoService::wait(CallContext& context, const Ask& ask) {
   if (ask.delay_ms() == 0) co_return {};
   const auto slept = co_await net::sleep_for(std::chrono::milliseconds(ask.delay_ms()));
@@ -61,7 +62,7 @@ Task<Result<void>> EchoService::wait(CallContext& context, const Ask& ask) {
 }
 
 Task<Result<test::Reply>> EchoService::unary(CallContext& context, const Ask& ask) {
-  add_metadata(context);
+  greet(context);
   WRENN_CO_TRY(co_await wait(context, ask));
   WRENN_CO_TRY(error_of(ask));
   Reply reply = make_reply(context, ask);
@@ -71,7 +72,7 @@ Task<Result<test::Reply>> EchoService::unary(CallContext& context, const Ask& as
 
 Task<Result<void>> EchoService::server_stream(CallContext& context, const Ask& ask,
                                               StreamWriter<Reply>& out) {
-  add_metadata(context);
+  greet(context);
   Reply reply = make_reply(context, ask);
   for (std::uint32_t i = 0; i < ask.count(); ++i) {
     reply.set_index(i);
@@ -82,7 +83,7 @@ Task<Result<void>> EchoService::server_stream(CallContext& context, const Ask& a
 }
 
 Task<Result<test::Reply>> EchoService::client_stream(CallContext& context, StreamReader<Ask>& in) {
-  add_metadata(context);
+  greet(context);
   Ask last;
   std::string text;
   std::uint32_t asks = 0;
@@ -103,7 +104,7 @@ Task<Result<test::Reply>> EchoService::client_stream(CallContext& context, Strea
 
 Task<Result<void>> EchoService::bidi(CallContext& context, StreamReader<Ask>& in,
                                      StreamWriter<Reply>& out) {
-  add_metadata(context);
+  greet(context);
   std::vector<Ask> asks;
   while (true) {
     WRENN_CO_TRY_ASSIGN(auto ask, co_await in.next());

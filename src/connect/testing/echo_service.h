@@ -2,6 +2,7 @@
 // X-Trailer: "one" and "two" each.
 #pragma once
 
+#include <set>
 #include <string>
 
 #include "connect/router.h"
@@ -29,10 +30,12 @@ class EchoService {
   net::Task<base::Result<void>> bidi(CallContext& context, StreamReader<Ask>& in,
                                      StreamWriter<Reply>& out);
 
-  int stopped = 0;            // Calls that were stopped while they waited.
-  bool saw_deadline = false;  // The last of them because its deadline passed.
+  int stopped = 0;                     // Calls that were stopped while they waited.
+  bool saw_deadline = false;           // The last of them because its deadline passed.
+  std::set<const net::Stream*> peers;  // The connections that calls came on.
 
  private:
+  void greet(CallContext& context);
   net::Task<base::Result<void>> wait(CallContext& context, const Ask& ask);
 };
 
