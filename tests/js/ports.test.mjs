@@ -3,7 +3,15 @@ import assert from "node:assert/strict";
 import net from "node:net";
 import { test } from "node:test";
 import { Ports } from "../../build/js/gen/ports_pb.js";
-import { clientOf, isVm, kill, ports, sh, start, url } from "./support.mjs";
+import { clientOf, eventually, isVm, kill, ports, sh, start, url } from "./support.mjs";
+
+/** The list once it satisfies the condition: it follows what happens within 100 ms. */
+async function listed(condition) {
+  return await eventually(async () => {
+    const list = (await ports.list({})).ports;
+    return condition(list) && list;
+  }, "the list");
+}
 
 /** Something in envd's place that listens until it is killed. */
 async function listener(port, address) {
@@ -50,17 +58,17 @@ class Watch {
 test("List shows a port for as long as it is listened on", async () => {
   const port = firstPort;
   const server = await listener(port, "0.0.0.0");
-  const found = find((await ports.list({})).ports, port);
+  const found = find(await listed((list) => find(list, port)), port);
   assert.deepEqual([found?.addresses, found?.reachable, found?.relayed], [["0.0.0.0"], true, false]);
   await end(server);
-  assert.equal(find((await ports.list({})).ports, port), undefined);
+  await listed((list) => !find(list, port));
 });
 
 test("the list is ordered and leaves out envd's own port", async () => {
   const servers = [await listener(firstPort + 3, "0.0.0.0"), await listener(firstPort + 1, "::"), await listener(firstPort + 2, "0.0.0.0")];
-  const numbers = (await ports.list({})).ports.map((one) => one.port);
+  const list = await listed((list) => [1, 2, 3].every((offset) => find(list, firstPort + offset)));
+  const numbers = list.map((one) => one.port);
   assert.deepEqual(numbers, [...numbers].sort((a, b) => a - b));
-  for (const offset of [1, 2, 3]) assert.ok(numbers.includes(firstPort + offset));
   assert.ok(!numbers.includes(Number(new URL(url).port)));
   for (const server of servers) await end(server);
 });

@@ -110,7 +110,7 @@ test("signals to nobody and of no kind are refused", async () => {
   await refused(processes.sendSignal({ process: byTag("no such tag"), signal: 9 }), Code.NotFound);
   await refused(processes.sendSignal({ signal: 9 }), Code.InvalidArgument);
   const command = await start({ process: { cmd: "sleep", args: ["98763"] }, stdin: false });
-  await refused(kill(command.pid, Signal.SIGNAL_UNSPECIFIED), Code.InvalidArgument);
+  await refused(kill(command.pid, Signal.UNSPECIFIED), Code.InvalidArgument);
   await kill(command.pid);
   await command.finish();
 });

@@ -32,19 +32,23 @@ test("its size, and a change of it", async () => {
 });
 
 test("Ctrl-C interrupts, Ctrl-D ends input", async () => {
-  const command = await terminal("/bin/sh", ["-c", "trap 'echo interrupted' INT; echo ready; cat; cat; echo over"]);
-  await command.until((one) => one.pty.includes("ready"));
-  await type(command, "\x03");
-  await command.until((one) => one.pty.includes("interrupted"));
-  await type(command, "\x04");
-  await command.finish();
-  assert.match(command.pty, /over\r\n$/);
+  const interrupted = await terminal("cat");
+  // Its answer shows that it runs and reads.
+  await type(interrupted, "x\n");
+  await interrupted.until((one) => one.pty.includes("x\r\nx\r\n"));
+  await type(interrupted, "\x03");
+  await interrupted.finish();
+  assert.equal(interrupted.end.signal, 2);
+  const ended = await terminal("/bin/sh", ["-c", "cat; echo over"]);
+  await type(ended, "x\n\x04");
+  await ended.finish();
+  assert.match(ended.pty, /x\r\nover\r\n$/);
 });
 
 test("a whole shell with a user", async () => {
   const command = await start({ process: { cmd: "/bin/bash", args: ["-i"], envs: { TERM: "xterm", PS1: "$ " }, cwd: "/" }, pty: { size: { cols: 80, rows: 24 } } }, as(user));
   await type(command, "id -un; echo $((6*7))\n");
-  await command.until((one) => one.pty.includes(`\n${user}\r\n42\r\n`));
+  await command.until((one) => one.pty.includes(`${user}\r\n42\r\n`));
   await type(command, "exit\n");
   await command.finish();
   assert.equal(command.end.exitCode, 0);
