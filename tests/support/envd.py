@@ -14,16 +14,27 @@ from support.server import ROOT
 
 ENVD = pathlib.Path(os.environ.get("WRENN_TEST_ENVD", ROOT / "builds" / "envd"))
 
+# Root's home becomes an empty one in memory, seen by envd and its commands alone.
+OWN_PLACE = r"""
+ip link set lo up
+mount -t tmpfs -o mode=755 tmpfs /media
+sed 's,^\(root:.*\):/root:,\1:/media/root:,' /etc/passwd >/media/passwd
+mkdir -m 700 /media/root
+mount --bind /media/passwd /etc/passwd
+exec "$@"
+"""
+
 
 class Envd:
     """envd on loopback. It ends in order when we do, its commands with it."""
 
     def __init__(self, port=0, own_network=False, token=""):
-        """Port 0: of the kernel's choice. `own_network`: it has a loopback of its own, so that any port is free. `token`: it
-        is told so, and wants it from then on."""
+        """Port 0: of the kernel's choice. `own_network`: it has a loopback of its own, so that any port is free, and a
+        bare home of root, so that login shells do not run what this machine's root has set up. `token`: it is told so, and
+        wants it from then on."""
         self.token = token
         command = [str(ENVD), "--addr", "127.0.0.1", "--port", str(port)]
-        in_network = ["unshare", "--net", "--", "sh", "-c", 'ip link set lo up && exec "$@"', "sh"]
+        in_network = ["unshare", "--net", "--mount", "--", "sh", "-ec", OWN_PLACE, "sh"]
         self.command = in_network + command if own_network else command
 
     def __enter__(self):
