@@ -1,7 +1,7 @@
 """src/connect against another implementation of its protocol, in JavaScript, both ways. Every test of the file is one here."""
 import pytest
 
-from support.envd import check, names, prepare, run_file
+from support.js import check, names, prepare, run_file
 from support.server import ROOT
 
 FILE = "connect_interop.test.mjs"
