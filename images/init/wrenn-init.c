@@ -45,7 +45,6 @@ static void mount_all(void) {
       {"devtmpfs", "/dev", "mode=0755", MS_NOSUID | MS_NOEXEC, 0755},
       {"devpts", "/dev/pts", "gid=5,mode=0620,ptmxmode=0666", MS_NOSUID | MS_NOEXEC, 0755},
       {"tmpfs", "/dev/shm", "mode=1777", MS_NOSUID | MS_NODEV, 01777},
-      {"tmpfs", "/tmp", "mode=1777", MS_NOSUID | MS_NODEV, 01777},
       {"tmpfs", "/run", "mode=0755", MS_NOSUID | MS_NODEV, 0755},
       {"cgroup2", "/sys/fs/cgroup", "nsdelegate", MS_NOSUID | MS_NODEV | MS_NOEXEC, 0555},
       {"tracefs", "/sys/kernel/tracing", "mode=0700", MS_NOSUID | MS_NODEV | MS_NOEXEC, 0700},

@@ -86,7 +86,6 @@ net::Task<Result<void>> Exec::forward(const process::ProcessEvent& event) {
   } else if (event.has_end()) {
     has_ended_ = true;
     message.mutable_end()->set_exit_code(shell_exit_code(event.end()));
-    message.mutable_end()->set_error(event.end().error());
   } else {
     co_return {};  // A keep-alive.
   }

@@ -6,7 +6,7 @@
 #include <thread>
 
 #include "envd/envd_fixture.h"
-#include "envd/own_network_fixture.h"
+#include "envd/ports/own_network_fixture.h"
 
 namespace wrenn::envd {
 namespace {

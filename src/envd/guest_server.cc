@@ -7,9 +7,9 @@
 
 #include "connect/error.h"
 #include "envd/cors.h"
-#include "envd/file_entry.h"
+#include "envd/files/file_entry.h"
+#include "envd/guest/init.h"
 #include "envd/http_reply.h"
-#include "envd/init.h"
 
 namespace wrenn::envd {
 namespace {
@@ -17,6 +17,9 @@ namespace {
 using base::Code;
 using net::Task;
 
+// The output of commands comes in smaller messages and goes out as it is: to pack it would slow it
+// down more than any network here.
+constexpr std::size_t kMinCompressed = 64 * 1024;
 constexpr std::size_t kMaxInitBytes = 1u << 20;
 
 // 200 with the version, where E2B's agent says 204: clients of either look for any success, and the
@@ -55,7 +58,8 @@ GuestServer::GuestServer(net::Loop& loop, GuestCgroups cgroups, ProcessLimits li
       files_(settings_),
       compose_(settings_, pool_),
       ports_(loop, [this] { return !processes().running().empty(); }),
-      ports_service_(ports_) {
+      ports_service_(ports_),
+      router_({.min_compressed_bytes = kMinCompressed}) {
   processes_.add_to(router_);
   filesystem_.add_to(router_);
   watches_.add_to(router_);

@@ -4,14 +4,14 @@
 #include <functional>
 
 #include "connect/router.h"
-#include "envd/compose_route.h"
-#include "envd/files_route.h"
-#include "envd/filesystem_service.h"
-#include "envd/heap_trimmer.h"
-#include "envd/metrics.h"
-#include "envd/ports_service.h"
-#include "envd/process_service.h"
-#include "envd/watch_service.h"
+#include "envd/files/compose_route.h"
+#include "envd/files/files_route.h"
+#include "envd/files/filesystem_service.h"
+#include "envd/guest/heap_trimmer.h"
+#include "envd/guest/metrics.h"
+#include "envd/ports/ports_service.h"
+#include "envd/process/process_service.h"
+#include "envd/watch/watch_service.h"
 #include "net/blocking.h"
 
 namespace wrenn::envd {

@@ -7,7 +7,7 @@
 #include "base/strings.h"
 #include "connect/codec.h"
 #include "connect/error.h"
-#include "envd/file_entry.h"
+#include "envd/files/file_entry.h"
 #include "proto/envd.pb.h"
 
 namespace wrenn::envd {

@@ -6,7 +6,7 @@
 #include <string_view>
 
 #include "base/files.h"
-#include "envd/file_metadata.h"
+#include "envd/files/file_metadata.h"
 #include "net/http_server.h"
 
 namespace google::protobuf {

@@ -13,7 +13,7 @@
 
 #include "base/log.h"
 #include "envd/guest_server.h"
-#include "envd/reaper.h"
+#include "envd/process/reaper.h"
 #include "net/scope.h"
 #include "net/signals.h"
 
