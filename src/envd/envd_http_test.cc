@@ -135,6 +135,10 @@ class HttpTest : public EnvdTest {
     EXPECT_EQ(neither.body,
               "{\"code\":406,\"message\":\"no acceptable encoding found, supported: [identity, "
               "gzip]\"}");
+    put("packed", base::random_bytes(200'000));
+    WRENN_CO_TRY_ASSIGN(const auto packed, co_await get("packed", {{"Accept-Encoding", "gzip"}}));
+    EXPECT_EQ(packed.field("content-encoding"), "none");
+    EXPECT_EQ(packed.body.size(), 200'000U);
     put("empty", "");
     WRENN_CO_TRY_ASSIGN(const auto empty, co_await get("empty", {{"Accept-Encoding", "gzip"}}));
     EXPECT_EQ(empty.field("content-length"), "0");

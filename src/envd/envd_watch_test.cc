@@ -342,6 +342,25 @@ class WatchTest : public EnvdTest {
     co_return {};
   }
 
+  // New directories are walked on another thread than the one that answers.
+  Task<Result<void>> poll_while_walking() {
+    constexpr std::size_t kDirectories = 300;
+    WRENN_CO_TRY_ASSIGN(const std::string id, co_await create(recursive()));
+    std::set<std::string> seen;
+    for (std::size_t i = 0; i < kDirectories; ++i) {
+      std::filesystem::create_directories(at(base::concat("d", i, "/x")));
+      WRENN_CO_TRY_ASSIGN(const auto some, co_await events(id));
+      for (const auto& event : some.events()) seen.insert(event.name());
+    }
+    for (int i = 0; i < 2000 && seen.size() < 2 * kDirectories; ++i) {
+      WRENN_CO_TRY_ASSIGN(const auto some, co_await events(id));
+      for (const auto& event : some.events()) seen.insert(event.name());
+      WRENN_CO_TRY(co_await net::sleep_for(milliseconds(2)));
+    }
+    EXPECT_EQ(seen.size(), 2 * kDirectories);
+    co_return {};
+  }
+
   // The inotify descriptor goes with the caller's connection.
   Task<Result<void>> caller_leaves() {
     {
@@ -400,6 +419,9 @@ TEST_F(WatchTest, LostByTheKernelIsTold) {
 }
 TEST_F(WatchTest, EventsOnRequest) {
   run(&WatchTest::poll);
+}
+TEST_F(WatchTest, EventsOnRequestDuringAWalk) {
+  run(&WatchTest::poll_while_walking);
 }
 TEST_F(WatchTest, GoesWithItsCaller) {
   run(&WatchTest::caller_leaves);

@@ -29,6 +29,11 @@ bool WatchEvents::add(std::string name, filesystem::EventType type) {
   return true;
 }
 
+void WatchEvents::add(Batch batch) {
+  for (WatchEvent& event : batch.events) add(std::move(event.name), event.type);
+  if (batch.overflow) add_overflow();
+}
+
 WatchEvents::Batch WatchEvents::take() {
   name_bytes_ = 0;
   return std::exchange(batch_, {});

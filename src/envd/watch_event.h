@@ -38,6 +38,7 @@ class WatchEvents {
 
   // False when it is lost.
   bool add(std::string name, filesystem::EventType type);
+  void add(Batch batch);
   void add_overflow() { batch_.overflow = true; }
   bool empty() const { return batch_.events.empty() && !batch_.overflow; }
   // Empties the queue.

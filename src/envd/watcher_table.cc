@@ -13,10 +13,14 @@ using base::Code;
 using base::Result;
 using net::Task;
 
-Task<Result<void>> follow_events(DirWatch& watch, WatchEvents& events) {
+// What is collected may be collected on a thread of the pool, so it is not the queue that callers
+// take from meanwhile.
+Task<Result<void>> follow_events(DirWatch& watch, WatchEvents& events, WatchEvents::Limits limits) {
+  WatchEvents fresh(limits);
   while (!watch.ended()) {
     WRENN_CO_TRY(co_await watch.wait());
-    WRENN_CO_TRY(co_await watch.collect(events));
+    WRENN_CO_TRY(co_await watch.collect(fresh));
+    events.add(fresh.take());
   }
   co_return {};
 }
@@ -40,15 +44,15 @@ WatcherTable::Reply<std::string> WatcherTable::add(WatchOptions options) {
   watcher->watch = std::move(*watch);
   watcher->asked = base::steady_now();
   std::string id = base::to_hex(base::random_bytes(16));
-  scope_.spawn(follow(watcher));
+  scope_.spawn(follow(watcher, limits_.queue));
   if (watchers_.empty()) expiry_.start(limits_.lifetime);
   watchers_.emplace(id, std::move(watcher));
   co_return id;
 }
 
-Task<void> WatcherTable::follow(WatcherPtr watcher) {
+Task<void> WatcherTable::follow(WatcherPtr watcher, WatchEvents::Limits limits) {
   const auto followed = co_await net::with_stop_also(
-      watcher->stop.token(), follow_events(*watcher->watch, watcher->events));
+      watcher->stop.token(), follow_events(*watcher->watch, watcher->events, limits));
   if (followed || followed.error().code == Code::kCanceled) co_return;
   base::log_warn("a watcher has failed", {{"error", followed.error()}});
   watcher->events.add_overflow();

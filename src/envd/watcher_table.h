@@ -49,7 +49,7 @@ class WatcherTable {
   };
   using WatcherPtr = std::shared_ptr<Watcher>;
 
-  static net::Task<void> follow(WatcherPtr watcher);
+  static net::Task<void> follow(WatcherPtr watcher, WatchEvents::Limits limits);
   base::Result<WatcherPtr> find(std::string_view id);
   void expire();
 

@@ -59,10 +59,6 @@ Task<base::Result<std::string_view>> first_bytes(InputBuffer& input, const HttpS
   co_return co_await with_timeout(o.header_timeout, input.read_head(o.head));
 }
 
-Task<void> watch_hangup(Stream& client, StopSource& stop) {
-  if (co_await client.wait_hangup()) stop.request_stop();
-}
-
 }  // namespace
 
 ResponseWriter::ResponseWriter(Stream& stream, const RequestHead& request)
@@ -159,12 +155,8 @@ Task<base::Result<void>> ResponseWriter::finish(std::string_view last) {
 Task<base::Result<void>> stop_on_disconnect(Stream& client, Task<base::Result<void>> task) {
   const Context context = co_await current_context();
   StopSource stop(context.stop);
-  TaskScope watcher(*context.loop);
-  watcher.spawn(watch_hangup(client, stop));
-  auto result = co_await with_stop(stop.token(), std::move(task));
-  watcher.request_stop();
-  co_await watcher.join();
-  co_return result;
+  const auto watch = client.stop_at_hangup(stop);
+  co_return co_await with_stop(stop.token(), std::move(task));
 }
 
 Task<void> HttpServer::serve(Listener listener) {

@@ -184,6 +184,10 @@ class IoFd {
   // Until the peer has closed its side or the connection is broken; look at hung_up() first.
   WaitList::Awaiter hangup() { return state_->hangup_waiters.wait(); }
   bool hung_up() const { return state_->hung_up; }
+  // The source (none: nullptr) is stopped when that happens. The one that was set before.
+  StopSource* stop_at_hangup(StopSource* source) {
+    return std::exchange(state_->stop_at_hangup, source);
+  }
 
  private:
   friend class Loop;
@@ -191,6 +195,7 @@ class IoFd {
     WaitList readers;
     WaitList writers;
     WaitList hangup_waiters;
+    StopSource* stop_at_hangup = nullptr;
     bool hung_up = false;
   };
   IoFd(Loop& loop, base::Fd fd) : loop_(&loop), fd_(std::move(fd)), state_(new State) {}

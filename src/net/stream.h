@@ -40,6 +40,10 @@ class Stream {
   bool is_stale();
   // Until the peer closes its side; kCanceled when stopped.
   Task<base::Result<void>> wait_hangup();
+  // Stops the source when the peer closes its side; at once when it has. For as long as the result
+  // lives, which the source must outlive.
+  class HangupWatch;
+  HangupWatch stop_at_hangup(StopSource& source);
   // Of a Unix socket.
   base::Result<PeerCredentials> peer_credentials() const;
 
@@ -48,6 +52,24 @@ class Stream {
   explicit Stream(IoFd fd) : fd_(std::move(fd)) {}
   IoFd fd_;
 };
+
+class Stream::HangupWatch {
+ public:
+  HangupWatch(IoFd& fd, StopSource& source) : fd_(fd), before_(fd.stop_at_hangup(&source)) {
+    if (fd.hung_up()) source.request_stop();
+  }
+  HangupWatch(const HangupWatch&) = delete;
+  HangupWatch& operator=(const HangupWatch&) = delete;
+  ~HangupWatch() { fd_.stop_at_hangup(before_); }
+
+ private:
+  IoFd& fd_;
+  StopSource* const before_;
+};
+
+inline Stream::HangupWatch Stream::stop_at_hangup(StopSource& source) {
+  return {fd_, source};
+}
 
 // kUnavailable when nobody listens or the network is down, kCanceled when stopped.
 // netns_fd >= 0: the connection is made from inside that network namespace.
