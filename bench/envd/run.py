@@ -173,8 +173,8 @@ def main():
         for case, codec, shown in CASES:
             if not options.case or case in options.case:
                 good = run_case(report, agents, case, codec, shown, options) and good
-        # What was freed goes back to the kernel a moment later, if at all.
-        time.sleep(1)
+        # What was freed may go back to the kernel a moment later.
+        time.sleep(5)
         memory(report, agents, options, "after")
     report.table()
     return 0 if good else 1

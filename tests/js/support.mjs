@@ -136,9 +136,10 @@ export function http(path, { headers = {}, ...options } = {}) {
   return fetch(url + path, { ...options, headers: { ...(token ? { "X-Access-Token": token } : {}), ...headers } });
 }
 
-/** A directory of the test's own in envd's file system, removed when the test ends. */
+/** A directory of the test's own on envd's disk, removed when the test ends. Not in /tmp, which may be memory and keeps no
+ * metadata then. */
 export async function tempDir(test) {
-  const path = (await sh("mktemp -d /tmp/envd-js-XXXXXX && chmod 755 /tmp/envd-js-* 2>/dev/null || true")).trim();
+  const path = (await sh("dir=$(mktemp -d /var/tmp/envd-js-XXXXXX) && chmod 755 $dir && echo $dir")).trim();
   test.after(() => files.remove({ path }));
   return path;
 }
