@@ -12,7 +12,7 @@ step() { printf '==> %s\n' "$*"; }
 now_ms() { local t=${EPOCHREALTIME/[.,]/}; echo $((t / 1000)); }
 
 step "Packages"
-scripts/setup.sh
+scripts/setup.sh --without-tests
 step "Programs"
 scripts/build.sh
 step "The guest's kernel and root disk"

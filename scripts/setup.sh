@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Installs every package Wrenn needs to be built, run and tested. Idempotent, and the only place that installs anything.
+# Usage: setup.sh [--without-tests]    leaves out what only the tests need
 set -euo pipefail
 
 packages=(
@@ -12,12 +13,14 @@ packages=(
   libgtest-dev libbenchmark-dev
   # the virtual machine and its images
   qemu-system-x86 qemu-utils mmdebstrap e2fsprogs xfsprogs lz4 xz-utils zstd
-  # tests
-  python3 python3-pytest iproute2 nftables curl socat
+  # scripts
+  python3 iproute2 curl
 )
-
-# The JavaScript tests bring their own node and need npm alone; whoever has one keeps it.
-command -v npm >/dev/null || packages+=(nodejs npm)
+if [ "${1:-}" != --without-tests ]; then
+  packages+=(python3-pytest nftables socat)
+  # The JavaScript tests bring their own node and need npm alone; whoever has one keeps it.
+  command -v npm >/dev/null || packages+=(nodejs npm)
+fi
 
 missing=()
 for package in "${packages[@]}"; do
