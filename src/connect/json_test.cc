@@ -94,6 +94,12 @@ TEST(Json, AnyValue) {
   EXPECT_EQ(write_json(google::protobuf::Value()).error().code, Code::kInternal);
 }
 
+TEST(Json, MapsAreWrittenInOrder) {
+  process::ProcessConfig config;
+  for (const char* name : {"C", "A", "D", "", "B"}) (*config.mutable_envs())[name] = "1";
+  EXPECT_EQ(write_json(config).value(), R"({"envs":{"":"1","A":"1","B":"1","C":"1","D":"1"}})");
+}
+
 TEST(Json, NumbersThatAreIntegersAreWrittenSo) {
   ::envd::Metrics metrics;
   metrics.set_mem_total(13e9);

@@ -1,5 +1,7 @@
+#include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <vector>
 
 #include <google/protobuf/descriptor.h>
 #include <google/protobuf/message.h>
@@ -86,16 +88,33 @@ class Writer {
     const FieldDescriptor& key = *field.message_type()->map_key();
     const FieldDescriptor& value = *field.message_type()->map_value();
     out_ += '{';
-    for (int i = 0; i < reflection.FieldSize(message, &field); ++i) {
-      const Message& entry = reflection.GetRepeatedMessage(message, &field, i);
-      const Reflection& parts = *entry.GetReflection();
-      if (i > 0) out_ += ',';
-      if (!write_key(entry, parts, key)) return false;
+    bool is_first = true;
+    for (const Message* entry : sorted_entries(message, reflection, field, key)) {
+      const Reflection& parts = *entry->GetReflection();
+      if (!is_first) out_ += ',';
+      is_first = false;
+      if (!write_key(*entry, parts, key)) return false;
       out_ += ':';
-      if (!write_value(entry, parts, value, -1, depth)) return false;
+      if (!write_value(*entry, parts, value, -1, depth)) return false;
     }
     out_ += '}';
     return true;
+  }
+
+  // A map has no order of its own, and the same message is to give the same text every time.
+  static std::vector<const Message*> sorted_entries(const Message& message,
+                                                    const Reflection& reflection,
+                                                    const FieldDescriptor& field,
+                                                    const FieldDescriptor& key) {
+    std::vector<const Message*> entries;
+    for (int i = 0; i < reflection.FieldSize(message, &field); ++i) {
+      entries.push_back(&reflection.GetRepeatedMessage(message, &field, i));
+    }
+    if (key.cpp_type() != FieldDescriptor::CPPTYPE_STRING) return entries;
+    std::ranges::sort(entries, {}, [&key](const Message* entry) {
+      return entry->GetReflection()->GetString(*entry, &key);
+    });
+    return entries;
   }
 
   // Keys are text whatever their type.
