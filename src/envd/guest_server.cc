@@ -141,7 +141,10 @@ Task<base::Result<void>> GuestServer::init(net::Request& request, net::ResponseW
     const bool is_bad = applied.error().code == Code::kInvalidArgument;
     co_return co_await send_http_error(response, is_bad ? 400 : 500, applied.error());
   }
-  co_return co_await response.send(204, {}, "");
+  // Nothing waits between the two, so no later request of whoever reads the answer overtakes this.
+  auto sent = co_await response.send(204, {}, "");
+  write_names(*applied);
+  co_return sent;
 }
 
 Task<base::Result<void>> GuestServer::list_env(net::ResponseWriter& response) {

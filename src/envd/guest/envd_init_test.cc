@@ -142,6 +142,7 @@ TEST(Init, MakesAGuestItself) {
     request.set_ca_bundle("-----BEGIN CERTIFICATE-----\nMAMCAQA=\n-----END CERTIFICATE-----\n");
     const auto applied = apply_init(request, settings);
     EXPECT_TRUE(applied) << applied.error().to_string();
+    write_names(*applied);
 
     std::array<char, 65> name{};
     EXPECT_EQ(::gethostname(name.data(), name.size()), 0);

@@ -72,8 +72,12 @@ Result<void> set_hostname(const std::string& name) {
   if (::sethostname(name.data(), name.size()) != 0) {
     return base::fail_errno(errno, "cannot set the host name");
   }
-  // Programs such as sudo look their own host up. The file needs not survive a power loss, and a
-  // sync would cost more than all the rest of /init.
+  return {};
+}
+
+// Programs such as sudo look their own host up. The file needs not survive a power loss, and a sync
+// would cost more than all the rest of /init.
+Result<void> write_hosts(const std::string& name) {
   const std::string hosts = base::read_file("/etc/hosts").value_or("127.0.0.1 localhost\n");
   WRENN_TRY_ASSIGN(const base::Fd fd, base::open_file("/etc/hosts", O_WRONLY | O_CREAT | O_TRUNC));
   return base::write_all(fd.get(), hosts_with_name(hosts, name));
@@ -91,10 +95,6 @@ Result<void> add_entropy(const std::string& bytes) {
     return base::fail_errno(errno, "cannot add to the random generator");
   }
   return {};
-}
-
-bool has_identity(const ::envd::InitRequest& request) {
-  return !request.sandbox_id().empty() || !request.template_id().empty();
 }
 
 // Later than all before it, or of the same time: a caller may repeat itself. The token of a guest
@@ -146,7 +146,7 @@ void keep_first(Result<void>& all, Result<void> step) {
 
 }  // namespace
 
-Result<void> apply_init(const ::envd::InitRequest& request, GuestSettings& settings) {
+Result<GuestNames> apply_init(const ::envd::InitRequest& request, GuestSettings& settings) {
   WRENN_TRY(check(request));
   WRENN_TRY_ASSIGN(const auto timestamp, read_timestamp(request));
   std::string certificates;
@@ -156,21 +156,28 @@ Result<void> apply_init(const ::envd::InitRequest& request, GuestSettings& setti
 
   Result<void> result;
   if (!request.entropy().empty()) keep_first(result, add_entropy(request.entropy()));
-  if (!is_current(request, timestamp, settings)) return result;
+  GuestNames names;
+  if (is_current(request, timestamp, settings)) {
+    names = {.hostname = request.hostname(),
+             .identity = {request.sandbox_id(), request.template_id()}};
+    if (timestamp) settings.last_init = timestamp;
+    if (!request.access_token().empty()) settings.token = base::Secret(request.access_token());
+    for (const auto& [name, value] : identity_env(names.identity)) settings.env[name] = value;
+    for (const auto& [name, value] : request.env_vars()) settings.env[name] = value;
+    if (!request.default_user().empty()) settings.default_user = request.default_user();
+    if (!request.default_workdir().empty()) settings.default_workdir = request.default_workdir();
+    if (timestamp) keep_first(result, set_clock(*timestamp));
+    if (!request.hostname().empty()) keep_first(result, set_hostname(request.hostname()));
+    if (!certificates.empty()) keep_first(result, install_certificates(certificates, "/"));
+  }
+  if (!result) return std::unexpected(std::move(result).error());
+  return names;
+}
 
-  const GuestIdentity identity{request.sandbox_id(), request.template_id()};
-  if (timestamp) settings.last_init = timestamp;
-  if (!request.access_token().empty()) settings.token = base::Secret(request.access_token());
-  for (const auto& [name, value] : identity_env(identity)) settings.env[name] = value;
-  for (const auto& [name, value] : request.env_vars()) settings.env[name] = value;
-  if (!request.default_user().empty()) settings.default_user = request.default_user();
-  if (!request.default_workdir().empty()) settings.default_workdir = request.default_workdir();
-
-  if (timestamp) keep_first(result, set_clock(*timestamp));
-  if (!request.hostname().empty()) keep_first(result, set_hostname(request.hostname()));
-  if (has_identity(request)) keep_first(result, write_identity(identity, "/"));
-  if (!certificates.empty()) keep_first(result, install_certificates(certificates, "/"));
-  return result;
+void write_names(const GuestNames& names) {
+  Result<void> result;
+  if (!names.hostname.empty()) keep_first(result, write_hosts(names.hostname));
+  keep_first(result, write_identity(names.identity, "/"));
 }
 
 bool clock_needs_step(std::int64_t guest, std::int64_t host) {
