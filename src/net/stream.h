@@ -33,6 +33,8 @@ class Stream {
   // That part of a file, which the kernel moves by itself where it can. kDataLoss when the file
   // ends before.
   Task<base::Result<void>> send_file(int file, std::uint64_t offset, std::uint64_t length);
+  // As much as goes out without waiting; 0 when nothing does.
+  base::Result<std::size_t> write_now(std::string_view bytes);
   // No more bytes will come from this side; the peer reads an end.
   void shutdown_write();
 
@@ -46,11 +48,15 @@ class Stream {
   HangupWatch stop_at_hangup(StopSource& source);
   // Of a Unix socket.
   base::Result<PeerCredentials> peer_credentials() const;
+  // The address of a TCP peer without its port: "203.0.113.7". Empty for others.
+  std::string peer_ip() const;
+  Loop& loop() const { return fd_.loop(); }
 
  private:
   friend Task<base::Result<std::unique_ptr<Stream>>> connect(Endpoint endpoint, int netns_fd);
-  explicit Stream(IoFd fd) : fd_(std::move(fd)) {}
+  explicit Stream(IoFd fd, bool is_socket) : fd_(std::move(fd)), is_socket_(is_socket) {}
   IoFd fd_;
+  const bool is_socket_;
 };
 
 class Stream::HangupWatch {
