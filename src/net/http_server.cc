@@ -127,6 +127,14 @@ Task<base::Result<void>> ResponseWriter::write(std::string_view bytes) {
   co_return co_await stream_.write_all(before, bytes, chunked_ ? kChunkEnd : std::string_view());
 }
 
+Task<base::Result<void>> ResponseWriter::write_shared(std::string_view bytes) {
+  if (bodyless_ || bytes.empty()) co_return {};
+  WRENN_CO_TRY(count(bytes.size()));
+  std::string before = std::exchange(pending_, {});
+  if (chunked_) append_chunk_size(before, bytes.size());
+  co_return co_await stream_.write_shared(before, bytes, chunked_ ? kChunkEnd : std::string_view());
+}
+
 Task<base::Result<void>> ResponseWriter::send_file(int file, std::uint64_t offset,
                                                    std::uint64_t length) {
   if (bodyless_) co_return {};
@@ -148,10 +156,10 @@ Task<base::Result<void>> ResponseWriter::finish(std::string_view last) {
   }
   finished_ = true;
   std::string before = std::exchange(pending_, {});
-  if (!chunked_) co_return co_await stream_.write_all(before, last);
-  if (last.empty()) co_return co_await stream_.write_all(before, kLastChunk);
+  if (!chunked_) co_return co_await stream_.write_shared(before, last);
+  if (last.empty()) co_return co_await stream_.write_shared(before, kLastChunk);
   append_chunk_size(before, last.size());
-  co_return co_await stream_.write_all(before, last, kChunkAndBodyEnd);
+  co_return co_await stream_.write_shared(before, last, kChunkAndBodyEnd);
 }
 
 Task<base::Result<void>> ResponseWriter::finish_with(const Headers& trailers) {
@@ -206,6 +214,7 @@ Task<void> HttpServer::serve(Listener listener) {
       continue;
     }
     ++connections_;
+    if (options_.keep_alive) (*stream)->keep_alive();
     scope.spawn(serve_connection(std::move(*stream)));
   }
   scope.request_stop();

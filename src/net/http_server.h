@@ -55,9 +55,11 @@ class ResponseWriter {
   void prepare(int status, Headers headers, std::optional<std::uint64_t> length = std::nullopt);
   Task<base::Result<void>> flush();
   Task<base::Result<void>> write(std::string_view bytes);
+  // The same for bytes that are gone once the task waits (Loop::shared_buffer()).
+  Task<base::Result<void>> write_shared(std::string_view bytes);
   // That part of a file in place of write(); only for a response with a stated length.
   Task<base::Result<void>> send_file(int file, std::uint64_t offset, std::uint64_t length);
-  // `last`: the end of the body, sent together with its terminator.
+  // `last`: the end of the body, sent together with its terminator; may be a shared buffer's, too.
   Task<base::Result<void>> finish(std::string_view last = {});
   // The same, with fields behind the body where it is chunked; elsewhere they are left out.
   Task<base::Result<void>> finish_with(const Headers& trailers);
@@ -121,6 +123,8 @@ struct HttpServerOptions {
   // Between two pieces of a request body.
   base::Duration body_timeout = std::chrono::seconds(60);
   std::size_t max_connections = 4096;
+  // Clients that stay for long (TCP keep-alive): one that vanished is noticed.
+  bool keep_alive = false;
 };
 
 class HttpServer {

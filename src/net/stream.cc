@@ -106,20 +106,25 @@ Task<base::Result<std::size_t>> Stream::read_some(std::span<char> buffer) {
   }
 }
 
-base::Result<std::size_t> Stream::write_now(std::string_view bytes) {
-  std::size_t written = 0;
-  while (written < bytes.size()) {
-    iovec part{const_cast<char*>(bytes.data()) + written, bytes.size() - written};
-    const ssize_t n = write_parts(fd_.get(), std::span(&part, 1));
-    if (n >= 0) {
-      written += static_cast<std::size_t>(n);
-      continue;
+base::Result<void> Stream::write_now(Parts& parts) {
+  const auto has_more = [](std::string_view part) { return !part.empty(); };
+  while (std::ranges::any_of(parts, has_more)) {
+    std::array<iovec, std::tuple_size_v<Parts>> vectors;
+    for (std::size_t i = 0; i < parts.size(); ++i) {
+      vectors[i] = {const_cast<char*>(parts[i].data()), parts[i].size()};
     }
-    if (errno == EINTR) continue;
-    if (!would_block(errno)) return base::fail(io_error(errno, "writing"));
-    break;
+    const ssize_t n = write_parts(fd_.get(), vectors);
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0 && would_block(errno)) break;
+    if (n < 0) return base::fail(io_error(errno, "writing"));
+    auto written = static_cast<std::size_t>(n);
+    for (std::string_view& part : parts) {
+      const std::size_t of_this = std::min(written, part.size());
+      part.remove_prefix(of_this);
+      written -= of_this;
+    }
   }
-  return written;
+  return {};
 }
 
 Task<base::Result<void>> Stream::write_all(std::string_view first, std::string_view second,
@@ -127,27 +132,37 @@ Task<base::Result<void>> Stream::write_all(std::string_view first, std::string_v
   if (fd_.loop().spend_budget() && co_await LetOthersRun() == Woken::kStopped) {
     co_return base::fail(stopped_error());
   }
-  std::array<std::string_view, 3> left = {first, second, third};
-  while (std::any_of(left.begin(), left.end(), [](auto part) { return !part.empty(); })) {
-    std::array<iovec, left.size()> parts;
-    for (std::size_t i = 0; i < left.size(); ++i) {
-      parts[i] = {const_cast<char*>(left[i].data()), left[i].size()};
-    }
-    const ssize_t n = write_parts(fd_.get(), parts);
-    if (n >= 0) {
-      auto written = static_cast<std::size_t>(n);
-      for (std::string_view& part : left) {
-        const std::size_t of_this = std::min(written, part.size());
-        part.remove_prefix(of_this);
-        written -= of_this;
-      }
-      continue;
-    }
-    if (errno == EINTR) continue;
-    if (!would_block(errno)) co_return base::fail(io_error(errno, "writing"));
+  Parts parts = {first, second, third};
+  while (true) {
+    WRENN_CO_TRY(write_now(parts));
+    if (std::ranges::all_of(parts, [](auto part) { return part.empty(); })) co_return {};
     if (co_await fd_.writable() == Woken::kStopped) co_return base::fail(stopped_error());
   }
+}
+
+Task<base::Result<void>> Stream::write_shared(std::string_view first, std::string_view second,
+                                              std::string_view third) {
+  Parts parts = {first, second, third};
+  WRENN_CO_TRY(write_now(parts));
+  const bool all_out = std::ranges::all_of(parts, [](auto part) { return part.empty(); });
+  if (!all_out) co_return co_await write_rest(base::concat(parts[0], parts[1], parts[2]));
   co_return {};
+}
+
+Task<base::Result<void>> Stream::write_rest(std::string rest) {
+  co_return co_await write_all(rest);
+}
+
+void Stream::keep_alive() {
+  const int on = 1;
+  const int idle_s = 60;
+  const int interval_s = 15;
+  const int probes = 4;
+  // Fails for Unix sockets, whose peers cannot vanish.
+  ::setsockopt(fd_.get(), SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
+  ::setsockopt(fd_.get(), IPPROTO_TCP, TCP_KEEPIDLE, &idle_s, sizeof idle_s);
+  ::setsockopt(fd_.get(), IPPROTO_TCP, TCP_KEEPINTVL, &interval_s, sizeof interval_s);
+  ::setsockopt(fd_.get(), IPPROTO_TCP, TCP_KEEPCNT, &probes, sizeof probes);
 }
 
 Task<base::Result<void>> Stream::send_file(int file, std::uint64_t offset, std::uint64_t length) {
