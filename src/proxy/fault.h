@@ -40,7 +40,8 @@ inline std::unexpected<Fault> fault(FaultKind kind, std::string message) {
 bool is_untellable(FaultKind kind);
 int status_of(FaultKind kind);
 
-// Between the hops a fault travels as the value of this field: no application can set it.
+// Between the hops a fault travels in this field, as its wire name and its message: no application
+// can set it.
 inline constexpr std::string_view kFaultField = "X-Wrenn-Fault";
 std::string_view wire_name(FaultKind kind);
 // Nothing for a name that is not one.

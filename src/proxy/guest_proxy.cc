@@ -23,7 +23,7 @@ class PlainFilter final : public ResponseFilter {
 Task<Result<void>> answer(net::ResponseWriter& response, Fault problem, FaultPlace place) {
   net::Headers fields;
   fields.add("Content-Type", "application/json");
-  fields.add(kFaultField, wire_name(problem.kind));
+  fields.add(kFaultField, concat(wire_name(problem.kind), ' ', problem.message));
   const std::string body = fault_json(problem, place);
   co_return co_await response.send(status_of(problem.kind), std::move(fields), body);
 }

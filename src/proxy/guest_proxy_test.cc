@@ -245,7 +245,8 @@ TEST_F(GuestProxyTest, AClosedPortIsToldAfterThreeTries) {
         endpoint,
         concat("GET /proxy/", kId, "/1/ HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n"),
         concat("HTTP/1.1 502 Bad Gateway\r\nContent-Type: application/json\r\n"
-               "X-Wrenn-Fault: port-closed\r\nContent-Length: 121\r\nConnection: close\r\n\r\n"
+               "X-Wrenn-Fault: port-closed The sandbox is running but port is not "
+               "open\r\nContent-Length: 121\r\nConnection: close\r\n\r\n"
                "{\"sandboxId\":\"",
                kId,
                "\",\"message\":\"The sandbox is running but port is not "
