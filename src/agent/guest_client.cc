@@ -157,6 +157,10 @@ net::Task<Result<void>> GuestClient::remove(std::string path) {
   co_return {};
 }
 
+net::Task<Result<ports::ListResponse>> GuestClient::list_ports() {
+  return unary_.unary<ports::ListResponse>("/ports.Ports/List", ports::ListRequest());
+}
+
 std::string GuestClient::file_target(std::string_view path, std::string_view user) {
   std::string target = base::concat("/files?path=", base::percent_encode(path));
   if (!user.empty()) target += base::concat("&username=", base::percent_encode(user));

@@ -14,6 +14,7 @@
 #include "connect/client.h"
 #include "net/http_client.h"
 #include "proto/filesystem.pb.h"
+#include "proto/ports.pb.h"
 #include "proto/process.pb.h"
 
 namespace wrenn::agent {
@@ -59,6 +60,8 @@ class GuestClient {
                                                                 std::uint32_t depth);
   net::Task<base::Result<filesystem::MakeDirResponse>> make_dir(std::string path);
   net::Task<base::Result<void>> remove(std::string path);
+
+  net::Task<base::Result<ports::ListResponse>> list_ports();
 
   // envd's own answer, whatever its status.
   net::Task<base::Result<net::ClientResponse>> read_file(std::string_view path,

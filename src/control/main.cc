@@ -18,6 +18,7 @@ struct Flags {
   std::string listen = "127.0.0.1:8080";
   std::string database;
   std::string agent;
+  wrenn::control::ProxyOptions proxy;
   std::string log_level = "info";
   int ready_fd = -1;
   std::string key_name;
@@ -51,6 +52,7 @@ Result<void> run(Command command, const Flags& flags) {
   return wrenn::control::run_server({.listen = flags.listen,
                                      .database = database_path(flags),
                                      .agent = agent_address(flags),
+                                     .proxy = flags.proxy,
                                      .ready_fd = flags.ready_fd});
 }
 
@@ -73,6 +75,16 @@ int main(int argc, char** argv) {
       ->envname("WRENN_CP_LISTEN_ADDR")
       ->capture_default_str();
   app.add_option("--agent", flags.agent, "Endpoint of the host agent [unix:DIR/run/agent.sock]");
+  app.add_option("--proxy-listen", flags.proxy.listen, "Address of the proxy to ports of sandboxes")
+      ->envname("WRENN_CP_PROXY_LISTEN_ADDR")
+      ->capture_default_str();
+  app.add_option("--proxy-domain", flags.proxy.domain,
+                 "What the names of ports end with: PORT-ID.DOMAIN [localhost, or that of the URL]")
+      ->envname("WRENN_PROXY_DOMAIN");
+  app.add_option(
+         "--proxy-url", flags.proxy.url,
+         "How others see the proxy, e.g. https://sandboxes.example.com [http://DOMAIN:PORT]")
+      ->envname("WRENN_PROXY_URL");
   app.add_option("--ready-fd", flags.ready_fd,
                  "Descriptor that gets the line 'ready' once we listen");
 

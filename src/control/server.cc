@@ -9,6 +9,7 @@
 #include "control/hosts/reconciler.h"
 #include "control/services.h"
 #include "db/migrations.h"
+#include "db/secret_store.h"
 #include "net/resolve.h"
 #include "net/signals.h"
 
@@ -21,6 +22,8 @@ using net::Task;
 
 // SQLite has one writer; more threads would only wait for each other.
 constexpr std::size_t kDatabaseThreads = 4;
+// What signs traffic tokens and addresses of previews.
+constexpr std::string_view kAccessSecret = "proxy-access";
 constexpr auto kGrace = std::chrono::seconds(3);
 
 Result<net::Endpoint> listen_endpoint(const std::string& text) {
@@ -76,6 +79,9 @@ Result<void> run_server(const ServerOptions& options) {
   WRENN_TRY_ASSIGN(auto signals, net::Signals::create({SIGTERM, SIGINT}));
   net::ignore_sigpipe();
   WRENN_TRY_ASSIGN(const auto endpoint, listen_endpoint(options.listen));
+  WRENN_TRY_ASSIGN(const auto proxy_endpoint, listen_endpoint(options.proxy.listen));
+  WRENN_TRY_ASSIGN(const auto proxy_settings,
+                   ProxySettings::create(options.proxy, proxy_endpoint.to_string()));
   WRENN_TRY_ASSIGN(auto agent_endpoint, net::Endpoint::parse(options.agent));
   WRENN_TRY(base::make_dirs(options.database.parent_path(), 0700));
   WRENN_TRY_ASSIGN(db::Database database, db::open_and_migrate(options.database));
@@ -83,12 +89,15 @@ Result<void> run_server(const ServerOptions& options) {
   db::ApiKeyStore keys(database);
   db::SandboxStore sandboxes(database);
   db::HostStore hosts(database);
+  db::PortStore ports(database);
+  WRENN_TRY_ASSIGN(auto secret, db::SecretStore(database).get_or_create(kAccessSecret));
+  const proxy::AccessKey access_key(std::move(secret));
   net::Loop loop;
   AgentClient agent(std::move(agent_endpoint));
   WRENN_TRY(register_local_host(hosts, agent.address()));
   BusySandboxes busy;
   net::BlockingPool pool(kDatabaseThreads);
-  Services services{keys, sandboxes, hosts, pool, agent, busy};
+  Services services{keys, sandboxes, hosts, ports, pool, agent, busy, proxy_settings, access_key};
   Api api(services);
   Reconciler reconciler(services);
 

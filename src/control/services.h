@@ -9,10 +9,13 @@
 
 #include "base/id.h"
 #include "base/strings.h"
+#include "control/proxy_settings.h"
 #include "db/api_key_store.h"
 #include "db/host_store.h"
+#include "db/port_store.h"
 #include "db/sandbox_store.h"
 #include "net/blocking.h"
+#include "proxy/access.h"
 
 namespace wrenn::control {
 
@@ -51,10 +54,15 @@ struct Services {
   db::ApiKeyStore& keys;
   db::SandboxStore& sandboxes;
   db::HostStore& hosts;
+  db::PortStore& ports;
   net::BlockingPool& database_pool;
 
   AgentClient& agent;
   BusySandboxes& busy;
+
+  // How ports of sandboxes are reached from outside, and by whom.
+  const ProxySettings& proxy_settings;
+  const proxy::AccessKey& access_key;
 };
 
 }  // namespace wrenn::control
