@@ -10,6 +10,7 @@
 #include <string>
 #include <string_view>
 
+#include "agent/config.h"
 #include "base/secret.h"
 #include "connect/client.h"
 #include "net/http_client.h"
@@ -37,6 +38,14 @@ struct GuestInit {
   std::string default_user;      // Empty: stays as it is.
   std::map<std::string, std::string> envs;
 };
+
+// A port of every guest, as seen from inside its network namespace.
+net::Endpoint guest_endpoint(std::uint16_t port);
+inline net::Endpoint envd_endpoint() {
+  return guest_endpoint(kEnvdPort);
+}
+// What opens envd; nothing for an empty token.
+net::Headers envd_headers(const base::Secret& token);
 
 class GuestClient {
  public:

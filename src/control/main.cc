@@ -18,6 +18,7 @@ struct Flags {
   std::string listen = "127.0.0.1:8080";
   std::string database;
   std::string agent;
+  std::string agent_proxy;
   wrenn::control::ProxyOptions proxy;
   std::string log_level = "info";
   int ready_fd = -1;
@@ -30,6 +31,10 @@ enum class Command { kServe, kKeyCreate, kKeyList, kKeyRevoke };
 // The default lies below the state directory, which a flag may have moved.
 std::string database_path(const Flags& flags) {
   return flags.database.empty() ? flags.wrenn_dir + "/control/wrenn.db" : flags.database;
+}
+std::string agent_proxy_address(const Flags& flags) {
+  return flags.agent_proxy.empty() ? "unix:" + flags.wrenn_dir + "/run/proxy.sock"
+                                   : flags.agent_proxy;
 }
 std::string agent_address(const Flags& flags) {
   return flags.agent.empty() ? "unix:" + flags.wrenn_dir + "/run/agent.sock" : flags.agent;
@@ -52,6 +57,7 @@ Result<void> run(Command command, const Flags& flags) {
   return wrenn::control::run_server({.listen = flags.listen,
                                      .database = database_path(flags),
                                      .agent = agent_address(flags),
+                                     .agent_proxy = agent_proxy_address(flags),
                                      .proxy = flags.proxy,
                                      .ready_fd = flags.ready_fd});
 }
@@ -85,6 +91,8 @@ int main(int argc, char** argv) {
          "--proxy-url", flags.proxy.url,
          "How others see the proxy, e.g. https://sandboxes.example.com [http://DOMAIN:PORT]")
       ->envname("WRENN_PROXY_URL");
+  app.add_option("--agent-proxy", flags.agent_proxy,
+                 "Endpoint of the host agent for proxied traffic [unix:DIR/run/proxy.sock]");
   app.add_option("--ready-fd", flags.ready_fd,
                  "Descriptor that gets the line 'ready' once we listen");
 

@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/strings.h"
 #include "control/api/api.h"
+#include "control/data_plane.h"
 #include "control/hosts/agent_client.h"
 #include "control/hosts/reconciler.h"
 #include "control/services.h"
@@ -83,6 +84,7 @@ Result<void> run_server(const ServerOptions& options) {
   WRENN_TRY_ASSIGN(const auto proxy_settings,
                    ProxySettings::create(options.proxy, proxy_endpoint.to_string()));
   WRENN_TRY_ASSIGN(auto agent_endpoint, net::Endpoint::parse(options.agent));
+  WRENN_TRY_ASSIGN(auto agent_proxy_endpoint, net::Endpoint::parse(options.agent_proxy));
   WRENN_TRY(base::make_dirs(options.database.parent_path(), 0700));
   WRENN_TRY_ASSIGN(db::Database database, db::open_and_migrate(options.database));
 
@@ -97,13 +99,21 @@ Result<void> run_server(const ServerOptions& options) {
   WRENN_TRY(register_local_host(hosts, agent.address()));
   BusySandboxes busy;
   net::BlockingPool pool(kDatabaseThreads);
+  WRENN_TRY_ASSIGN(const auto data_plane, DataPlane::start({.listen = proxy_endpoint,
+                                                            .host = std::move(agent_proxy_endpoint),
+                                                            .scheme = proxy_settings.scheme,
+                                                            .domain = proxy_settings.domain},
+                                                           database, access_key));
   Services services{keys, sandboxes, hosts, ports, pool, agent, busy, proxy_settings, access_key};
+  services.forget_place = [&](const std::string& id) { data_plane->forget(id); };
   Api api(services);
   Reconciler reconciler(services);
 
   WRENN_TRY_ASSIGN(auto listener, net::Listener::listen(loop, endpoint));
   const std::string address = public_address(endpoint, listener);
-  base::log_info("listening", {{"address", address}, {"agent", agent.address()}});
+  base::log_info(
+      "listening",
+      {{"address", address}, {"proxy", proxy_endpoint.to_string()}, {"agent", agent.address()}});
   WRENN_TRY(tell_ready(options.ready_fd));
   return loop.block_on(serve(std::move(listener), api, reconciler, signals));
 }

@@ -13,6 +13,7 @@ struct ServerOptions {
   std::string listen = "127.0.0.1:8080";  // ":8080" means every interface.
   base::Path database;                    // Its directory is made when it is missing.
   std::string agent;                      // Endpoint of the host agent.
+  std::string agent_proxy;                // And of its data plane.
   ProxyOptions proxy;
   int ready_fd = -1;  // Gets the line "ready" once we listen.
 };

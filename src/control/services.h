@@ -2,6 +2,7 @@
 // it; everything here outlives every request.
 #pragma once
 
+#include <functional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -63,6 +64,8 @@ struct Services {
   // How ports of sandboxes are reached from outside, and by whom.
   const ProxySettings& proxy_settings;
   const proxy::AccessKey& access_key;
+  // Called when what the data plane knows of a sandbox is out of date.
+  std::function<void(const std::string&)> forget_place = [](const std::string&) {};
 };
 
 }  // namespace wrenn::control

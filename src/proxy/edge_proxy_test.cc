@@ -42,12 +42,13 @@ void replace_all(std::string& text, std::string_view mark, std::string_view by) 
 class EdgeProxyTest : public testing::Test {
  protected:
   EdgeProxyTest() {
-    guests.add({.id = std::string(kId),
-                .address = "127.0.0.1",
-                .netns = {},
-                .envd_token = base::Secret("token"),
-                .activity = std::make_shared<Activity>(),
-                .ports = nullptr});
+    guests.add(
+        {.id = std::string(kId),
+         .endpoint = [](std::uint16_t port) { return *net::Endpoint::tcp("127.0.0.1", port); },
+         .netns = {},
+         .envd_token = base::Secret("token"),
+         .activity = std::make_shared<Activity>(),
+         .ports = nullptr});
   }
 
   // Runs `test` with both halves and the application.

@@ -19,21 +19,15 @@ constexpr auto kPause = std::chrono::milliseconds(100);
 // Touching the shared clock for every packet would cost more than the packet.
 constexpr auto kTouchEvery = std::chrono::milliseconds(500);
 
-// The address of a guest comes from our own configuration.
-net::Endpoint endpoint_of(const std::string& address, std::uint16_t port) {
-  return *net::Endpoint::tcp(address, port);
-}
-
 }  // namespace
 
 GuestPort::GuestPort(Guest& guest, std::uint16_t port)
     : guest_(guest),
       port_(port),
-      pool_(endpoint_of(guest.settings_.address, port), {.connect_timeout = kConnectTimeout,
-                                                         .idle_timeout = kIdleTimeout,
-                                                         .max_idle = kMaxIdlePerPort,
-                                                         .netns_fd = guest.settings_.netns.get()}) {
-}
+      pool_(guest.settings_.endpoint(port), {.connect_timeout = kConnectTimeout,
+                                             .idle_timeout = kIdleTimeout,
+                                             .max_idle = kMaxIdlePerPort,
+                                             .netns_fd = guest.settings_.netns.get()}) {}
 
 Task<std::expected<std::unique_ptr<net::ClientConnection>, Fault>> GuestPort::dial() {
   if (!guest_.dials_.take(base::steady_now())) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -36,8 +37,8 @@ struct GuestLimits {
 
 struct GuestSettings {
   std::string id;
-  std::string address;  // IP address of the guest, inside its namespace.
-  base::Fd netns;       // None: the proxy's own network.
+  std::function<net::Endpoint(std::uint16_t)> endpoint;  // Of a port, inside the namespace.
+  base::Fd netns;                                        // None: the proxy's own network.
   base::Secret envd_token;
   std::shared_ptr<Activity> activity;
   std::unique_ptr<PortWatch> ports;  // None: dialling is retried blindly.

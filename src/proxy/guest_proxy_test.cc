@@ -24,12 +24,13 @@ class GuestProxyTest : public testing::Test {
 
   void add_guest() {
     guests.emplace(limits);
-    guests->add({.id = std::string(kId),
-                 .address = "127.0.0.1",
-                 .netns = {},
-                 .envd_token = base::Secret("token"),
-                 .activity = activity,
-                 .ports = nullptr});
+    guests->add(
+        {.id = std::string(kId),
+         .endpoint = [](std::uint16_t port) { return *net::Endpoint::tcp("127.0.0.1", port); },
+         .netns = {},
+         .envd_token = base::Secret("token"),
+         .activity = activity,
+         .ports = nullptr});
   }
 
   template <class F>

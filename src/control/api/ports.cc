@@ -119,6 +119,7 @@ Task<Answer<void>> set_port(Services& services, Call& call) {
   API_CO_TRY_ASSIGN(Ports ports, co_await gather(services, sandbox.id));
   API_CO_TRY(db_answer(co_await services.database_pool.run(
       [&] { return services.ports.set(sandbox.id, number, access); })));
+  services.forget_place(sandbox.id);
   Port& port = ports[number];
   port.is_public = access == db::PortAccess::kPublic;
   co_return co_await call.send_json(
