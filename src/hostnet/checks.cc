@@ -12,6 +12,7 @@
 #include "hostnet/netns.h"
 #include "hostnet/nft.h"
 #include "hostnet/rules.h"
+#include "hostnet/shaping.h"
 
 namespace wrenn::hostnet {
 namespace {
@@ -50,6 +51,28 @@ HostCheck check_slot() {
   return {CheckState::kBad, "network slots", tried.error().message, remedy};
 }
 
+HostCheck check_shaping() {
+  const std::string name = "traffic limits";
+  const auto support = probe_shaping();
+  if (!support) {
+    return {CheckState::kWarning, name, support.error().message,
+            "run as root, outside of a restricted container"};
+  }
+  switch (support->shaping) {
+    case Shaping::kNone:
+      return {CheckState::kWarning, name,
+              concat("sandboxes may transmit without limit: ", support->missing),
+              "the kernel needs ifb, sch_htb, sch_ingress, cls_u32 and act_mirred"};
+    case Shaping::kOneQueue:
+      return good(name,
+                  "what sandboxes transmit is limited; without fq_codel their connections "
+                  "share one queue");
+    case Shaping::kFairQueues:
+      break;
+  }
+  return good(name, "what sandboxes transmit is limited, fairly among their connections");
+}
+
 HostCheck check_default_route() {
   auto netlink = Netlink::open();
   if (netlink) {
@@ -85,7 +108,7 @@ HostCheck check_foreign_rules() {
 }  // namespace
 
 std::vector<HostCheck> check_host_network() {
-  return {check_tun(), check_slot(), check_default_route(), check_foreign_rules()};
+  return {check_tun(), check_slot(), check_shaping(), check_default_route(), check_foreign_rules()};
 }
 
 }  // namespace wrenn::hostnet

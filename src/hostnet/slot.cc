@@ -26,6 +26,7 @@ using base::concat;
 constexpr int kLoopbackIndex = 1;
 constexpr int kUplinkIndex = 2;
 constexpr int kTapIndex = 3;
+constexpr int kTransmitIndex = 4;
 constexpr int kLinkPrefix = 31;
 
 base::Result<void> write_sysctl(const char* path, std::string_view value) {
@@ -75,7 +76,8 @@ base::Result<void> disable_ipv6() {
 
 base::Result<void> fill_namespace(const SlotSettings& settings, SlotIndex index) {
   WRENN_TRY(create_tap());
-  std::vector<NetlinkMessage> requests;
+  std::vector<NetlinkMessage> requests =
+      shape_link(settings.shaping, settings.limits, kTapIndex, kTransmitIndex);
   requests.push_back(set_link_up(kLoopbackIndex));
   requests.push_back(set_link_up(kUplinkIndex));
   requests.push_back(add_address(kUplinkIndex, sandbox_end(settings.range, index), kLinkPrefix));
