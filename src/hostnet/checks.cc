@@ -41,7 +41,7 @@ HostCheck check_slot() {
     WRENN_TRY(run_nft(host_rules(InstallTag::of("/check"), kDefaultRange)));
     WRENN_TRY_ASSIGN(const base::Fd own, base::open_file("/proc/thread-self/ns/net", O_RDONLY));
     WRENN_TRY_ASSIGN(Netlink netlink, Netlink::open());
-    return netlink.send(make_veth({"check0", "check1", 0, own.get()}));
+    return netlink.send(make_veth({"check0", "check1", own.get()}));
   });
   if (tried) {
     return good("network slots", "namespaces, links and packet filter rules can be made");

@@ -49,11 +49,9 @@ tcmsg on_link(int index, std::uint32_t parent, std::uint32_t handle) {
   return info;
 }
 
-NetlinkMessage make_ifb(int index) {
-  ifinfomsg info{};
-  info.ifi_index = index;
+NetlinkMessage make_ifb() {
   NetlinkMessage message(RTM_NEWLINK, kCreate, "creating an ifb device");
-  message.header(info).text(IFLA_IFNAME, kTransmitName).u32(IFLA_TXQLEN, kQueuePackets);
+  message.header(ifinfomsg{}).text(IFLA_IFNAME, kTransmitName).u32(IFLA_TXQLEN, kQueuePackets);
   message.begin(IFLA_LINKINFO).text(IFLA_INFO_KIND, "ifb").end();
   return message;
 }
@@ -219,12 +217,11 @@ bool is_lacking(const base::Error& error) {
 }
 
 base::Result<ShapingSupport> probe_here() {
-  constexpr int kIfb = 20;  // Above what the kernel gives to the other links.
   WRENN_TRY_ASSIGN(const base::Fd own, base::open_file("/proc/thread-self/ns/net", O_RDONLY));
   WRENN_TRY_ASSIGN(Netlink netlink, Netlink::open());
-  WRENN_TRY(netlink.send(make_veth({"probe0", "probe1", 0, own.get()})));
+  WRENN_TRY(netlink.send(make_veth({"probe0", "probe1", own.get()})));
   WRENN_TRY_ASSIGN(const int veth, link_index(netlink, "probe0"));
-  auto shaped = netlink.send(shape_link(Shaping::kOneQueue, {}, veth, kIfb));
+  auto shaped = shape_link(netlink, Shaping::kOneQueue, {}, veth);
   if (!shaped && is_lacking(shaped.error())) {
     return ShapingSupport{Shaping::kNone, shaped.error().message};
   }
@@ -250,11 +247,12 @@ base::Result<ShapingSupport> probe_shaping() {
   return support;
 }
 
-std::vector<NetlinkMessage> shape_link(Shaping shaping, const LinkLimits& limits, int tap,
-                                       int ifb) {
+base::Result<void> shape_link(Netlink& netlink, Shaping shaping, const LinkLimits& limits,
+                              int tap) {
+  if (shaping == Shaping::kNone) return {};
+  WRENN_TRY(netlink.send(make_ifb()));
+  WRENN_TRY_ASSIGN(const int ifb, link_index(netlink, std::string(kTransmitName)));
   std::vector<NetlinkMessage> out;
-  if (shaping == Shaping::kNone) return out;
-  out.push_back(make_ifb(ifb));
   shape_queue(out, shaping, ifb, {limits.transmit_bytes_per_second, limits.transmit_burst_bytes},
               kSourcePort);
   out.push_back(set_link_up(ifb));
@@ -262,7 +260,7 @@ std::vector<NetlinkMessage> shape_link(Shaping shaping, const LinkLimits& limits
               kDestinationPort);
   out.push_back(make_qdisc(on_link(tap, TC_H_INGRESS, kIngress), "ingress"));
   out.push_back(redirect_all(tap, ifb));
-  return out;
+  return netlink.send(std::move(out));
 }
 
 }  // namespace wrenn::hostnet

@@ -8,7 +8,6 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "base/result.h"
 #include "hostnet/netlink.h"
@@ -36,13 +35,13 @@ struct ShapingSupport {
   Shaping shaping = Shaping::kNone;
   std::string missing;  // What the kernel lacks; empty when it lacks nothing.
 };
-// Tries it in a throw-away namespace. Blocking; needs root. Once per process is enough: asking for
-// what the kernel lacks makes it look for a module each time.
+// Tries it in a throw-away namespace, and loads what modules it takes. Blocking; needs root. Once
+// per process is enough: asking for what the kernel lacks makes it look for a module each time.
 base::Result<ShapingSupport> probe_shaping();
 
-// Makes the ifb device with the number `ifb` and shapes both directions of the link `tap`. For the
-// namespace of both. Cheapest while the TAP is down: changing the queue of a link that is up waits
-// for every CPU. Nothing for Shaping::kNone.
-std::vector<NetlinkMessage> shape_link(Shaping shaping, const LinkLimits& limits, int tap, int ifb);
+// Makes the ifb device and shapes the link with the number `tap`, in the socket's namespace.
+// Cheapest while the TAP is down: changing the queue of a link that is up waits for every CPU. Does
+// nothing for Shaping::kNone.
+base::Result<void> shape_link(Netlink& netlink, Shaping shaping, const LinkLimits& limits, int tap);
 
 }  // namespace wrenn::hostnet

@@ -137,19 +137,20 @@ base::Result<void> make_outside(base::Fd& outside) {
     return {};
   }));
   WRENN_TRY_ASSIGN(Netlink host, Netlink::open());
-  WRENN_TRY(host.send(make_veth({"out0", "eth0", 2, outside.get()})));
+  WRENN_TRY(host.send(make_veth({"out0", "eth0", outside.get()})));
   WRENN_TRY_ASSIGN(const int out0, link_index(host, "out0"));
   WRENN_TRY(host.send(set_link_up(1)));
   WRENN_TRY(host.send(set_link_up(out0)));
   WRENN_TRY(host.send(add_address(out0, kHostPublic, 24)));
   WRENN_TRY(run_in_netns(outside.get(), []() -> base::Result<void> {
     WRENN_TRY_ASSIGN(Netlink inside, Netlink::open());
+    WRENN_TRY_ASSIGN(const int eth0, link_index(inside, "eth0"));
     WRENN_TRY(inside.send(set_link_up(1)));
-    WRENN_TRY(inside.send(set_link_up(2)));
-    WRENN_TRY(inside.send(add_address(2, kOutsidePublic, 24)));
-    WRENN_TRY(inside.send(add_address(2, kOutsidePrivate, 32)));
-    WRENN_TRY(inside.send(add_address(2, kOutsideMetadata, 32)));
-    return inside.send(add_default_route(2, kHostPublic));
+    WRENN_TRY(inside.send(set_link_up(eth0)));
+    WRENN_TRY(inside.send(add_address(eth0, kOutsidePublic, 24)));
+    WRENN_TRY(inside.send(add_address(eth0, kOutsidePrivate, 32)));
+    WRENN_TRY(inside.send(add_address(eth0, kOutsideMetadata, 32)));
+    return inside.send(add_default_route(eth0, kHostPublic));
   }));
   return host.send(add_default_route(out0, kOutsidePublic));
 }
@@ -352,11 +353,11 @@ void send_raw_from_slot(const Slot& slot, const std::string& link, Ipv4 source, 
   sockaddr_ll to{};
   to.sll_family = AF_PACKET;
   to.sll_protocol = htons(ETH_P_IP);
-  to.sll_ifindex = 2;
   to.sll_halen = ETH_ALEN;
   std::memcpy(to.sll_addr, request.ifr_hwaddr.sa_data, ETH_ALEN);
   in_netns(slot.netns.get(), [&] {
     const base::Fd fd(::socket(AF_PACKET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+    to.sll_ifindex = static_cast<int>(::if_nametoindex(std::string(kUplinkName).c_str()));
     const std::string packet = udp_packet({destination, port, "spoofed", source});
     EXPECT_EQ(::sendto(fd.get(), packet.data(), packet.size(), 0,
                        reinterpret_cast<const sockaddr*>(&to), sizeof to),
