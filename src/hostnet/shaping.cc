@@ -33,7 +33,9 @@ constexpr std::uint32_t kControl = kRoot | 2;
 constexpr std::uint32_t kRest = kRoot | 3;
 constexpr std::uint32_t kIngress = TC_H_MAKE(TC_H_INGRESS, 0U);
 
-constexpr std::uint32_t kQueuePackets = 1000;
+// At most 16 MB, since a packet of a guest may have 64 KB: 80 ms at the rate a guest has.
+constexpr std::uint32_t kQueuePackets = 256;
+constexpr std::uint32_t kQueueBytes = 16 << 20;
 // Larger than any packet: how much a class sends before it is another's turn, and what a class may
 // send at once of its own.
 constexpr std::uint32_t kQuantumBytes = 128 * 1024;
@@ -49,6 +51,7 @@ tcmsg on_link(int index, std::uint32_t parent, std::uint32_t handle) {
   return info;
 }
 
+// Queues without a size of their own take the link's: that of control traffic.
 NetlinkMessage make_ifb() {
   NetlinkMessage message(RTM_NEWLINK, kCreate, "creating an ifb device");
   message.header(ifinfomsg{}).text(IFLA_IFNAME, kTransmitName).u32(IFLA_TXQLEN, kQueuePackets);
@@ -73,9 +76,15 @@ NetlinkMessage make_htb(int index) {
   return message;
 }
 
+NetlinkMessage make_fair_queue(const tcmsg& where) {
+  NetlinkMessage message = make_qdisc(where, "fq_codel");
+  message.begin(TCA_OPTIONS).u32(TCA_FQ_CODEL_MEMORY_LIMIT, kQueueBytes).end();
+  return message;
+}
+
 NetlinkMessage make_rest_queue(int index, Shaping shaping) {
   const tcmsg where = on_link(index, kRest, 0);
-  if (shaping == Shaping::kFairQueues) return make_qdisc(where, "fq_codel");
+  if (shaping == Shaping::kFairQueues) return make_fair_queue(where);
   const tc_fifo_qopt options{kQueuePackets};
   NetlinkMessage message = make_qdisc(where, "pfifo");
   message.bytes(TCA_OPTIONS, &options, sizeof options);
@@ -227,7 +236,7 @@ base::Result<ShapingSupport> probe_here() {
   }
   WRENN_TRY(std::move(shaped));
   // Beside the first: HTB's queues can be replaced, but not made a second time.
-  auto fair = netlink.send(make_qdisc(on_link(veth, kControl, 0), "fq_codel"));
+  auto fair = netlink.send(make_fair_queue(on_link(veth, kControl, 0)));
   if (!fair && is_lacking(fair.error())) {
     return ShapingSupport{Shaping::kOneQueue, fair.error().message};
   }

@@ -37,6 +37,8 @@ struct Queue {
   std::string link;
   std::string kind;
   std::uint64_t sent_bytes = 0;
+  std::uint32_t waiting = 0;  // Packets.
+  std::uint32_t dropped = 0;
 };
 
 std::string text_of(std::span<const std::byte> attribute) {
@@ -54,10 +56,16 @@ Queue read_queue(std::span<const std::byte> answer, const std::vector<Link>& lin
     if (link.index == info.tcm_ifindex) queue.link = link.name;
   }
   queue.kind = text_of(find_attribute(attributes, TCA_KIND));
-  const auto basic = find_attribute(find_attribute(attributes, TCA_STATS2), TCA_STATS_BASIC);
+  const auto statistics = find_attribute(attributes, TCA_STATS2);
+  const auto basic = find_attribute(statistics, TCA_STATS_BASIC);
   if (basic.size() >= sizeof queue.sent_bytes) {
     std::memcpy(&queue.sent_bytes, basic.data(), sizeof queue.sent_bytes);
   }
+  gnet_stats_queue length{};
+  const auto raw = find_attribute(statistics, TCA_STATS_QUEUE);
+  if (raw.size() >= sizeof length) std::memcpy(&length, raw.data(), sizeof length);
+  queue.waiting = length.qlen;
+  queue.dropped = length.drops;
   return queue;
 }
 
@@ -76,13 +84,17 @@ std::vector<Queue> queues_of(const Slot& slot) {
   return queues;
 }
 
-// What left the queue that limits the guest.
-std::uint64_t transmitted_bytes(const Slot& slot) {
+// The one that limits the guest.
+Queue transmit_queue(const Slot& slot) {
   for (const Queue& queue : queues_of(slot)) {
-    if (queue.link == kTransmitName && queue.kind == "htb") return queue.sent_bytes;
+    if (queue.link == kTransmitName && queue.kind == "htb") return queue;
   }
   ADD_FAILURE() << "the queue is missing";
-  return 0;
+  return {};
+}
+
+std::uint64_t transmitted_bytes(const Slot& slot) {
+  return transmit_queue(slot).sent_bytes;
 }
 
 std::uint64_t wait_until_transmitted(const Slot& slot, std::uint64_t bytes, milliseconds timeout) {
@@ -212,6 +224,34 @@ TEST_F(Shaped, ABurstPassesAtOnceAndTheRestAtTheRate) {
   EXPECT_LE(later, allowed());
 }
 
+TEST_F(Shaped, WhatWaitsIsBounded) {
+  settings_->shaping = Shaping::kOneQueue;
+  const Slot slot = make({.transmit_bytes_per_second = 1000, .transmit_burst_bytes = 5000});
+  const Guest guest(slot);
+  const std::string payload(kPayloadBytes, 'x');
+  for (int i = 0; i < 1000; ++i) guest.send({kOutsidePublic, kPort, payload});
+  const Queue queue = transmit_queue(slot);
+  EXPECT_GT(queue.waiting, 100U);
+  EXPECT_LE(queue.waiting, 256U);
+  EXPECT_GT(queue.dropped, 500U);
+}
+
+TEST_F(Shaped, AKernelThatLacksAKindIsToldFromAMistake) {
+  in_netns(TestHost::outside_netns(), [] {
+    auto netlink = Netlink::open();
+    ASSERT_TRUE(netlink);
+    NetlinkMessage unknown(RTM_NEWLINK, NLM_F_CREATE, "creating a link");
+    unknown.header(ifinfomsg{}).begin(IFLA_LINKINFO).text(IFLA_INFO_KIND, "no-such-kind").end();
+    const auto lacking = netlink->send(std::move(unknown));
+    ASSERT_FALSE(lacking);
+    EXPECT_EQ(lacking.error().code, base::Code::kUnimplemented);
+    const auto mistake = shape_link(*netlink, Shaping::kOneQueue, {}, 9999);
+    ASSERT_FALSE(mistake);
+    EXPECT_NE(mistake.error().code, base::Code::kUnimplemented);
+    EXPECT_TRUE(netlink->send(delete_link(std::string(kTransmitName))));
+  });
+}
+
 // There the agent's sockets are.
 TEST_F(Shaped, WhatGoesToTheGatewayCountsToo) {
   const Slot slot = make({});
@@ -257,8 +297,8 @@ TEST_F(Shaped, ControlTrafficToTheGuestOvertakes) {
     address.sin_port = htons(kControlPort);
     address.sin_addr.s_addr = htonl(kGuestAddress.value);
     // Not waited for: nobody answers.
-    EXPECT_NE(
-        ::connect(control.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
+    EXPECT_NE(::connect(control.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address),
+              0);
   });
   const auto next = [&] { return protocol_of(guest.receive_packet(kSoon).value_or("")); };
   const int before = count_before_control(next);
