@@ -14,10 +14,15 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <cstring>
+#include <filesystem>
 #include <limits>
 #include <span>
+#include <system_error>
 
+#include "base/files.h"
+#include "base/jail.h"
 #include "base/strings.h"
 #include "hostnet/links.h"
 #include "hostnet/netns.h"
@@ -244,9 +249,26 @@ base::Result<ShapingSupport> probe_here() {
   return ShapingSupport{Shaping::kFairQueues, {}};
 }
 
+// The kernel loads the module when it is first asked for such a link, and then makes ifb0 and ifb1
+// in the host's namespace, which nobody needs. Where that cannot be kept from it, they do no harm.
+void load_ifb_without_links() {
+  std::error_code error;
+  if (std::filesystem::exists("/sys/module/ifb", error)) return;
+  // Absent where the kernel has no modules; empty where it may load none.
+  const auto program = base::read_file("/proc/sys/kernel/modprobe");
+  if (!program || !base::trim(*program).starts_with('/')) return;
+  base::JailSpec spec;
+  spec.argv = {std::string(base::trim(*program)), "-q", "ifb", "numifbs=0"};
+  spec.root = base::JailRoot::kHost;
+  if (const auto child = base::spawn(spec)) {
+    [[maybe_unused]] const auto ended = base::reap(*child, std::chrono::seconds(5));
+  }
+}
+
 }  // namespace
 
 base::Result<ShapingSupport> probe_shaping() {
+  load_ifb_without_links();
   ShapingSupport support;
   WRENN_TRY(run_in_thread([&]() -> base::Result<void> {
     if (::unshare(CLONE_NEWNET) != 0) return base::fail_errno(errno, "making a namespace");
