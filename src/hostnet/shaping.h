@@ -22,8 +22,9 @@ inline constexpr std::uint16_t kControlPort = 49983;
 struct LinkLimits {
   std::uint32_t transmit_bytes_per_second = 200'000'000;
   std::uint32_t transmit_burst_bytes = 100'000'000;
-  // Above what a guest takes in practice: it makes a flood wait where packets can be overtaken. A
-  // TAP alone drops what is too much, and the order within it is fixed.
+  // A flood waits where its packets can be overtaken, as long as the guest takes this much. A
+  // slower guest, an emulated one for example, lets the TAP's own ring fill: its order is fixed,
+  // and what finds it full is dropped.
   std::uint32_t receive_bytes_per_second = 1'250'000'000;
   std::uint32_t receive_burst_bytes = 5'000'000;
 };
