@@ -10,6 +10,7 @@
 #include "cli/port_arguments.h"
 #include "cli/sandbox_lookup.h"
 #include "cli/session.h"
+#include "cli/table.h"
 #include "cli/tunnel.h"
 #include "net/resolve.h"
 #include "net/scope.h"
