@@ -2,8 +2,10 @@
 
 #include <vector>
 
+#include <boost/json.hpp>
+
 #include "base/strings.h"
-#include "cli/api_client.h"
+#include "cli/json_text.h"
 #include "net/http_connection.h"
 #include "net/scope.h"
 
@@ -38,7 +40,16 @@ std::unexpected<base::Error> no_tunnel(const TunnelTarget& target) {
                     "is WRENN_PROXY_URL of the server right?");
 }
 
-// kUnavailable and so on with what the proxy said, unless it opened the way.
+// {"sandboxId","message","port","code"}.
+base::Error proxy_error(int status, std::string_view body) {
+  const auto value = parse_json(body);
+  const auto* object = value ? value->if_object() : nullptr;
+  std::string message = object == nullptr ? std::string() : string_field(*object, "message");
+  if (message.empty()) message = base::concat("the proxy answered with status ", status);
+  return {base::Code::kUnavailable, std::move(message)};
+}
+
+// kUnavailable with what the proxy said, unless it opened the way.
 Task<Result<void>> read_answer(net::InputBuffer& input, const TunnelTarget& target) {
   const net::HeadLimits limits;
   WRENN_CO_TRY_ASSIGN(const std::string_view text, co_await input.read_head(limits));
@@ -50,7 +61,7 @@ Task<Result<void>> read_answer(net::InputBuffer& input, const TunnelTarget& targ
   net::BodyReader body(input, head->framing, head->length, kAnswer);
   const auto content = co_await net::read_all(body, kMaxErrorBody);
   if (head->status < 400) co_return no_tunnel(target);
-  co_return base::fail(api_error(head->status, content ? *content : std::string()));
+  co_return base::fail(proxy_error(head->status, content.value_or("")));
 }
 
 Task<Result<std::unique_ptr<net::Stream>>> reach_proxy(TunnelTarget target) {

@@ -23,7 +23,8 @@ class Far final : public net::HttpHandler {
     path = request.path();
     token = request.headers().find("x-wrenn-traffic-token").value_or("");
     if (!path.ends_with("/7")) {
-      co_return co_await response.send(502, {}, R"({"error":{"message":"nobody listens there"}})");
+      co_return co_await response.send(
+          502, {}, R"({"sandboxId":"cl-1","message":"nobody listens there","port":8,"code":502})");
     }
     EXPECT_TRUE(request.headers().has_token("connection", "upgrade"));
     EXPECT_EQ(request.headers().find("upgrade"), "tcp");
