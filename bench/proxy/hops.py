@@ -9,7 +9,7 @@ import threading
 import time
 
 import peers
-from support.machine import is_alive, pids, pss, read
+from support.machine import family, is_alive, pss, stat_fields
 from support.outside import die_with_parent
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
@@ -79,19 +79,6 @@ def is_listening(address):
     with socket.socket(socket.AF_UNIX if address.startswith("/") else socket.AF_INET) as probe:
         host, _, port = address.rpartition(":")
         return probe.connect_ex((host, int(port)) if host else address) == 0
-
-
-def stat_fields(pid):
-    return read(f"/proc/{pid}/stat").rpartition(")")[2].split()
-
-
-def family(pid):
-    """The process and all below it."""
-    parents = {one: int(fields[1]) for one in pids() if (fields := stat_fields(one))}
-    found = [pid]
-    for one in found:
-        found += [child for child, parent in parents.items() if parent == one]
-    return found
 
 
 class Hops:

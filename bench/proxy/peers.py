@@ -17,7 +17,8 @@ worker_rlimit_nofile {descriptors};
 pid {directory}/{hop}.pid;
 error_log stderr error;
 events {{
-    worker_connections {descriptors};
+    # More than there can be: when a sixteenth is left, it closes connections on which nothing came yet.
+    worker_connections {slots};
     multi_accept on;
 }}
 http {{
@@ -58,10 +59,10 @@ http {{
         location /bulk {{
             proxy_pass http://next;
             proxy_buffering off;
-            proxy_buffer_size 256k;
-            proxy_buffers 8 256k;
-            proxy_busy_buffers_size 512k;
-            client_body_buffer_size 256k;
+            proxy_buffer_size 1m;
+            proxy_buffers 8 1m;
+            proxy_busy_buffers_size 2m;
+            client_body_buffer_size 1m;
         }}
     }}
 }}
@@ -74,7 +75,9 @@ HAPROXY = """
 global
     nbthread 1
     maxconn {connections}
-    stats maxconn 1
+    maxpipes 16
+    tune.pipesize 1048576
+    tune.bufsize 65536
 
 defaults
     mode http
@@ -178,8 +181,8 @@ class Place:
 
 def nginx(place, hop, listen, ahead):
     unix = lambda address: f"unix:{address}" if address.startswith("/") else address
-    text = NGINX.format(hop=hop, directory=place.directory, descriptors=place.descriptors, long=LONG, listen=unix(listen),
-                        next=unix(ahead), forwarded=NGINX_FORWARDED if hop == "edge" else "")
+    text = NGINX.format(hop=hop, directory=place.directory, descriptors=place.descriptors, slots=place.descriptors * 2,
+                        long=LONG, listen=unix(listen), next=unix(ahead), forwarded=NGINX_FORWARDED if hop == "edge" else "")
     return [program("nginx"), "-e", "stderr", "-p", str(place.directory), "-c", place.write(f"{hop}.conf", text)]
 
 
@@ -187,7 +190,7 @@ def haproxy(place, hop, listen, ahead):
     unix = lambda address: f"unix@{address}" if address.startswith("/") else address
     text = HAPROXY.format(connections=place.connections, long=LONG, listen=unix(listen), next=unix(ahead),
                           forwarded=HAPROXY_FORWARDED if hop == "edge" else "")
-    return [program("haproxy"), "-db", "-q", "-f", place.write(f"{hop}.cfg", text)]
+    return [program("haproxy"), "-db", "-f", place.write(f"{hop}.cfg", text)]
 
 
 def caddy(place, hop, listen, ahead):

@@ -190,7 +190,7 @@ def measure_all(options):
     descriptors = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (descriptors, descriptors))
     place = peers.Place(directory, descriptors)
-    options.idle = min(options.idle, place.connections // 50 * 50)
+    options.idle = min(options.idle, place.connections // 100 * 100)
     make_files(directory, {1, options.mib})
     report = Report("proxy")
     report.machine(upstream=version("nginx"), **{f"peer {name}": version(name) for name in options.peer},
