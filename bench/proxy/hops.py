@@ -18,6 +18,8 @@ OURS = pathlib.Path(os.environ.get("WRENN_PROXY_HOPS", BUILT / "proxy_hops"))
 LOAD = pathlib.Path(os.environ.get("WRENN_PROXY_LOAD", BUILT / "proxy_load"))
 TICK = 1 / os.sysconf("SC_CLK_TCK")
 NOBODY = 65534
+# What the peers are shown: their requests are as long as ours.
+SOME_TOKEN = "0123456789abcdef" * 4
 START = 20  # Seconds that a program may take until it listens.
 
 
@@ -92,7 +94,7 @@ class Hops:
         # Another one each time: connections that have just ended are in nobody's way.
         Hops.last_port += 1
         self.address = f"127.0.0.1:{Hops.last_port}"
-        self.token = ""
+        self.token = SOME_TOKEN
         self.processes = []
 
     def __enter__(self):
@@ -113,9 +115,10 @@ class Hops:
                          stdout=subprocess.PIPE)).read_until("ready")
         edge = self.add(Process([OURS, "edge", "--listen", self.address, "--inner", f"unix:{inner}"], stdout=subprocess.PIPE))
         said = edge.read_until("ready")
-        self.token = next((line.removeprefix("token ") for line in said if line.startswith("token ")), "")
-        if not self.token:
+        tokens = [line.removeprefix("token ") for line in said if line.startswith("token ")]
+        if not tokens:
             raise Failed(f"{OURS} edge did not say its token")
+        self.token = tokens[0]
 
     def start_peer(self, inner):
         configure = peers.PEERS[self.name]
@@ -145,7 +148,7 @@ class Bare:
 
     def __init__(self, upstream_port):
         self.address = f"127.0.0.1:{upstream_port}"
-        self.token = ""
+        self.token = SOME_TOKEN
 
     def __enter__(self):
         return self

@@ -38,7 +38,7 @@ BETTER = {"req_per_s": "higher", "req_per_cpu_s": "higher", "p50_us": "lower", "
 
 
 def load(case, hops, *words):
-    return [LOAD, case, hops.address, "--host", HOST, *(["--token", hops.token] if hops.token else []), *map(str, words)]
+    return [LOAD, case, hops.address, "--host", HOST, "--token", hops.token, *map(str, words)]
 
 
 def run_load(command, seconds):
@@ -58,7 +58,7 @@ def with_cpu(hops, command, seconds):
 
 def wrk(hops, connections, seconds):
     return [peers.program("wrk"), "-t1", f"-c{connections}", f"-d{seconds}s", "-H", f"Host: {HOST}", "-H",
-            f"X-Wrenn-Traffic-Token: {hops.token or 'none'}", "-s", ROOT / "bench" / "proxy" / "report.lua",
+            f"X-Wrenn-Traffic-Token: {hops.token}", "-s", ROOT / "bench" / "proxy" / "report.lua",
             f"http://{hops.address}/"]
 
 
