@@ -17,8 +17,9 @@ bool may_call(const net::PeerCredentials& peer) {
 
 }  // namespace
 
-Server::Server(SandboxManager& manager) : service_(manager), files_(manager) {
+Server::Server(SandboxManager& manager) : service_(manager), terminals_(manager), files_(manager) {
   service_.add_to(router_);
+  terminals_.add_to(router_);
 }
 
 Result<net::Listener> Server::listen(net::Loop& loop, const AgentConfig& config) {
