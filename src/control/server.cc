@@ -87,8 +87,9 @@ Result<void> run_server(const ServerOptions& options) {
   AgentClient agent(std::move(agent_endpoint));
   WRENN_TRY(register_local_host(hosts, agent.address()));
   BusySandboxes busy;
+  OpenSockets open_sockets;
   net::BlockingPool pool(kDatabaseThreads);
-  Services services{keys, sandboxes, hosts, pool, agent, busy};
+  Services services{keys, sandboxes, hosts, pool, agent, busy, open_sockets};
   Api api(services);
   Reconciler reconciler(services);
 

@@ -9,6 +9,7 @@
 
 #include "base/id.h"
 #include "base/strings.h"
+#include "control/open_sockets.h"
 #include "db/api_key_store.h"
 #include "db/host_store.h"
 #include "db/sandbox_store.h"
@@ -55,6 +56,7 @@ struct Services {
 
   AgentClient& agent;
   BusySandboxes& busy;
+  OpenSockets& open_sockets;
 };
 
 }  // namespace wrenn::control

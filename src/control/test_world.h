@@ -36,8 +36,9 @@ struct World {
   TestAgent agent;
   AgentClient agent_client{agent_endpoint};
   BusySandboxes busy;
+  OpenSockets open_sockets;
   net::BlockingPool pool{2};
-  Services services{keys, sandboxes, hosts, pool, agent_client, busy};
+  Services services{keys, sandboxes, hosts, pool, agent_client, busy, open_sockets};
   Api api{services};
   Reconciler reconciler{services};
   std::string key{keys.create(db::kDefaultTeam, "test").value().text.reveal()};

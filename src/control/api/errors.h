@@ -21,6 +21,7 @@ enum class ApiCode {
   kConflict,
   kInvalidState,
   kTooLarge,
+  kTooMany,
   kDbError,
   kInternalError,
   kAgentError,
