@@ -14,6 +14,7 @@ Sandboxes
   sandbox ls         List sandboxes
   sandbox info       Show one sandbox
   sandbox exec       Run a command in a sandbox
+  sandbox shell      Open a terminal in a sandbox
   sandbox rm         Destroy sandboxes
 
 Files
