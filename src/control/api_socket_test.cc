@@ -1,4 +1,6 @@
 // The API's WebSockets: keys, terminals, commands, and clients that break the rules.
+#include <algorithm>
+
 #include <gtest/gtest.h>
 
 #include "control/test_world.h"
@@ -94,6 +96,28 @@ Task<void> check_much_input(World& world) {
 
 TEST(ApiSocketTest, TwoThousandKeysArriveInOrder) {
   World().run(check_much_input);
+}
+
+// Through the API and a call to the agent, and back, all on this thread.
+Task<void> check_echo_time(World& world) {
+  auto socket = co_await open(world, co_await world.new_sandbox() + "/pty");
+  co_await say(socket, R"({"type":"start","cmd":"echo"})");
+  EXPECT_TRUE((co_await hear(socket)).contains("started"));
+  std::vector<std::int64_t> times;
+  for (int i = 0; i < 1000; ++i) {
+    const auto began = base::steady_now();
+    co_await say(socket, R"({"type":"input","data":"eA=="})");
+    EXPECT_EQ(co_await hear_output(socket, 1), "x");
+    times.push_back((base::steady_now() - began) / std::chrono::microseconds(1));
+  }
+  std::ranges::sort(times);
+  testing::Test::RecordProperty("p50_us", static_cast<int>(times[500]));
+  testing::Test::RecordProperty("p99_us", static_cast<int>(times[990]));
+  EXPECT_LT(times[500], 20'000) << "a key waits for something";
+}
+
+TEST(ApiSocketTest, AKeyWaitsForNothing) {
+  World().run(check_echo_time);
 }
 
 Task<void> check_last_words(World& world) {
