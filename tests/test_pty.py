@@ -231,6 +231,19 @@ def test_an_open_terminal_keeps_its_sandbox_in_use(api):
         pty.until("alive\r\n")
 
 
+def test_a_destroyed_sandbox_ends_its_sockets(api):
+    with api.create() as sandbox, Pty(sandbox) as pty, Command(sandbox) as command:
+        pty.start("/bin/sh")
+        pty.type("echo rea''dy\n")
+        pty.until("ready\r\n")
+        command.start("sleep", "1000")
+        began = time.monotonic()
+        assert api.delete(sandbox.path).status == 204
+        assert closed_with(pty) in (1008, 1011)
+        assert closed_with(command) in (1008, 1011)
+        assert time.monotonic() - began < 20
+
+
 def test_a_terminal_survives_an_agent_that_crashes(own_wrenn):
     with own_wrenn.api.create() as sandbox:
         with Pty(sandbox) as pty:
