@@ -113,7 +113,7 @@ Task<Answer<void>> ApiSocket::send(std::string json) {
   co_return {};
 }
 
-Task<Answer<void>> ApiSocket::tell(ApiError error) {
+Task<Answer<void>> ApiSocket::tell(const ApiError& error) {
   return send(error_message(error, Severity::kPassing));
 }
 

@@ -25,7 +25,7 @@ class ApiSocket {
   // One message, as slowly as the client reads. kClientGone.
   net::Task<Answer<void>> send(std::string json);
   // An error after which the socket goes on.
-  net::Task<Answer<void>> tell(ApiError error);
+  net::Task<Answer<void>> tell(const ApiError& error);
   // The last message, and the close code that fits it. A client who does not read is not waited
   // for.
   net::Task<void> end(ApiError error);

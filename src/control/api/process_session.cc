@@ -86,7 +86,7 @@ Task<Answer<void>> ProcessSession::receive() {
 Task<void> ProcessSession::run_pump() {
   Answer<void> pumped = co_await pump_.run();
   while (!pumped && pumped.error().code == ApiCode::kConflict) {
-    if (!co_await socket_.tell(std::move(pumped).error())) break;
+    if (!co_await socket_.tell(pumped.error())) break;
     pumped = co_await pump_.run();
   }
   pump_ended_.set();
