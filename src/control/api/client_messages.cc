@@ -67,7 +67,7 @@ Answer<OpeningMessage> parse_opening(std::string_view text, std::string_view def
     API_TRY_ASSIGN(AttachParams attach, attach_params(fields, named));
     return attach;
   }
-  fields.fail("the first message must be {\"type\":\"start\",...} or {\"type\":\"connect\",...}");
+  fields.fail(R"(the first message must be {"type":"start",...} or {"type":"connect",...})");
   API_TRY(fields.status());
   return StartParams();
 }
