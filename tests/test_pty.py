@@ -241,7 +241,7 @@ def test_a_destroyed_sandbox_ends_its_sockets(api):
         assert api.delete(sandbox.path).status == 204
         assert closed_with(pty) in (1008, 1011)
         assert closed_with(command) in (1008, 1011)
-        assert time.monotonic() - began < 20
+        assert time.monotonic() - began < 40
 
 
 def test_a_terminal_survives_an_agent_that_crashes(own_wrenn):

@@ -1,6 +1,5 @@
 #include "control/api/process_sockets.h"
 
-#include "base/strings.h"
 #include "control/api/api_socket.h"
 #include "control/api/output_messages.h"
 #include "control/api/process_session.h"
@@ -10,7 +9,6 @@
 namespace wrenn::control {
 namespace {
 
-using base::concat;
 using net::Task;
 
 // For the message that says what the socket is for.
