@@ -84,23 +84,25 @@ struct GivenKey {
   std::string_view key;
 };
 
-std::optional<GivenKey> given_key(const net::Headers& fields,
-                                  const std::vector<std::string>& prefixes) {
-  const auto is_ours = [&](std::string_view key) {
-    return std::ranges::any_of(prefixes,
-                               [&](const auto& prefix) { return key.starts_with(prefix); });
-  };
+// The API keys of ours among the fields; an application may well ask for keys of its own there.
+std::vector<GivenKey> given_keys(const net::Headers& fields,
+                                 const std::vector<std::string>& prefixes) {
   constexpr std::string_view kScheme = "bearer ";
-  if (const auto key = fields.find("x-api-key"); key && is_ours(*key)) {
-    return GivenKey{"x-api-key", *key};
+  std::vector<GivenKey> found;
+  const auto add = [&](std::string_view field, std::string_view key) {
+    if (std::ranges::any_of(prefixes, [&](const auto& one) { return key.starts_with(one); })) {
+      found.push_back({field, key});
+    }
+  };
+  for (std::size_t i = 0; i < fields.size(); ++i) {
+    const auto& [name, value] = fields[i];
+    if (base::equal_ignore_case(name, "x-api-key")) add("x-api-key", value);
+    if (base::equal_ignore_case(name, "authorization") &&
+        base::equal_ignore_case(std::string_view(value).substr(0, kScheme.size()), kScheme)) {
+      add("authorization", base::trim(std::string_view(value).substr(kScheme.size())));
+    }
   }
-  const auto value = fields.find("authorization");
-  if (!value || !base::equal_ignore_case(value->substr(0, kScheme.size()), kScheme)) {
-    return std::nullopt;
-  }
-  const std::string_view key = base::trim(value->substr(kScheme.size()));
-  if (!is_ours(key)) return std::nullopt;
-  return GivenKey{"authorization", key};
+  return found;
 }
 
 }  // namespace
@@ -216,6 +218,9 @@ bool EdgeProxy::is_traffic_token(const std::string& sandbox_id, std::string_view
 // False: the answer has been given.
 Task<std::expected<bool, Fault>> EdgeProxy::authorize(Visit& visit, const SandboxPlace& place) {
   const net::Headers& fields = visit.request.headers();
+  // Whatever opens the port, and even where none is needed: no application sees a key of ours.
+  const std::vector<GivenKey> keys = given_keys(fields, settings_.api_key_prefixes);
+  for (const auto& given : keys) visit.credentials.fields.emplace_back(given.field);
   // envd asks for a token of its own, on the sandbox's host.
   if (visit.address.port == kEnvdPort) co_return true;
   const auto preview = take_parameter(visit.target, kPreviewParameter);
@@ -233,9 +238,8 @@ Task<std::expected<bool, Fault>> EdgeProxy::authorize(Visit& visit, const Sandbo
     const auto valid = access_.check_preview(visit.address, token, base::unix_ms_now() / 1000);
     if (valid == AccessKey::Preview::kValid) co_return true;
   }
-  if (const auto given = given_key(fields, settings_.api_key_prefixes)) {
-    visit.credentials.fields.emplace_back(given->field);
-    const auto team = co_await directory_.team_of_key(std::string(given->key));
+  if (!keys.empty()) {
+    const auto team = co_await directory_.team_of_key(std::string(keys.front().key));
     if (!team) co_return fault(FaultKind::kHostUnreachable, "The API key could not be checked");
     if (*team == place.team_id) co_return true;
     co_return fault(FaultKind::kForbidden, "The API key is not one of the sandbox's team");

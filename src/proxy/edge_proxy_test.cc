@@ -159,6 +159,10 @@ const std::vector<Row>& rows() {
       {"TheApplicationsOwnAuthorization",
        concat("GET /", host, "Authorization: Bearer its-own\r\nX-API-Key: mine\r\n\r\n"),
        as_host("GET /", "Authorization: Bearer its-own\r\nX-API-Key: mine\r\n"), kOk, kOk},
+      {"NoKeyOfOursPasses",
+       concat("GET /", host, "X-API-Key: ", kKey, "\r\nX-API-Key: mine\r\n",
+              "Authorization: Bearer wrn_other\r\n\r\n"),
+       as_host("GET /"), kOk, kOk},
       {"OriginIsTranslated", concat("GET /", host, "Origin: http://HOST\r\n\r\n"),
        as_host("GET /", "Origin: http://localhost:PORT\r\n"), kOk, kOk},
       {"LocationInThePathForm", concat("GET PREFIX/", path, "\r\n"), as_path("GET /"),
@@ -276,8 +280,13 @@ TEST_F(EdgeProxyTest, EachKeyOpens) {
 
 TEST_F(EdgeProxyTest, APublicPortAsksForNothing) {
   directory.place.public_ports = {1, application.port()};
-  application.script({{10, kOk, true}});
-  run([&, this] { return expect_answer("GET / HTTP/1.1\r\nHost: HOST\r\n\r\n", kOk); });
+  const std::string forwarded = fill_in(as_host("GET /"));
+  for (int i = 0; i < 2; ++i) application.script({{forwarded.size(), kOk, true}});
+  run([&, this] {
+    return expect_all({"GET / HTTP/1.1\r\nHost: HOST\r\n\r\n",
+                       concat("GET / HTTP/1.1\r\nHost: HOST\r\nX-API-Key: ", kKey, "\r\n\r\n")});
+  });
+  EXPECT_EQ(application.received(), forwarded + forwarded);
 }
 
 TEST_F(EdgeProxyTest, ASandboxThatDoesNotRunIsNotFound) {
