@@ -38,8 +38,9 @@ class Report:
         print(json.dumps(line, separators=(",", ":")), flush=True)
 
     def table(self):
-        print(f"\n{'case':<12} {'metric':<26} {'ours':>10} {'peer':>10} {'times better':>13}", file=sys.stderr)
+        print(f"\n{'case':<12} {'metric':<26} {'ours':>10} {'peer':>10} {'times better':>13}  than", file=sys.stderr)
         for row in self.rows:
             peers = "" if row["peers"] is None else f"{row['peers']:.1f}"
             ratio = "" if row["ratio"] is None else f"{row['ratio']:.1f}"
-            print(f"{row['case']:<12} {row['metric']:<26} {row['ours']:>10.1f} {peers:>10} {ratio:>13}", file=sys.stderr)
+            print(f"{row['case']:<12} {row['metric']:<26} {row['ours']:>10.1f} {peers:>10} {ratio:>13}  {row['peer'] or ''}",
+                  file=sys.stderr)

@@ -3,6 +3,8 @@
 # Usage: setup.sh [--without-tests]    leaves out what only the tests need
 set -euo pipefail
 
+# Wanted as programs alone: installing them here must not start or enable them.
+readonly services=(nginx haproxy caddy)
 packages=(
   # toolchain
   g++ cmake ninja-build pkg-config make git ca-certificates
@@ -20,6 +22,8 @@ if [ "${1:-}" != --without-tests ]; then
   packages+=(python3-pytest nftables socat)
   # The JavaScript tests bring their own node and need npm alone; whoever has one keeps it.
   command -v npm >/dev/null || packages+=(nodejs npm)
+  # The peers of the proxy's benchmark, and what makes its load.
+  packages+=("${services[@]}" wrk)
 fi
 
 missing=()
@@ -45,5 +49,17 @@ fi
 echo "setup: installing ${missing[*]}"
 export DEBIAN_FRONTEND=noninteractive
 apt-get update -qq
+
+# A machine that has a policy for services keeps it.
+readonly policy=/usr/sbin/policy-rc.d
+if [ ! -e "$policy" ]; then
+  trap 'rm -f "$policy"' EXIT
+  printf '#!/bin/sh\nexit 101\n' >"$policy"
+  chmod 755 "$policy"
+fi
 apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+for service in "${services[@]}"; do
+  [[ " ${missing[*]} " == *" $service "* ]] || continue
+  command -v systemctl >/dev/null && systemctl --quiet disable "$service"
+done
 echo "setup: done"

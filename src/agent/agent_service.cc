@@ -79,6 +79,7 @@ void AgentService::add_to(connect::Router& router) {
   router.unary(path("ListDir"), *this, &AgentService::list_dir);
   router.unary(path("MakeDir"), *this, &AgentService::make_dir);
   router.unary(path("RemovePath"), *this, &AgentService::remove_path);
+  router.unary(path("ListPorts"), *this, &AgentService::list_ports);
 }
 
 AgentService::Reply<pb::CreateSandboxResponse> AgentService::create(
@@ -215,6 +216,20 @@ AgentService::Reply<pb::RemovePathResponse> AgentService::remove_path(
   WRENN_CO_TRY_ASSIGN(const SandboxUse use, manager_.use(request.sandbox_id()));
   WRENN_CO_TRY(co_await while_it_lives(use, use->guest->remove(request.path())));
   co_return pb::RemovePathResponse();
+}
+
+AgentService::Reply<pb::ListPortsResponse> AgentService::list_ports(
+    Context&, const pb::ListPortsRequest& request) {
+  WRENN_CO_TRY_ASSIGN(const SandboxUse use, manager_.use(request.sandbox_id()));
+  WRENN_CO_TRY_ASSIGN(const auto listed, co_await while_it_lives(use, use->guest->list_ports()));
+  pb::ListPortsResponse response;
+  for (const auto& port : listed.ports()) {
+    auto& entry = *response.add_ports();
+    entry.set_port(port.port());
+    *entry.mutable_addresses() = port.addresses();
+    entry.set_reachable(port.reachable());
+  }
+  co_return response;
 }
 
 }  // namespace wrenn::agent

@@ -35,12 +35,14 @@ struct AgentConfig {
   storage::Layout layout;
   hostnet::InstallTag tag;
   base::Path socket;            // Where the control plane calls.
+  base::Path proxy_socket;      // Where it sends proxied traffic.
   std::size_t slots_ahead = 4;  // Network slots kept ready.
 
   explicit AgentConfig(const base::Path& directory)
       : layout(directory),
         tag(hostnet::InstallTag::of(layout.root())),
-        socket(layout.run_dir() / "agent.sock") {}
+        socket(layout.run_dir() / "agent.sock"),
+        proxy_socket(layout.run_dir() / "proxy.sock") {}
 
   // The user a sandbox's hypervisor runs as: one for each slot of each installation.
   uid_t sandbox_uid(hostnet::SlotIndex slot) const {

@@ -18,11 +18,6 @@ constexpr std::string_view kTokenHeader = "X-Access-Token";
 constexpr std::size_t kMaxSmallBody = 64 * 1024;
 constexpr std::size_t kEntropyBytes = 64;
 
-net::Endpoint envd_endpoint() {
-  // A constant address: it cannot fail to parse.
-  return *net::Endpoint::tcp(hostnet::kGuestAddress.to_string(), kEnvdPort);
-}
-
 enum class Answer { kSoon, kMayTakeLong };
 
 net::HttpClientOptions http_options(int netns_fd, Answer answer) {
@@ -32,14 +27,9 @@ net::HttpClientOptions http_options(int netns_fd, Answer answer) {
   return options;
 }
 
-net::Headers token_headers(const base::Secret& token) {
-  if (token.empty()) return {};
-  return net::Headers().with(kTokenHeader, token.reveal());
-}
-
 connect::ClientOptions connect_options(const base::Secret& token) {
   constexpr std::size_t kMaxMessage = 16u << 20;
-  return {.max_message_bytes = kMaxMessage, .headers = token_headers(token)};
+  return {.max_message_bytes = kMaxMessage, .headers = envd_headers(token)};
 }
 
 Result<void> expect_status(const net::ClientResponse& response, int expected,
@@ -51,6 +41,16 @@ Result<void> expect_status(const net::ClientResponse& response, int expected,
 
 }  // namespace
 
+net::Endpoint guest_endpoint(std::uint16_t port) {
+  // A constant address: it cannot fail to parse.
+  return *net::Endpoint::tcp(hostnet::kGuestAddress.to_string(), port);
+}
+
+net::Headers envd_headers(const base::Secret& token) {
+  if (token.empty()) return {};
+  return net::Headers().with(kTokenHeader, token.reveal());
+}
+
 GuestClient::GuestClient(int netns_fd, base::Secret token)
     : token_(std::move(token)),
       unary_http_(envd_endpoint(), http_options(netns_fd, Answer::kSoon)),
@@ -60,7 +60,7 @@ GuestClient::GuestClient(int netns_fd, base::Secret token)
       streams_(stream_http_, connect_options(token_)) {}
 
 net::Headers GuestClient::with_token() const {
-  return token_headers(token_);
+  return envd_headers(token_);
 }
 
 connect::CallOptions GuestClient::as_user(std::string_view user) const {
@@ -155,6 +155,10 @@ net::Task<Result<void>> GuestClient::remove(std::string path) {
   WRENN_CO_TRY(
       co_await unary_.unary<filesystem::RemoveResponse>("/filesystem.Filesystem/Remove", request));
   co_return {};
+}
+
+net::Task<Result<ports::ListResponse>> GuestClient::list_ports() {
+  return unary_.unary<ports::ListResponse>("/ports.Ports/List", ports::ListRequest());
 }
 
 std::string GuestClient::file_target(std::string_view path, std::string_view user) {

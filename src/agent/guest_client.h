@@ -10,10 +10,12 @@
 #include <string>
 #include <string_view>
 
+#include "agent/config.h"
 #include "base/secret.h"
 #include "connect/client.h"
 #include "net/http_client.h"
 #include "proto/filesystem.pb.h"
+#include "proto/ports.pb.h"
 #include "proto/process.pb.h"
 
 namespace wrenn::agent {
@@ -37,6 +39,14 @@ struct GuestInit {
   std::map<std::string, std::string> envs;
 };
 
+// A port of every guest, as seen from inside its network namespace.
+net::Endpoint guest_endpoint(std::uint16_t port);
+inline net::Endpoint envd_endpoint() {
+  return guest_endpoint(kEnvdPort);
+}
+// What opens envd; nothing for an empty token.
+net::Headers envd_headers(const base::Secret& token);
+
 class GuestClient {
  public:
   // `netns_fd` stays the caller's and must outlive the client. The token is empty until init().
@@ -59,6 +69,8 @@ class GuestClient {
                                                                 std::uint32_t depth);
   net::Task<base::Result<filesystem::MakeDirResponse>> make_dir(std::string path);
   net::Task<base::Result<void>> remove(std::string path);
+
+  net::Task<base::Result<ports::ListResponse>> list_ports();
 
   // envd's own answer, whatever its status.
   net::Task<base::Result<net::ClientResponse>> read_file(std::string_view path,

@@ -10,6 +10,8 @@
 
 #include <CLI/CLI.hpp>
 
+#include "agent/control_plane_socket.h"
+#include "agent/data_plane.h"
 #include "agent/doctor.h"
 #include "agent/host.h"
 #include "agent/recovery.h"
@@ -28,6 +30,8 @@ struct Options {
   std::string directory = "/var/lib/wrenn";
   std::string log_level = "info";
   int ready_fd = -1;
+  proxy::GuestLimits proxy_limits;
+  std::string idle_tunnels = "use";
   bool json = false;
 };
 
@@ -53,15 +57,15 @@ net::Task<void> stop_on_signal(net::Signals& signals, net::StopSource& stop) {
   stop.request_stop();
 }
 
-net::Task<Result<void>> run(agent::Host& host, net::Signals& signals,
-                            std::vector<storage::SandboxManifest> running, int ready_fd) {
+net::Task<Result<void>> run(agent::Host& host, agent::DataPlane& data_plane, net::Signals& signals,
+                            std::vector<storage::SandboxManifest> running, const Options& options) {
   const net::Context context = co_await net::current_context();
   net::StopSource stop;
   net::TaskScope signal_scope(*context.loop);
   signal_scope.spawn(stop_on_signal(signals, stop));
-  agent::SandboxManager manager(*context.loop, host);
+  agent::SandboxManager manager(*context.loop, host, data_plane);
   agent::Server server(manager);
-  auto listener = agent::Server::listen(*context.loop, host.config);
+  auto listener = agent::listen_for_control_plane(*context.loop, host.config.socket);
   if (listener) {
     for (auto& manifest : running) {
       const std::string id = manifest.id;
@@ -74,7 +78,7 @@ net::Task<Result<void>> run(agent::Host& host, net::Signals& signals,
     if (!prepared && !stop.stop_requested()) {
       base::log_error("the default template is not ready", {{"error", prepared.error()}});
     }
-    say_ready(ready_fd);
+    say_ready(options.ready_fd);
     base::log_info("ready", {{"socket", host.config.socket.native()}});
     co_await net::with_stop(stop.token(), server.serve(std::move(*listener)));
   }
@@ -96,8 +100,9 @@ Result<void> serve(const Options& options) {
   std::vector<hostnet::SlotIndex> keep;
   for (const auto& one : running) keep.push_back(static_cast<hostnet::SlotIndex>(one.slot));
   WRENN_TRY_ASSIGN(const auto host, agent::open_host(config, std::move(keep)));
+  WRENN_TRY_ASSIGN(const auto data_plane, agent::DataPlane::start(config, options.proxy_limits));
   net::Loop loop;
-  return loop.block_on(run(*host, signals, std::move(running), options.ready_fd));
+  return loop.block_on(run(*host, *data_plane, signals, std::move(running), options));
 }
 
 Result<void> purge(const Options& options) {
@@ -132,12 +137,24 @@ int main(int argc, char** argv) {
   auto* serve_command = app.add_subcommand("serve", "Answer the control plane until SIGTERM");
   serve_command->add_option("--ready-fd", options.ready_fd,
                             "Descriptor that gets the line 'ready' once sandboxes can be made");
+  serve_command
+      ->add_option("--proxy-max-open", options.proxy_limits.max_open,
+                   "Requests and tunnels that the proxy keeps open to one sandbox at once")
+      ->check(CLI::Range(1, 100000))
+      ->capture_default_str();
+  serve_command
+      ->add_option("--idle-tunnels", options.idle_tunnels,
+                   "Whether an open WebSocket keeps its sandbox awake while no byte moves: use or "
+                   "ignore")
+      ->check(CLI::IsMember({"use", "ignore"}))
+      ->capture_default_str();
   auto* purge_command =
       app.add_subcommand("purge", "End all sandboxes and remove what they left on the machine");
   auto* doctor_command = app.add_subcommand("doctor", "Examine the machine");
   doctor_command->add_flag("--json", options.json, "For programs");
   CLI11_PARSE(app, argc, argv);
 
+  options.proxy_limits.idle_tunnels_are_use = options.idle_tunnels == "use";
   const auto level = base::log_level_from_name(options.log_level);
   base::log_start("wrenn-agent", level.value_or(base::LogLevel::kInfo));
   Result<void> result;

@@ -1,12 +1,14 @@
 // Sandbox: one running sandbox as the agent keeps it in memory; its truth on disk is the manifest.
 #pragma once
 
+#include <algorithm>
 #include <memory>
 #include <string>
 
 #include "agent/guest_client.h"
 #include "agent/vm_place.h"
 #include "net/scope.h"
+#include "proxy/activity.h"
 #include "storage/manifest.h"
 
 namespace wrenn::agent {
@@ -29,8 +31,16 @@ class Sandbox {
   vm::VmProcess process;
   std::unique_ptr<GuestClient> guest;
   std::int64_t last_active_unix_ms;
+  // Written by the data plane.
+  std::shared_ptr<proxy::Activity> proxied = std::make_shared<proxy::Activity>();
   bool is_ending = false;
   bool is_clearing = false;  // destroy() is at it.
+
+  // The last use of any kind; now, while one goes on.
+  std::int64_t last_used_unix_ms() const {
+    if (uses_ > 0) return base::unix_ms_now();
+    return std::max(last_active_unix_ms, proxied->last_unix_ms());
+  }
 
  private:
   friend class SandboxUse;

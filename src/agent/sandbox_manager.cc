@@ -68,9 +68,10 @@ std::string guest_hostname(const std::string& id) {
 
 }  // namespace
 
-SandboxManager::SandboxManager(net::Loop& loop, Host& host)
+SandboxManager::SandboxManager(net::Loop& loop, Host& host, DataPlane& data_plane)
     : loop_(loop),
       host_(host),
+      data_plane_(data_plane),
       templates_(host),
       // Restoring is processor work: more at a time than this makes every one of them slower.
       starting_(
@@ -260,6 +261,10 @@ void SandboxManager::keep(std::unique_ptr<Sandbox> sandbox) {
   const int timeout_sec = sandbox->manifest.timeout_sec;
   // Only QEMU needs the network card from now on.
   sandbox->place.tap.reset();
+  if (auto added = data_plane_.add(*sandbox); !added) {
+    base::log_error("the ports of a sandbox cannot be reached",
+                    {{"sandbox", id}, {"error", added.error()}});
+  }
   sandboxes_[id] = std::move(sandbox);
   tasks_.spawn(watch(id));
   if (timeout_sec > 0) tasks_.spawn(watch_idle(id, timeout_sec));
@@ -284,9 +289,7 @@ net::Task<void> SandboxManager::watch_idle(std::string id, int timeout_sec) {
   while (true) {
     const auto found = sandboxes_.find(id);
     if (found == sandboxes_.end() || found->second->is_ending) co_return;
-    const Sandbox& sandbox = *found->second;
-    const std::int64_t idle_ms =
-        sandbox.uses_ > 0 ? 0 : base::unix_ms_now() - sandbox.last_active_unix_ms;
+    const std::int64_t idle_ms = base::unix_ms_now() - found->second->last_used_unix_ms();
     const std::int64_t left_ms = timeout_sec * std::int64_t{1000} - idle_ms;
     if (left_ms <= 0) break;
     // The end of the sandbox ends the sleep, which may be one of hours.
@@ -320,6 +323,7 @@ net::Task<Result<void>> SandboxManager::destroy_now(std::string id) {
   Sandbox& sandbox = *found->second;
   sandbox.is_ending = sandbox.is_clearing = true;
   sandbox.stop_.request_stop();
+  co_await data_plane_.remove(id);
   while (sandbox.uses_ > 0) co_await sandbox.unused_.wait();
   sandbox.guest.reset();
   auto cleared = co_await host_.pool->run([this, &sandbox] { return clear(sandbox); });
@@ -379,8 +383,7 @@ net::Task<Result<std::vector<SandboxView>>> SandboxManager::list() {
     const Sandbox& sandbox = *found->second;
     views.push_back({.manifest = sandbox.manifest,
                      .host_ip = sandbox.place.slot.address.to_string(),
-                     .last_active_unix_ms =
-                         sandbox.uses_ > 0 ? base::unix_ms_now() : sandbox.last_active_unix_ms,
+                     .last_active_unix_ms = sandbox.last_used_unix_ms(),
                      .stats = one.stats,
                      .disk_bytes = one.disk_bytes,
                      .is_ruin = sandbox.is_ending});

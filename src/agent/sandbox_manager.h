@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "agent/data_plane.h"
 #include "agent/host.h"
 #include "agent/sandbox.h"
 #include "agent/template_store.h"
@@ -42,7 +43,8 @@ struct SandboxView {
 
 class SandboxManager {
  public:
-  SandboxManager(net::Loop& loop, Host& host);
+  // All three must outlive it.
+  SandboxManager(net::Loop& loop, Host& host, DataPlane& data_plane);
   SandboxManager(const SandboxManager&) = delete;
   SandboxManager& operator=(const SandboxManager&) = delete;
 
@@ -79,6 +81,7 @@ class SandboxManager {
 
   net::Loop& loop_;
   Host& host_;
+  DataPlane& data_plane_;
   TemplateStore templates_;
   net::Semaphore starting_;
   std::map<std::string, std::unique_ptr<Sandbox>> sandboxes_;

@@ -11,7 +11,6 @@ namespace wrenn::agent {
 class Server final : public net::HttpHandler {
  public:
   explicit Server(SandboxManager& manager);
-  static base::Result<net::Listener> listen(net::Loop& loop, const AgentConfig& config);
   // Until stopped.
   net::Task<void> serve(net::Listener listener);
 

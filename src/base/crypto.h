@@ -12,6 +12,8 @@ std::string random_bytes(std::size_t count);
 // The 32 raw bytes of SHA-256.
 std::string sha256(std::string_view bytes);
 std::string sha256_hex(std::string_view bytes);
+// The 32 raw bytes of HMAC-SHA-256 (RFC 2104), for a key of any length.
+std::string hmac_sha256(std::string_view key, std::string_view message);
 // Texts of different length are unequal at once; only the length can leak.
 bool constant_time_equal(std::string_view a, std::string_view b);
 

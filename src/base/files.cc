@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdlib>
 
@@ -11,6 +12,18 @@
 #include "base/strings.h"
 
 namespace wrenn::base {
+namespace {
+
+// For all of the file and one byte more, so that the end is seen without growing. Files of /proc
+// and pipes do not say how large they are.
+std::size_t room_for(int fd, std::uint64_t max_bytes) {
+  constexpr std::size_t kUnknown = 4096;
+  struct stat info{};
+  if (::fstat(fd, &info) != 0 || !S_ISREG(info.st_mode) || info.st_size <= 0) return kUnknown;
+  return std::min(static_cast<std::uint64_t>(info.st_size), max_bytes) + 1;
+}
+
+}  // namespace
 
 Result<Fd> open_file(const Path& path, int flags, mode_t mode) {
   Fd fd(::open(path.c_str(), flags | O_CLOEXEC, mode));
@@ -20,22 +33,21 @@ Result<Fd> open_file(const Path& path, int flags, mode_t mode) {
 
 Result<std::string> read_file(const Path& path, std::uint64_t max_bytes) {
   WRENN_TRY_ASSIGN(Fd fd, open_file(path, O_RDONLY));
-  std::string content;
-  constexpr std::size_t kChunk = 64 * 1024;
+  std::string content(room_for(fd.get(), max_bytes), '\0');
+  std::size_t size = 0;
   while (true) {
-    const std::size_t size = content.size();
-    content.resize(size + kChunk);
-    const ssize_t n = ::read(fd.get(), content.data() + size, kChunk);
-    if (n < 0 && errno == EINTR) {
-      content.resize(size);
-      continue;
-    }
+    if (size == content.size()) content.resize(2 * size);
+    const ssize_t n = ::read(fd.get(), content.data() + size, content.size() - size);
+    if (n < 0 && errno == EINTR) continue;
     if (n < 0) return fail_errno(errno, concat("cannot read ", path.native()));
-    content.resize(size + static_cast<std::size_t>(n));
-    if (n == 0) return content;
-    if (content.size() > max_bytes) {
+    size += static_cast<std::size_t>(n);
+    if (size > max_bytes) {
       return fail(Code::kResourceExhausted,
                   concat(path.native(), " is larger than ", human_bytes(max_bytes)));
+    }
+    if (n == 0) {
+      content.resize(size);
+      return content;
     }
   }
 }

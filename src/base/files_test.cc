@@ -53,6 +53,15 @@ TEST_F(Files, ReadRefusesMoreThanTheLimit) {
   EXPECT_EQ(read_file(dir() / "none").error().code, Code::kNotFound);
 }
 
+TEST_F(Files, ReadsWhatDoesNotTellItsSize) {
+  const auto mappings = read_file("/proc/self/smaps");
+  ASSERT_TRUE(mappings);
+  EXPECT_GT(mappings->size(), 10'000u);
+  EXPECT_TRUE(mappings->ends_with('\n'));
+  ASSERT_TRUE(write_file_atomic(dir() / "empty", ""));
+  EXPECT_EQ(*read_file(dir() / "empty"), "");
+}
+
 TEST_F(Files, OpenedFilesAreNotInherited) {
   const auto fd = open_file(dir() / "file", O_RDWR | O_CREAT);
   ASSERT_TRUE(fd);

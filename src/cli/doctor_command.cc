@@ -85,21 +85,23 @@ class Doctor {
             {base::Code::kUnavailable, "not running", "`wrenn up` starts it"});
       }
     }
-    check_listen();
+    const SavedServer saved = dir_.saved();
+    check_listen("listen address", "--listen", saved.listen);
+    check_listen("proxy address", "--proxy-listen", saved.proxy_listen);
   }
 
-  void check_listen() {
-    const std::string listen = dir_.saved().listen;
+  void check_listen(const std::string& name, std::string_view option, const std::string& listen) {
     if (listen.empty()) return;
     const auto url = url_of_listener(listen);
     const auto parsed = url ? ApiUrl::parse(*url) : base::fail(url.error());
-    if (!parsed) return add("listen address", Verdict::kFail, parsed.error());
+    if (!parsed) return add(name, Verdict::kFail, parsed.error());
     if (parsed->is_loopback() && *url == base::concat("http://", listen)) {
-      return ok("listen address", listen + ", for this machine only");
+      return ok(name, listen + ", for this machine only");
     }
-    add("listen address", Verdict::kWarn,
+    add(name, Verdict::kWarn,
         {base::Code::kUnknown, listen + ": the network reaches it, and it does not encrypt",
-         "put a TLS proxy in front of it, or use `wrenn up --listen 127.0.0.1:8080`"});
+         base::concat("put a TLS proxy in front of it, or use `wrenn up ", option,
+                      " 127.0.0.1:PORT`")});
   }
 
   // An API that was never started is no defect; one that should answer and does not is.

@@ -14,6 +14,9 @@ Sandboxes
   sandbox ls         List sandboxes
   sandbox info       Show one sandbox
   sandbox exec       Run a command in a sandbox
+  sandbox url        Print an address of a port in a sandbox
+  sandbox ports      List the ports of a sandbox
+  sandbox forward    Bring ports of a sandbox to this machine
   sandbox rm         Destroy sandboxes
 
 Files

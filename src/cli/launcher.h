@@ -43,7 +43,8 @@ class Launcher {
   // Each starts its process, shows what it does, and returns once it is ready. On an error the
   // process is gone; the message has the last lines of its log. kCanceled after Ctrl-C.
   base::Result<base::ProcessIdentity> start_agent();
-  base::Result<base::ProcessIdentity> start_control(const std::string& listen);
+  base::Result<base::ProcessIdentity> start_control(const std::string& listen,
+                                                    const std::string& proxy_listen);
   // Has the control plane's own program make an API key, as its own user.
   base::Result<base::Secret> create_key();
 

@@ -92,6 +92,7 @@ SavedServer ServerDir::saved() const {
   const auto* object = value ? value->if_object() : nullptr;
   if (object == nullptr) return saved;
   saved.listen = string_field(*object, "listen");
+  saved.proxy_listen = string_field(*object, "proxy_listen");
   saved.settings.api_url = string_field(*object, "api_url");
   saved.settings.api_key = base::Secret(string_field(*object, "api_key"));
   return saved;
@@ -100,6 +101,7 @@ SavedServer ServerDir::saved() const {
 base::Result<void> ServerDir::save(const SavedServer& saved) const {
   boost::json::object object;
   object["listen"] = saved.listen;
+  object["proxy_listen"] = saved.proxy_listen;
   object["api_url"] = saved.settings.api_url;
   object["api_key"] = saved.settings.api_key.reveal();
   return base::write_file_atomic(run() / "cli.json", pretty_json(object) + "\n", 0600);

@@ -21,6 +21,7 @@ enum class Part { kAgent, kControl };
 // Where the server was told to listen, and the key made for this machine's root.
 struct SavedServer {
   std::string listen;
+  std::string proxy_listen;
   Settings settings;
 };
 

@@ -52,8 +52,9 @@ TEST_F(ServerDirTest, OneAtATime) {
 
 TEST_F(ServerDirTest, RemembersItsServer) {
   EXPECT_EQ(dir_.saved().listen, "");
-  ASSERT_TRUE(dir_.save({"127.0.0.1:1", {"http://127.0.0.1:1", base::Secret("k")}}));
+  ASSERT_TRUE(dir_.save({"127.0.0.1:1", "127.0.0.1:2", {"http://127.0.0.1:1", base::Secret("k")}}));
   EXPECT_EQ(dir_.saved().listen, "127.0.0.1:1");
+  EXPECT_EQ(dir_.saved().proxy_listen, "127.0.0.1:2");
   EXPECT_EQ(dir_.saved().settings.api_key.reveal(), "k");
 }
 

@@ -16,6 +16,7 @@
 #include "cli/log_tail.h"
 #include "cli/probe.h"
 #include "cli/programs.h"
+#include "cli/proxy_listen.h"
 #include "cli/session.h"
 
 namespace wrenn::cli {
@@ -27,6 +28,7 @@ constexpr base::Duration kProbe = std::chrono::seconds(5);
 struct UpOptions {
   bool detach = false;
   std::string listen;
+  std::string proxy_listen;
   std::string dir;
 };
 
@@ -52,6 +54,16 @@ base::Result<std::string> choose_listen(const UpOptions& options, const ServerDi
   return listen;
 }
 
+base::Result<void> check_proxy_stays(const UpOptions& options, const ServerDir& dir,
+                                     const SavedServer& saved) {
+  const bool moves = !options.proxy_listen.empty() && options.proxy_listen != saved.proxy_listen;
+  if (!moves || !dir.running(Part::kControl)) return {};
+  return base::fail(base::Code::kFailedPrecondition,
+                    base::concat("Wrenn runs already, its proxy at ",
+                                 saved.proxy_listen.empty() ? "no address" : saved.proxy_listen),
+                    "stop it with `wrenn down` to start it at another address");
+}
+
 // A server that was just started, or just killed, gets a moment to show which of the two it is.
 base::Result<KeyState> probe_patiently(const ServerDir& dir, const Settings& settings) {
   const base::SteadyTime deadline = base::steady_now() + kProbe;
@@ -73,7 +85,8 @@ base::Result<void> ensure_key(Launcher& launcher, const ServerDir& dir, SavedSer
   return dir.save(server);
 }
 
-base::Result<void> start_missing(const ServerDir& dir, Launcher& launcher, Running& running) {
+base::Result<void> start_missing(const UpOptions& options, const ServerDir& dir, Launcher& launcher,
+                                 Running& running) {
   const auto agent = dir.running(Part::kAgent);
   const auto control = dir.running(Part::kControl);
   running.was_running = running.was_running && agent && control;
@@ -85,7 +98,10 @@ base::Result<void> start_missing(const ServerDir& dir, Launcher& launcher, Runni
   if (control) {
     running.control = *control;
   } else {
-    WRENN_TRY_ASSIGN(running.control, launcher.start_control(running.server.listen));
+    SavedServer& server = running.server;
+    WRENN_TRY_ASSIGN(server.proxy_listen,
+                     choose_proxy_listen(options.proxy_listen, server.proxy_listen, server.listen));
+    WRENN_TRY_ASSIGN(running.control, launcher.start_control(server.listen, server.proxy_listen));
   }
   // An address that works is remembered, even if the next step fails.
   return dir.save(running.server);
@@ -95,11 +111,12 @@ base::Result<Running> start_all(const UpOptions& options, const ServerDir& dir,
                                 Launcher& launcher) {
   Running running;
   running.server = dir.saved();
+  WRENN_TRY(check_proxy_stays(options, dir, running.server));
   WRENN_TRY_ASSIGN(running.server.listen, choose_listen(options, dir, running.server));
   WRENN_TRY_ASSIGN(running.server.settings.api_url, url_of_listener(running.server.listen));
   // Again, because a process that was killed a moment ago still looks alive the first time.
   for (int round = 0; round < 3; ++round) {
-    WRENN_TRY(start_missing(dir, launcher, running));
+    WRENN_TRY(start_missing(options, dir, launcher, running));
     const auto key = ensure_key(launcher, dir, running.server);
     if (!dir.running(Part::kAgent) || !dir.running(Part::kControl)) continue;
     if (!key) return base::fail(key.error());
@@ -110,7 +127,13 @@ base::Result<Running> start_all(const UpOptions& options, const ServerDir& dir,
                                  dir.log(Part::kControl).native()));
 }
 
-void greet(const Console& console, const Running& running) {
+// How people reach the ports of sandboxes; empty for a control plane from before there was a proxy.
+std::string proxy_url(const Environment& environment, const SavedServer& server) {
+  if (auto url = environment("WRENN_PROXY_URL")) return *url;
+  return url_of_listener(server.proxy_listen).value_or("");
+}
+
+void greet(const Console& console, const Running& running, const std::string& proxy_url) {
   const Paint& paint = console.err_paint;
   const std::string url = paint.bold(running.server.settings.api_url);
   if (running.was_running) {
@@ -118,9 +141,11 @@ void greet(const Console& console, const Running& running) {
     return;
   }
   console.say(base::concat("Wrenn is running at ", url));
+  console.say(base::concat("Ports of sandboxes are at ", paint.bold(proxy_url)));
   console.say(
       base::concat("  create a sandbox   id=$(wrenn sandbox create)\n"
                    "  run something      wrenn sandbox exec $id -- uname -a\n"
+                   "  reach a port       wrenn sandbox url $id 3000\n"
                    "  stop everything    wrenn down"));
 }
 
@@ -217,7 +242,7 @@ base::Result<int> up(Session& session, const UpOptions& options) {
   }
   WRENN_TRY(install_config(session.flags, session.environment, running->server.settings,
                            session.console));
-  greet(session.console, *running);
+  greet(session.console, *running, proxy_url(session.environment, running->server));
   lock.release();
   if (options.detach || running->was_running) return 0;
   session.console.say("Ctrl-C stops it; the logs follow.");
@@ -232,6 +257,9 @@ void add_up_command(CLI::App& app, Session& session) {
   command->add_flag("-d,--detach", options->detach, "Return once it runs");
   command->add_option("--listen", options->listen,
                       "Address of the API (default 127.0.0.1:8080, or what it was before)");
+  command->add_option("--proxy-listen", options->proxy_listen,
+                      "Address of the proxy to ports of sandboxes (default: the next free port\n"
+                      "after the API's, or what it was before)");
   command->add_option("--dir", options->dir,
                       "Where it keeps everything (default $WRENN_DIR or /var/lib/wrenn)");
   command->callback([&session, options] {

@@ -18,6 +18,8 @@ struct Flags {
   std::string listen = "127.0.0.1:8080";
   std::string database;
   std::string agent;
+  std::string agent_proxy;
+  wrenn::control::ProxyOptions proxy;
   std::string log_level = "info";
   int ready_fd = -1;
   std::string key_name;
@@ -29,6 +31,10 @@ enum class Command { kServe, kKeyCreate, kKeyList, kKeyRevoke };
 // The default lies below the state directory, which a flag may have moved.
 std::string database_path(const Flags& flags) {
   return flags.database.empty() ? flags.wrenn_dir + "/control/wrenn.db" : flags.database;
+}
+std::string agent_proxy_address(const Flags& flags) {
+  return flags.agent_proxy.empty() ? "unix:" + flags.wrenn_dir + "/run/proxy.sock"
+                                   : flags.agent_proxy;
 }
 std::string agent_address(const Flags& flags) {
   return flags.agent.empty() ? "unix:" + flags.wrenn_dir + "/run/agent.sock" : flags.agent;
@@ -51,6 +57,8 @@ Result<void> run(Command command, const Flags& flags) {
   return wrenn::control::run_server({.listen = flags.listen,
                                      .database = database_path(flags),
                                      .agent = agent_address(flags),
+                                     .agent_proxy = agent_proxy_address(flags),
+                                     .proxy = flags.proxy,
                                      .ready_fd = flags.ready_fd});
 }
 
@@ -73,6 +81,18 @@ int main(int argc, char** argv) {
       ->envname("WRENN_CP_LISTEN_ADDR")
       ->capture_default_str();
   app.add_option("--agent", flags.agent, "Endpoint of the host agent [unix:DIR/run/agent.sock]");
+  app.add_option("--proxy-listen", flags.proxy.listen, "Address of the proxy to ports of sandboxes")
+      ->envname("WRENN_CP_PROXY_LISTEN_ADDR")
+      ->capture_default_str();
+  app.add_option("--proxy-domain", flags.proxy.domain,
+                 "What the names of ports end with: PORT-ID.DOMAIN [localhost, or that of the URL]")
+      ->envname("WRENN_PROXY_DOMAIN");
+  app.add_option(
+         "--proxy-url", flags.proxy.url,
+         "How others see the proxy, e.g. https://sandboxes.example.com [http://DOMAIN:PORT]")
+      ->envname("WRENN_PROXY_URL");
+  app.add_option("--agent-proxy", flags.agent_proxy,
+                 "Endpoint of the host agent for proxied traffic [unix:DIR/run/proxy.sock]");
   app.add_option("--ready-fd", flags.ready_fd,
                  "Descriptor that gets the line 'ready' once we listen");
 

@@ -5,10 +5,12 @@
 #include "base/log.h"
 #include "base/strings.h"
 #include "control/api/api.h"
+#include "control/data_plane.h"
 #include "control/hosts/agent_client.h"
 #include "control/hosts/reconciler.h"
 #include "control/services.h"
 #include "db/migrations.h"
+#include "db/secret_store.h"
 #include "net/resolve.h"
 #include "net/signals.h"
 
@@ -21,6 +23,8 @@ using net::Task;
 
 // SQLite has one writer; more threads would only wait for each other.
 constexpr std::size_t kDatabaseThreads = 4;
+// What signs traffic tokens and addresses of previews.
+constexpr std::string_view kAccessSecret = "proxy-access";
 constexpr auto kGrace = std::chrono::seconds(3);
 
 Result<net::Endpoint> listen_endpoint(const std::string& text) {
@@ -76,25 +80,40 @@ Result<void> run_server(const ServerOptions& options) {
   WRENN_TRY_ASSIGN(auto signals, net::Signals::create({SIGTERM, SIGINT}));
   net::ignore_sigpipe();
   WRENN_TRY_ASSIGN(const auto endpoint, listen_endpoint(options.listen));
+  WRENN_TRY_ASSIGN(const auto proxy_endpoint, listen_endpoint(options.proxy.listen));
+  WRENN_TRY_ASSIGN(const auto proxy_settings,
+                   ProxySettings::create(options.proxy, proxy_endpoint.to_string()));
   WRENN_TRY_ASSIGN(auto agent_endpoint, net::Endpoint::parse(options.agent));
+  WRENN_TRY_ASSIGN(auto agent_proxy_endpoint, net::Endpoint::parse(options.agent_proxy));
   WRENN_TRY(base::make_dirs(options.database.parent_path(), 0700));
   WRENN_TRY_ASSIGN(db::Database database, db::open_and_migrate(options.database));
 
   db::ApiKeyStore keys(database);
   db::SandboxStore sandboxes(database);
   db::HostStore hosts(database);
+  db::PortStore ports(database);
+  WRENN_TRY_ASSIGN(auto secret, db::SecretStore(database).get_or_create(kAccessSecret));
+  const proxy::AccessKey access_key(std::move(secret));
   net::Loop loop;
   AgentClient agent(std::move(agent_endpoint));
   WRENN_TRY(register_local_host(hosts, agent.address()));
   BusySandboxes busy;
   net::BlockingPool pool(kDatabaseThreads);
-  Services services{keys, sandboxes, hosts, pool, agent, busy};
+  WRENN_TRY_ASSIGN(const auto data_plane, DataPlane::start({.listen = proxy_endpoint,
+                                                            .host = std::move(agent_proxy_endpoint),
+                                                            .scheme = proxy_settings.scheme,
+                                                            .domain = proxy_settings.domain},
+                                                           database, access_key));
+  Services services{keys, sandboxes, hosts, ports, pool, agent, busy, proxy_settings, access_key};
+  services.forget_place = [&](const std::string& id) { data_plane->forget(id); };
   Api api(services);
   Reconciler reconciler(services);
 
   WRENN_TRY_ASSIGN(auto listener, net::Listener::listen(loop, endpoint));
   const std::string address = public_address(endpoint, listener);
-  base::log_info("listening", {{"address", address}, {"agent", agent.address()}});
+  base::log_info(
+      "listening",
+      {{"address", address}, {"proxy", proxy_endpoint.to_string()}, {"agent", agent.address()}});
   WRENN_TRY(tell_ready(options.ready_fd));
   return loop.block_on(serve(std::move(listener), api, reconciler, signals));
 }

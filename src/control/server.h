@@ -5,6 +5,7 @@
 
 #include "base/files.h"
 #include "base/result.h"
+#include "control/proxy_settings.h"
 
 namespace wrenn::control {
 
@@ -12,7 +13,9 @@ struct ServerOptions {
   std::string listen = "127.0.0.1:8080";  // ":8080" means every interface.
   base::Path database;                    // Its directory is made when it is missing.
   std::string agent;                      // Endpoint of the host agent.
-  int ready_fd = -1;                      // Gets the line "ready" once we listen.
+  std::string agent_proxy;                // And of its data plane.
+  ProxyOptions proxy;
+  int ready_fd = -1;  // Gets the line "ready" once we listen.
 };
 
 // Serves until SIGTERM or SIGINT, then gives the requests in progress a few seconds. To be called

@@ -2,6 +2,7 @@
 // it; everything here outlives every request.
 #pragma once
 
+#include <functional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -9,10 +10,13 @@
 
 #include "base/id.h"
 #include "base/strings.h"
+#include "control/proxy_settings.h"
 #include "db/api_key_store.h"
 #include "db/host_store.h"
+#include "db/port_store.h"
 #include "db/sandbox_store.h"
 #include "net/blocking.h"
+#include "proxy/access.h"
 
 namespace wrenn::control {
 
@@ -51,10 +55,17 @@ struct Services {
   db::ApiKeyStore& keys;
   db::SandboxStore& sandboxes;
   db::HostStore& hosts;
+  db::PortStore& ports;
   net::BlockingPool& database_pool;
 
   AgentClient& agent;
   BusySandboxes& busy;
+
+  // How ports of sandboxes are reached from outside, and by whom.
+  const ProxySettings& proxy_settings;
+  const proxy::AccessKey& access_key;
+  // Called when what the data plane knows of a sandbox is out of date.
+  std::function<void(const std::string&)> forget_place = [](const std::string&) {};
 };
 
 }  // namespace wrenn::control

@@ -35,6 +35,7 @@ class TestAgent final : public net::HttpHandler {
     add("ListDir", &A::list_dir);
     add("MakeDir", &A::make_dir);
     add("RemovePath", &A::remove_path);
+    add("ListPorts", &A::list_ports);
     router_.stream("/hostagent.v1.HostAgentService/ExecStream", *this, &A::exec);
   }
 
@@ -169,6 +170,15 @@ class TestAgent final : public net::HttpHandler {
       Context&, const hostagent::v1::RemovePathRequest& request) {
     if (files.erase(request.path()) == 0) co_return base::fail(base::Code::kNotFound, "no file");
     co_return hostagent::v1::RemovePathResponse();
+  }
+  Reply<hostagent::v1::ListPortsResponse> list_ports(Context&,
+                                                     const hostagent::v1::ListPortsRequest&) {
+    hostagent::v1::ListPortsResponse response;
+    auto* port = response.add_ports();
+    port->set_port(3000);
+    port->add_addresses("127.0.0.1");
+    port->set_reachable(true);
+    co_return response;
   }
   static void fill(hostagent::v1::FileEntry& entry) {
     entry.set_name("a");

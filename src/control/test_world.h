@@ -30,6 +30,9 @@ struct World {
   db::ApiKeyStore keys{database};
   db::SandboxStore sandboxes{database};
   db::HostStore hosts{database};
+  db::PortStore ports{database};
+  ProxySettings proxy_settings = ProxySettings::create({}, "127.0.0.1:8081").value();
+  proxy::AccessKey access_key{base::Secret(std::string(64, 'a'))};
   net::Loop loop;
   net::Endpoint agent_endpoint =
       net::Endpoint::unix_socket((dir.path() / "agent.sock").string()).value();
@@ -37,7 +40,8 @@ struct World {
   AgentClient agent_client{agent_endpoint};
   BusySandboxes busy;
   net::BlockingPool pool{2};
-  Services services{keys, sandboxes, hosts, pool, agent_client, busy};
+  Services services{keys,         sandboxes, hosts,          ports,     pool,
+                    agent_client, busy,      proxy_settings, access_key};
   Api api{services};
   Reconciler reconciler{services};
   std::string key{keys.create(db::kDefaultTeam, "test").value().text.reveal()};

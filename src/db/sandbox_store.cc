@@ -94,6 +94,17 @@ Result<void> check_transition(const std::vector<SandboxState>& from, SandboxStat
   return {};
 }
 
+// The change of state, and with it all that does not outlive a sandbox: both or neither.
+Result<bool> end(Session& session, std::string_view id, std::string_view update,
+                 const std::vector<Value>& args) {
+  WRENN_TRY_ASSIGN(Transaction transaction, Transaction::begin(session));
+  WRENN_TRY_ASSIGN(const std::int64_t changed, session.execute(update, args));
+  if (changed != 1) return false;
+  WRENN_TRY(session.execute("DELETE FROM public_ports WHERE sandbox_id = $1", {std::string(id)}));
+  WRENN_TRY(transaction.commit());
+  return true;
+}
+
 }  // namespace
 
 Result<Sandbox> SandboxStore::insert(Sandbox sandbox) {
@@ -180,8 +191,12 @@ Result<bool> SandboxStore::transition(std::string_view id, const std::vector<San
     sql += concat(i == 0 ? "$" : ", $", args.size());
   }
   sql += ")";
-  WRENN_TRY_ASSIGN(const std::int64_t changed, database_.write().execute(sql, args));
-  return changed == 1;
+  Session session = database_.write();
+  if (!ends) {
+    WRENN_TRY_ASSIGN(const std::int64_t changed, session.execute(sql, args));
+    return changed == 1;
+  }
+  return end(session, id, sql, args);
 }
 
 Result<bool> SandboxStore::touch_active(std::string_view id) {

@@ -73,7 +73,8 @@ class SandboxStore {
 
   // One guarded UPDATE: true when the sandbox was in one of `from` and is in `to` now, false when
   // it was elsewhere (or is unknown) and nothing was changed. started_at is set on the first
-  // kRunning, last_active_at on every one, stopped_at on kStopped and kError.
+  // kRunning, last_active_at on every one, stopped_at on kStopped and kError, which also make its
+  // ports private again.
   // kInvalidArgument when may_change() forbids one of the pairs.
   base::Result<bool> transition(std::string_view id, const std::vector<SandboxState>& from,
                                 SandboxState to, const SandboxChanges& changes = {});

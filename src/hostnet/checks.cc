@@ -12,6 +12,7 @@
 #include "hostnet/netns.h"
 #include "hostnet/nft.h"
 #include "hostnet/rules.h"
+#include "hostnet/shaping.h"
 
 namespace wrenn::hostnet {
 namespace {
@@ -40,7 +41,7 @@ HostCheck check_slot() {
     WRENN_TRY(run_nft(host_rules(InstallTag::of("/check"), kDefaultRange)));
     WRENN_TRY_ASSIGN(const base::Fd own, base::open_file("/proc/thread-self/ns/net", O_RDONLY));
     WRENN_TRY_ASSIGN(Netlink netlink, Netlink::open());
-    return netlink.send(make_veth({"check0", "check1", 0, own.get()}));
+    return netlink.send(make_veth({"check0", "check1", own.get()}));
   });
   if (tried) {
     return good("network slots", "namespaces, links and packet filter rules can be made");
@@ -48,6 +49,28 @@ HostCheck check_slot() {
   const std::string remedy = inside ? "the kernel needs nf_tables, nft_nat, nft_fib and veth"
                                     : "run as root, outside of a restricted container";
   return {CheckState::kBad, "network slots", tried.error().message, remedy};
+}
+
+HostCheck check_shaping() {
+  const std::string name = "traffic limits";
+  const auto support = probe_shaping();
+  if (!support) {
+    return {CheckState::kWarning, name, support.error().message,
+            "run as root, outside of a restricted container"};
+  }
+  switch (support->shaping) {
+    case Shaping::kNone:
+      return {CheckState::kWarning, name,
+              concat("sandboxes may transmit without limit: ", support->missing),
+              "the kernel needs ifb, sch_htb, sch_ingress, cls_u32 and act_mirred"};
+    case Shaping::kOneQueue:
+      return good(name,
+                  "what sandboxes transmit is limited; without fq_codel their connections "
+                  "share one queue");
+    case Shaping::kFairQueues:
+      break;
+  }
+  return good(name, "what sandboxes transmit is limited, fairly among their connections");
 }
 
 HostCheck check_default_route() {
@@ -85,7 +108,7 @@ HostCheck check_foreign_rules() {
 }  // namespace
 
 std::vector<HostCheck> check_host_network() {
-  return {check_tun(), check_slot(), check_default_route(), check_foreign_rules()};
+  return {check_tun(), check_slot(), check_shaping(), check_default_route(), check_foreign_rules()};
 }
 
 }  // namespace wrenn::hostnet

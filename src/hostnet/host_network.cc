@@ -127,6 +127,16 @@ base::Result<void> sweep(const SlotSettings& settings, const std::vector<SlotInd
   return result;
 }
 
+base::Result<Shaping> find_shaping() {
+  WRENN_TRY_ASSIGN(const ShapingSupport support, probe_shaping());
+  if (support.shaping == Shaping::kNone) {
+    base::log_warn("what sandboxes transmit is not limited", {{"missing", support.missing}});
+  } else if (support.shaping == Shaping::kOneQueue) {
+    base::log_info("connections of a sandbox share one queue", {{"missing", support.missing}});
+  }
+  return support.shaping;
+}
+
 }  // namespace
 
 base::Result<std::vector<SlotIndex>> list_slots(const InstallTag& tag,
@@ -150,6 +160,7 @@ base::Result<std::vector<SlotIndex>> list_slots(const InstallTag& tag,
 
 base::Result<SlotSettings> start_host_network(const HostNetworkConfig& config) {
   SlotSettings settings{config.tag, kDefaultRange, config.netns_dir};
+  WRENN_TRY_ASSIGN(settings.shaping, find_shaping());
   if (auto swept = sweep(settings, config.keep); !swept) {
     return base::fail(std::move(swept).error().with_context("sweeping old network slots"));
   }

@@ -76,9 +76,7 @@ NetlinkMessage make_veth(const VethSpec& spec) {
   NetlinkMessage message(RTM_NEWLINK, kCreate, concat("creating link ", spec.name));
   message.header(ifinfomsg{}).text(IFLA_IFNAME, spec.name);
   message.begin(IFLA_LINKINFO).text(IFLA_INFO_KIND, "veth").begin(IFLA_INFO_DATA);
-  ifinfomsg peer{};
-  peer.ifi_index = spec.peer_index;
-  message.begin(VETH_INFO_PEER).header(peer).text(IFLA_IFNAME, spec.peer_name);
+  message.begin(VETH_INFO_PEER).header(ifinfomsg{}).text(IFLA_IFNAME, spec.peer_name);
   message.u32(IFLA_NET_NS_FD, static_cast<std::uint32_t>(spec.peer_netns));
   message.end().end().end();
   return message;

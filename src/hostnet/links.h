@@ -15,7 +15,6 @@ namespace wrenn::hostnet {
 struct VethSpec {
   std::string name;
   std::string peer_name;
-  int peer_index = 0;  // The number the peer gets in its namespace.
   int peer_netns = -1;
 };
 // Both ends are down: neither can come up before the other exists.

@@ -63,6 +63,9 @@ std::string ack_text(std::uint16_t flags, std::span<const std::byte> payload) {
 base::Error ack_error(const std::string& what, const nlmsghdr& header,
                       std::span<const std::byte> payload) {
   base::Error error = base::errno_error(ack_code(payload), what);
+  // What is merely not there, a link for example, is ENODEV or ESRCH.
+  const bool unknown_kind = ack_code(payload) == EOPNOTSUPP || ack_code(payload) == ENOENT;
+  if (unknown_kind) error.code = base::Code::kUnimplemented;
   if (const std::string text = ack_text(header.nlmsg_flags, payload); !text.empty()) {
     error.message += concat(" (", text, ")");
   }

@@ -54,6 +54,7 @@ class Netlink {
 
   // All in one system call, each acknowledged. Returns the first error, with the kernel's own
   // explanation if it gave one; requests after a failed one are carried out nevertheless.
+  // kUnimplemented: the kernel knows no such kind of link, queue, filter or request.
   base::Result<void> send(std::vector<NetlinkMessage> messages);
   base::Result<void> send(NetlinkMessage message);
   // The payloads (fixed header and attributes) that answer one request.

@@ -22,10 +22,9 @@ namespace {
 
 using base::concat;
 
-// A new namespace has its loopback as link 1; the others are given their numbers.
+// Of every namespace. The other links take what numbers the kernel gives them: some kernels put
+// links of their own into each namespace (tunl0, sit0).
 constexpr int kLoopbackIndex = 1;
-constexpr int kUplinkIndex = 2;
-constexpr int kTapIndex = 3;
 constexpr int kLinkPrefix = 31;
 
 base::Result<void> write_sysctl(const char* path, std::string_view value) {
@@ -37,14 +36,8 @@ base::Result<void> write_sysctl(const char* path, std::string_view value) {
 }
 
 // Attaches to the TAP of the calling thread's namespace.
-base::Result<base::Fd> attach_tap(int wanted_index) {
+base::Result<base::Fd> attach_tap() {
   WRENN_TRY_ASSIGN(base::Fd fd, base::open_file("/dev/net/tun", O_RDWR | O_NONBLOCK));
-  if (wanted_index > 0) {
-    const int index = wanted_index;
-    if (::ioctl(fd.get(), TUNSETIFINDEX, &index) != 0) {
-      return base::fail_errno(errno, "numbering the TAP");
-    }
-  }
   ifreq request{};
   kTapName.copy(request.ifr_name, IFNAMSIZ - 1);
   request.ifr_flags = static_cast<short>(IFF_TAP | IFF_NO_PI | IFF_VNET_HDR);
@@ -55,7 +48,7 @@ base::Result<base::Fd> attach_tap(int wanted_index) {
 }
 
 base::Result<void> create_tap() {
-  WRENN_TRY_ASSIGN(const base::Fd fd, attach_tap(kTapIndex));
+  WRENN_TRY_ASSIGN(const base::Fd fd, attach_tap());
   if (::ioctl(fd.get(), TUNSETPERSIST, 1) != 0) {
     return base::fail_errno(errno, "making the TAP permanent");
   }
@@ -75,15 +68,19 @@ base::Result<void> disable_ipv6() {
 
 base::Result<void> fill_namespace(const SlotSettings& settings, SlotIndex index) {
   WRENN_TRY(create_tap());
+  WRENN_TRY_ASSIGN(Netlink inside, Netlink::open());
+  WRENN_TRY_ASSIGN(const int tap, link_index(inside, std::string(kTapName)));
+  WRENN_TRY_ASSIGN(const int uplink, link_index(inside, std::string(kUplinkName)));
+  // While the TAP is down: changing the queue of a link that is up waits for every CPU.
+  WRENN_TRY(shape_link(inside, settings.shaping, settings.limits, tap));
   std::vector<NetlinkMessage> requests;
   requests.push_back(set_link_up(kLoopbackIndex));
-  requests.push_back(set_link_up(kUplinkIndex));
-  requests.push_back(add_address(kUplinkIndex, sandbox_end(settings.range, index), kLinkPrefix));
-  requests.push_back(set_up_tap(kTapIndex, kGatewayMac, kTapQueueLength));
-  requests.push_back(add_address(kTapIndex, kGatewayAddress, kGuestPrefix));
-  requests.push_back(add_permanent_neighbour(kTapIndex, kGuestAddress, kGuestMac));
-  requests.push_back(add_default_route(kUplinkIndex, host_end(settings.range, index)));
-  WRENN_TRY_ASSIGN(Netlink inside, Netlink::open());
+  requests.push_back(set_link_up(uplink));
+  requests.push_back(add_address(uplink, sandbox_end(settings.range, index), kLinkPrefix));
+  requests.push_back(set_up_tap(tap, kGatewayMac, kTapQueueLength));
+  requests.push_back(add_address(tap, kGatewayAddress, kGuestPrefix));
+  requests.push_back(add_permanent_neighbour(tap, kGuestAddress, kGuestMac));
+  requests.push_back(add_default_route(uplink, host_end(settings.range, index)));
   WRENN_TRY(inside.send(std::move(requests)));
   WRENN_TRY(run_nft(slot_rules()));
   // Last: nothing may pass before the rules stand.
@@ -100,7 +97,7 @@ base::Result<Slot> build(const SlotSettings& settings, SlotIndex index) {
   WRENN_TRY_ASSIGN(Netlink host, Netlink::open());
   WRENN_TRY_ASSIGN(slot.netns, make_netns(slot.netns_path));
   WRENN_TRY(disable_ipv6());
-  WRENN_TRY(host.send(make_veth({link, std::string(kUplinkName), kUplinkIndex, slot.netns.get()})));
+  WRENN_TRY(host.send(make_veth({link, std::string(kUplinkName), slot.netns.get()})));
   WRENN_TRY_ASSIGN(const int link_number, link_index(host, link));
   std::vector<NetlinkMessage> requests;
   requests.push_back(set_link_up(link_number));
@@ -158,7 +155,7 @@ base::Result<void> destroy_slot(const SlotSettings& settings, SlotIndex index) {
 base::Result<base::Fd> Slot::open_tap(uid_t owner) const {
   base::Fd tap;
   WRENN_TRY(run_in_netns(netns.get(), [&]() -> base::Result<void> {
-    WRENN_TRY_ASSIGN(tap, attach_tap(0));
+    WRENN_TRY_ASSIGN(tap, attach_tap());
     if (::ioctl(tap.get(), TUNSETOWNER, static_cast<unsigned long>(owner)) != 0) {
       return base::fail_errno(errno, "giving the TAP to its user");
     }

@@ -7,6 +7,7 @@
 #include "base/files.h"
 #include "base/result.h"
 #include "hostnet/address.h"
+#include "hostnet/shaping.h"
 
 namespace wrenn::hostnet {
 
@@ -30,6 +31,9 @@ struct SlotSettings {
   InstallTag tag;
   SlotRange range = kDefaultRange;
   base::Path netns_dir = "/run/netns";
+  LinkLimits limits{};
+  Shaping shaping =
+      Shaping::kNone;  // What probe_shaping() found; without it `limits` mean nothing.
 };
 
 // Blocking, some milliseconds. Thread-safe for different indexes. A half-made slot is taken down

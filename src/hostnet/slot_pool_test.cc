@@ -77,8 +77,7 @@ TEST_F(Slots, SweepTakesLeftoversAndKeepsTheLiving) {
   ASSERT_TRUE(base::open_file("/run/netns/" + settings.tag.netns(4), O_WRONLY | O_CREAT));
   auto netlink = Netlink::open();
   ASSERT_TRUE(netlink);
-  ASSERT_TRUE(
-      netlink->send(make_veth({settings.tag.link(5), "other", 0, TestHost::outside_netns()})));
+  ASSERT_TRUE(netlink->send(make_veth({settings.tag.link(5), "other", TestHost::outside_netns()})));
   EXPECT_EQ(existing(), (Indexes{1, 2, 3, 4, 5}));
   EXPECT_EQ(start({2}).range, settings.range);
   EXPECT_EQ(existing(), Indexes{2});

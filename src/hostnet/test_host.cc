@@ -8,6 +8,7 @@
 #include <netinet/in.h>
 #include <netinet/ip.h>
 #include <netinet/ip_icmp.h>
+#include <netinet/tcp.h>
 #include <netinet/udp.h>
 #include <poll.h>
 #include <sched.h>
@@ -58,33 +59,61 @@ sockaddr_in socket_address(Ipv4 address, std::uint16_t port) {
   return out;
 }
 
-std::uint16_t ip_checksum(const ip& header) {
-  std::array<std::uint16_t, sizeof(ip) / 2> words{};
-  std::memcpy(words.data(), &header, sizeof header);
+// Of the internet protocols. An even number of bytes.
+std::uint16_t checksum(std::string_view bytes) {
   std::uint32_t sum = 0;
-  for (const std::uint16_t word : words) sum += word;
+  for (std::size_t at = 0; at + 1 < bytes.size(); at += 2) {
+    std::uint16_t word = 0;
+    std::memcpy(&word, bytes.data() + at, sizeof word);
+    sum += word;
+  }
   sum = (sum & 0xFFFF) + (sum >> 16);
   return static_cast<std::uint16_t>(~(sum + (sum >> 16)));
 }
 
-std::string udp_packet(const Guest::Udp& udp) {
+template <class Header>
+std::string bytes_of(const Header& header) {
+  return {reinterpret_cast<const char*>(&header), sizeof header};
+}
+
+std::string ip_packet(std::uint8_t protocol, Ipv4 source, Ipv4 destination,
+                      const std::string& payload) {
   ip network{};
   network.ip_v = 4;
   network.ip_hl = 5;
   network.ip_ttl = 64;
-  network.ip_p = IPPROTO_UDP;
-  network.ip_len =
-      htons(static_cast<std::uint16_t>(sizeof(ip) + sizeof(udphdr) + udp.payload.size()));
-  network.ip_src.s_addr = htonl(udp.source.value);
-  network.ip_dst.s_addr = htonl(udp.destination.value);
-  network.ip_sum = ip_checksum(network);
+  network.ip_p = protocol;
+  network.ip_len = htons(static_cast<std::uint16_t>(sizeof(ip) + payload.size()));
+  network.ip_src.s_addr = htonl(source.value);
+  network.ip_dst.s_addr = htonl(destination.value);
+  network.ip_sum = checksum(bytes_of(network));
+  return bytes_of(network) + payload;
+}
+
+std::string udp_packet(const Guest::Udp& udp) {
   udphdr transport{};
   transport.uh_sport = htons(kGuestPort);
   transport.uh_dport = htons(udp.port);
   transport.uh_ulen = htons(static_cast<std::uint16_t>(sizeof(udphdr) + udp.payload.size()));
-  std::string packet(reinterpret_cast<const char*>(&network), sizeof network);
-  packet.append(reinterpret_cast<const char*>(&transport), sizeof transport);
-  return packet + udp.payload;
+  return ip_packet(IPPROTO_UDP, udp.source, udp.destination, bytes_of(transport) + udp.payload);
+}
+
+std::string syn_packet(Ipv4 destination, std::uint16_t source_port, std::uint16_t port) {
+  tcphdr transport{};
+  transport.th_sport = htons(source_port);
+  transport.th_dport = htons(port);
+  transport.th_off = sizeof(tcphdr) / 4;
+  transport.th_flags = TH_SYN;
+  transport.th_win = htons(1000);
+  struct {
+    std::uint32_t source;
+    std::uint32_t destination;
+    std::uint16_t protocol;
+    std::uint16_t length;
+  } const pseudo{htonl(kGuestAddress.value), htonl(destination.value), htons(IPPROTO_TCP),
+                 htons(sizeof(tcphdr))};
+  transport.th_sum = checksum(bytes_of(pseudo) + bytes_of(transport));
+  return ip_packet(IPPROTO_TCP, kGuestAddress, destination, bytes_of(transport));
 }
 
 template <class Header>
@@ -108,19 +137,20 @@ base::Result<void> make_outside(base::Fd& outside) {
     return {};
   }));
   WRENN_TRY_ASSIGN(Netlink host, Netlink::open());
-  WRENN_TRY(host.send(make_veth({"out0", "eth0", 2, outside.get()})));
+  WRENN_TRY(host.send(make_veth({"out0", "eth0", outside.get()})));
   WRENN_TRY_ASSIGN(const int out0, link_index(host, "out0"));
   WRENN_TRY(host.send(set_link_up(1)));
   WRENN_TRY(host.send(set_link_up(out0)));
   WRENN_TRY(host.send(add_address(out0, kHostPublic, 24)));
   WRENN_TRY(run_in_netns(outside.get(), []() -> base::Result<void> {
     WRENN_TRY_ASSIGN(Netlink inside, Netlink::open());
+    WRENN_TRY_ASSIGN(const int eth0, link_index(inside, "eth0"));
     WRENN_TRY(inside.send(set_link_up(1)));
-    WRENN_TRY(inside.send(set_link_up(2)));
-    WRENN_TRY(inside.send(add_address(2, kOutsidePublic, 24)));
-    WRENN_TRY(inside.send(add_address(2, kOutsidePrivate, 32)));
-    WRENN_TRY(inside.send(add_address(2, kOutsideMetadata, 32)));
-    return inside.send(add_default_route(2, kHostPublic));
+    WRENN_TRY(inside.send(set_link_up(eth0)));
+    WRENN_TRY(inside.send(add_address(eth0, kOutsidePublic, 24)));
+    WRENN_TRY(inside.send(add_address(eth0, kOutsidePrivate, 32)));
+    WRENN_TRY(inside.send(add_address(eth0, kOutsideMetadata, 32)));
+    return inside.send(add_default_route(eth0, kHostPublic));
   }));
   return host.send(add_default_route(out0, kOutsidePublic));
 }
@@ -200,11 +230,19 @@ void Guest::wait_until_seen(const Slot& slot) const {
 }
 
 void Guest::send(const Udp& udp) const {
+  send_packet(udp_packet(udp));
+}
+
+void Guest::send_control(Ipv4 destination, std::uint16_t port) const {
+  send_packet(syn_packet(destination, kControlPort, port));
+}
+
+void Guest::send_packet(const std::string& packet) const {
   std::string frame(kVnetHeader, '\0');
   frame.append(reinterpret_cast<const char*>(kGatewayMac.data()), kGatewayMac.size());
   frame.append(reinterpret_cast<const char*>(kGuestMac.data()), kGuestMac.size());
   frame.append("\x08\x00", 2);
-  frame += udp_packet(udp);
+  frame += packet;
   EXPECT_EQ(::write(tap_.get(), frame.data(), frame.size()), static_cast<ssize_t>(frame.size()));
 }
 
@@ -219,6 +257,10 @@ std::optional<std::string> Guest::read_packet(steady_clock::time_point deadline)
     if (std::memcmp(buffer.data() + kHeaders - 2, "\x08\x00", 2) != 0) continue;
     return std::string(buffer.data() + kHeaders, static_cast<std::size_t>(n) - kHeaders);
   }
+}
+
+std::optional<std::string> Guest::receive_packet(std::chrono::milliseconds timeout) const {
+  return read_packet(steady_clock::now() + timeout);
 }
 
 std::optional<Datagram> Guest::receive(std::chrono::milliseconds timeout) const {
@@ -283,6 +325,11 @@ std::string TestHost::state() {
          concat("forwarding ", base::read_file("/proc/sys/net/ipv4/ip_forward").value_or("?"));
 }
 
+int protocol_of(const std::string& packet) {
+  const auto network = header_of<ip>(packet, 0);
+  return network ? network->ip_p : 0;
+}
+
 void in_netns(int netns_fd, const std::function<void()>& work) {
   const auto done = run_in_netns(netns_fd, [&]() -> base::Result<void> {
     work();
@@ -306,11 +353,11 @@ void send_raw_from_slot(const Slot& slot, const std::string& link, Ipv4 source, 
   sockaddr_ll to{};
   to.sll_family = AF_PACKET;
   to.sll_protocol = htons(ETH_P_IP);
-  to.sll_ifindex = 2;
   to.sll_halen = ETH_ALEN;
   std::memcpy(to.sll_addr, request.ifr_hwaddr.sa_data, ETH_ALEN);
   in_netns(slot.netns.get(), [&] {
     const base::Fd fd(::socket(AF_PACKET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+    to.sll_ifindex = static_cast<int>(::if_nametoindex(std::string(kUplinkName).c_str()));
     const std::string packet = udp_packet({destination, port, "spoofed", source});
     EXPECT_EQ(::sendto(fd.get(), packet.data(), packet.size(), 0,
                        reinterpret_cast<const sockaddr*>(&to), sizeof to),

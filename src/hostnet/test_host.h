@@ -50,13 +50,18 @@ class Guest {
     Ipv4 source = kGuestAddress;
   };
   void send(const Udp& udp) const;
+  // Of envd: a TCP packet from kControlPort that opens a connection.
+  void send_control(Ipv4 destination, std::uint16_t port) const;
   // Other packets are skipped.
   std::optional<Datagram> receive(std::chrono::milliseconds timeout) const;
+  // The next IPv4 packet, from its header on.
+  std::optional<std::string> receive_packet(std::chrono::milliseconds timeout) const;
   // True when the network says that it refused a packet (ICMP destination unreachable).
   bool was_refused(std::chrono::milliseconds timeout) const;
 
  private:
   void wait_until_seen(const Slot& slot) const;
+  void send_packet(const std::string& packet) const;
   std::optional<std::string> read_packet(std::chrono::steady_clock::time_point deadline) const;
   base::Fd tap_;
 };
@@ -71,6 +76,9 @@ class TestHost {
   // What teardown must leave as it was: links, routes, rules, files of namespaces, forwarding.
   static std::string state();
 };
+
+// The protocol of an IPv4 packet (IPPROTO_...), 0 when it is too short.
+int protocol_of(const std::string& packet);
 
 UdpSocket udp_in(int netns_fd, std::uint16_t port);
 // Runs in the namespace and fails the test on an error.

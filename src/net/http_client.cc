@@ -2,19 +2,9 @@
 
 #include <array>
 
-#include "net/http_connection.h"
 #include "net/scope.h"
 
 namespace wrenn::net {
-
-struct ClientConnection {
-  explicit ClientConnection(std::unique_ptr<Stream> s) : stream(std::move(s)), input(*stream) {}
-  std::unique_ptr<Stream> stream;
-  InputBuffer input;
-  std::optional<BodyReader> body;
-  bool keep_alive = false;
-  base::SteadyTime idle_since;
-};
 
 namespace {
 
@@ -99,43 +89,18 @@ Task<base::Result<std::size_t>> ClientResponse::read(std::span<char> buffer) {
   if (connection_ == nullptr) co_return std::size_t{0};
   auto n = co_await connection_->body->read(buffer);
   if (n && connection_->body->finished() && *n == 0) {
-    client_->give_back(std::move(connection_));
+    client_->pool_.give_back(std::move(connection_));
   }
   co_return n;
 }
 
 HttpClient::HttpClient(Endpoint endpoint, HttpClientOptions options)
-    : endpoint_(std::move(endpoint)), options_(std::move(options)) {}
+    : options_(std::move(options)),
+      pool_(std::move(endpoint), {.connect_timeout = options_.connect_timeout,
+                                  .idle_timeout = options_.idle_timeout,
+                                  .max_idle = options_.max_idle,
+                                  .netns_fd = options_.netns_fd}) {}
 HttpClient::~HttpClient() = default;
-
-void HttpClient::close_idle() {
-  idle_.clear();
-}
-
-Task<base::Result<std::unique_ptr<ClientConnection>>> HttpClient::open() {
-  WRENN_CO_TRY_ASSIGN(auto stream, co_await with_timeout(options_.connect_timeout,
-                                                         connect(endpoint_, options_.netns_fd)));
-  co_return std::make_unique<ClientConnection>(std::move(stream));
-}
-
-std::unique_ptr<ClientConnection> HttpClient::take_idle() {
-  const auto now = base::steady_now();
-  while (!idle_.empty()) {
-    auto connection = std::move(idle_.back());
-    idle_.pop_back();
-    const bool is_fresh = now - connection->idle_since < options_.idle_timeout;
-    if (is_fresh && !connection->stream->is_stale()) return connection;
-  }
-  return nullptr;
-}
-
-void HttpClient::give_back(std::unique_ptr<ClientConnection> connection) {
-  const bool clean = connection->keep_alive && connection->input.view().empty();
-  if (!clean || idle_.size() >= options_.max_idle) return;
-  connection->body.reset();
-  connection->idle_since = base::steady_now();
-  idle_.push_back(std::move(connection));
-}
 
 Task<base::Result<ClientResponse>> HttpClient::receive(std::unique_ptr<ClientConnection> connection,
                                                        std::string method) {
@@ -146,16 +111,16 @@ Task<base::Result<ClientResponse>> HttpClient::receive(std::unique_ptr<ClientCon
   connection->body.emplace(connection->input, head.framing, head.length, base::Duration::zero());
   ClientResponse response(*this, std::move(connection));
   response.head_ = std::move(head);
-  if (response.connection_->body->finished()) give_back(std::move(response.connection_));
+  if (response.connection_->body->finished()) pool_.give_back(std::move(response.connection_));
   co_return response;
 }
 
 Task<base::Result<ClientResponse>> HttpClient::send(ClientRequest request) {
   while (true) {
-    auto connection = take_idle();
+    auto connection = pool_.take_idle();
     const bool reused = connection != nullptr;
     if (!reused) {
-      WRENN_CO_TRY_ASSIGN(connection, co_await open());
+      WRENN_CO_TRY_ASSIGN(connection, co_await pool_.open());
     }
     bool source_failed = false;
     auto sent = co_await send_request(*connection->stream, request, options_.host, source_failed);
@@ -175,9 +140,9 @@ Task<base::Result<ClientResponse>> HttpClient::send(ClientRequest request) {
 }
 
 Task<base::Result<ClientUpload>> HttpClient::upload(ClientRequest request) {
-  auto connection = take_idle();
+  auto connection = pool_.take_idle();
   if (connection == nullptr) {
-    WRENN_CO_TRY_ASSIGN(connection, co_await open());
+    WRENN_CO_TRY_ASSIGN(connection, co_await pool_.open());
   }
   std::string head = make_head(request, options_.host, Body::kWritten);
   co_return ClientUpload(*this, std::move(connection), std::move(request.method), std::move(head));

@@ -5,17 +5,12 @@
 #include <memory>
 #include <optional>
 #include <string>
-#include <vector>
 
 #include "base/time.h"
-#include "net/byte_source.h"
-#include "net/endpoint.h"
-#include "net/http_parser.h"
-#include "net/task.h"
+#include "net/connection_pool.h"
 
 namespace wrenn::net {
 
-struct ClientConnection;
 class HttpClient;
 
 struct ClientRequest {
@@ -104,21 +99,17 @@ class HttpClient {
   Task<base::Result<ClientResponse>> send(ClientRequest request);
   // The request's `body` and `stream` are not used. Connects, but does not send yet.
   Task<base::Result<ClientUpload>> upload(ClientRequest request);
-  void close_idle();
-  const Endpoint& endpoint() const { return endpoint_; }
+  void close_idle() { pool_.close_idle(); }
+  const Endpoint& endpoint() const { return pool_.endpoint(); }
 
  private:
   friend class ClientResponse;
   friend class ClientUpload;
-  Task<base::Result<std::unique_ptr<ClientConnection>>> open();
   Task<base::Result<ClientResponse>> receive(std::unique_ptr<ClientConnection> connection,
                                              std::string method);
-  std::unique_ptr<ClientConnection> take_idle();
-  void give_back(std::unique_ptr<ClientConnection> connection);
 
-  const Endpoint endpoint_;
   const HttpClientOptions options_;
-  std::vector<std::unique_ptr<ClientConnection>> idle_;
+  ConnectionPool pool_;
 };
 
 }  // namespace wrenn::net

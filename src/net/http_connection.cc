@@ -9,6 +9,8 @@ namespace wrenn::net {
 namespace {
 
 constexpr std::size_t kReadSize = 16 * 1024;
+// What a connection may keep to itself while nothing of it is in use.
+constexpr std::size_t kKeptSize = 2 * 1024;
 
 base::Error truncated_error() {
   return {base::Code::kUnavailable, "the connection ended in the middle of a message"};
@@ -39,8 +41,13 @@ void append_chunk_size(std::string& out, std::size_t size) {
 
 void InputBuffer::consume(std::size_t n) {
   used_ += n;
+  scanned_ = 0;
   if (used_ != bytes_.size()) return;
-  bytes_.clear();
+  if (bytes_.capacity() > kKeptSize) {
+    bytes_ = std::string();
+  } else {
+    bytes_.clear();
+  }
   used_ = 0;
 }
 
@@ -49,12 +56,12 @@ Task<base::Result<bool>> InputBuffer::fill() {
     bytes_.erase(0, used_);
     used_ = 0;
   }
-  const std::size_t size = bytes_.size();
-  bytes_.resize(size + kReadSize);
-  auto n = co_await stream_.read_some(std::span(bytes_.data() + size, kReadSize));
-  bytes_.resize(size + n.value_or(0));
-  if (!n) co_return base::fail(std::move(n).error());
-  co_return *n > 0;
+  // Nothing runs between the read and this task, so all of a loop's connections can share the
+  // buffer.
+  const std::span<char> shared = stream_.loop().shared_buffer();
+  WRENN_CO_TRY_ASSIGN(const std::size_t n, co_await stream_.read_some(shared));
+  bytes_.append(shared.data(), n);
+  co_return n > 0;
 }
 
 Task<base::Result<std::size_t>> InputBuffer::read(std::span<char> buffer) {
@@ -67,16 +74,19 @@ Task<base::Result<std::size_t>> InputBuffer::read(std::span<char> buffer) {
   }(this, buffer);
 }
 
+std::optional<std::string_view> InputBuffer::waiting_head(const HeadLimits& limits) {
+  // A few empty lines before a request are forgiven (RFC 9112 section 2.2).
+  while (view().starts_with("\r\n")) consume(2);
+  const std::string_view received = view();
+  const auto end = find_head_end(received, scanned_);
+  if (!end || *end > limits.max_bytes) return std::nullopt;
+  return received.substr(0, *end);
+}
+
 Task<base::Result<std::string_view>> InputBuffer::read_head(const HeadLimits& limits) {
-  std::size_t scanned = 0;
   while (true) {
-    // A few empty lines before a request are forgiven (RFC 9112 section 2.2).
-    while (view().starts_with("\r\n")) consume(2);
-    const std::string_view received = view();
-    if (const auto end = find_head_end(received, scanned)) {
-      if (*end <= limits.max_bytes) co_return received.substr(0, *end);
-    }
-    if (received.size() > limits.max_bytes) {
+    if (const auto head = waiting_head(limits)) co_return *head;
+    if (view().size() > limits.max_bytes) {
       co_return base::fail(base::Code::kOutOfRange,
                            base::concat("the header is larger than ", limits.max_bytes, " bytes"));
     }
@@ -91,12 +101,15 @@ Task<base::Result<std::size_t>> BodyReader::read(std::span<char> buffer) {
   if (finished_) co_return std::size_t{0};
   if (continue_to_ != nullptr) {
     Stream* stream = std::exchange(continue_to_, nullptr);
+    awaits_continue_ = false;
     WRENN_CO_TRY(co_await stream->write_all("HTTP/1.1 100 Continue\r\n\r\n"));
   }
   // Bytes that are here already need no timer.
   const bool waits = timeout_ > base::Duration::zero() && input_.view().empty();
-  if (!waits) co_return co_await read_now(buffer);
-  co_return co_await with_timeout(timeout_, read_now(buffer));
+  const auto n =
+      waits ? co_await with_timeout(timeout_, read_now(buffer)) : co_await read_now(buffer);
+  if (n) awaits_continue_ = false;  // It sends without having been told to.
+  co_return n;
 }
 
 Task<base::Result<std::size_t>> BodyReader::read_now(std::span<char> buffer) {
@@ -115,20 +128,22 @@ Task<base::Result<std::size_t>> BodyReader::read_now(std::span<char> buffer) {
 }
 
 Task<base::Result<std::size_t>> BodyReader::read_chunked(std::span<char> buffer) {
-  while (true) {
+  std::size_t taken = 0;  // Of as many chunks as are here and fit.
+  while (!finished_ && taken < buffer.size()) {
     const std::string_view waiting = input_.view();
     if (waiting.empty()) {
+      if (taken > 0) break;
       WRENN_CO_TRY_ASSIGN(const bool more, co_await input_.fill());
       if (!more) co_return base::fail(truncated_error());
       continue;
     }
     // No more than fits: what the decoder hands out is gone from its input.
-    WRENN_CO_TRY_ASSIGN(const auto step, chunks_.decode(waiting.substr(0, buffer.size())));
-    const std::size_t n = step.data.copy(buffer.data(), buffer.size());
+    WRENN_CO_TRY_ASSIGN(const auto step, chunks_.decode(waiting.substr(0, buffer.size() - taken)));
+    taken += step.data.copy(buffer.data() + taken, buffer.size() - taken);
     input_.consume(step.consumed);
     finished_ = step.finished;
-    if (n > 0 || finished_) co_return n;
   }
+  co_return taken;
 }
 
 }  // namespace wrenn::net

@@ -18,16 +18,20 @@ class InputBuffer {
   void consume(std::size_t n);
   // Reads more; false at the end of the stream.
   Task<base::Result<bool>> fill();
-  // Reads past the buffer when it is empty, so that bulk bytes are copied once.
+  // Reads past the buffer when it is empty, so that bulk bytes are copied once. An idle connection
+  // holds no memory here.
   Task<base::Result<std::size_t>> read(std::span<char> buffer);
   // The bytes of the next head; empty when the stream ended cleanly before its first byte.
   // kOutOfRange past the limit. They stay valid until consume().
   Task<base::Result<std::string_view>> read_head(const HeadLimits& limits);
+  // The same for what is here already: nothing when read_head() would have to wait, or to fail.
+  std::optional<std::string_view> waiting_head(const HeadLimits& limits);
 
  private:
   Stream& stream_;
   std::string bytes_;
   std::size_t used_ = 0;
+  std::size_t scanned_ = 0;  // Of view(), for the end of a head.
 };
 
 // The line before a chunk of so many bytes (RFC 9112 section 7.1), appended; and the end of a body.
@@ -46,9 +50,26 @@ class BodyReader final : public ByteSource {
 
   Task<base::Result<std::size_t>> read(std::span<char> buffer) override;
   bool finished() const { return finished_; }
+  Framing framing() const { return framing_; }
+  // Of a body with a stated length: what is still to come.
+  std::uint64_t left() const { return left_; }
+  // The caller took so many bytes of a body with a stated length past this reader.
+  void skip(std::uint64_t bytes) {
+    left_ -= bytes;
+    finished_ = left_ == 0;
+  }
+  // Once finished: the fields behind a chunked body.
+  base::Result<Headers> trailers() const { return chunks_.trailers(); }
+
   // Before the first byte is read, tell the client to send it ("100 Continue").
-  void expect_continue(Stream& stream) { continue_to_ = &stream; }
-  bool awaits_continue() const { return continue_to_ != nullptr; }
+  void expect_continue(Stream& stream) {
+    continue_to_ = &stream;
+    awaits_continue_ = true;
+  }
+  // Somebody else tells it.
+  void leave_continue() { continue_to_ = nullptr; }
+  // The client may never send the body.
+  bool awaits_continue() const { return awaits_continue_; }
 
  private:
   Task<base::Result<std::size_t>> read_now(std::span<char> buffer);
@@ -61,6 +82,7 @@ class BodyReader final : public ByteSource {
   ChunkedDecoder chunks_;
   bool finished_ = false;
   Stream* continue_to_ = nullptr;
+  bool awaits_continue_ = false;
 };
 
 }  // namespace wrenn::net

@@ -233,10 +233,12 @@ base::Result<void> ChunkedDecoder::on_framing_byte(char c) {
         return {};
       }
       ++line_;
+      trailers_ += c;
       return is_field_value({&c, 1}) ? base::Result<void>{} : broken();
     case State::kTrailerLf:
       if (c != '\n') return broken();
       state_ = line_ == 0 ? State::kDone : State::kTrailer;
+      if (line_ > 0) trailers_ += "\r\n";
       line_ = 0;
       return {};
     case State::kData:
@@ -265,12 +267,20 @@ base::Result<ChunkedDecoder::Step> ChunkedDecoder::decode(std::string_view input
   return step;
 }
 
+base::Result<Headers> ChunkedDecoder::trailers() const {
+  Headers fields;
+  if (!trailers_.empty()) WRENN_TRY(HeadParser::parse_fields(trailers_, HeadLimits(), fields));
+  return fields;
+}
+
 std::string_view reason_phrase(int status) {
   switch (status) {
     case 100:
       return "Continue";
     case 101:
       return "Switching Protocols";
+    case 103:
+      return "Early Hints";
     case 200:
       return "OK";
     case 201:
@@ -281,8 +291,18 @@ std::string_view reason_phrase(int status) {
       return "No Content";
     case 206:
       return "Partial Content";
+    case 301:
+      return "Moved Permanently";
+    case 302:
+      return "Found";
+    case 303:
+      return "See Other";
     case 304:
       return "Not Modified";
+    case 307:
+      return "Temporary Redirect";
+    case 308:
+      return "Permanent Redirect";
     case 400:
       return "Bad Request";
     case 401:
@@ -307,6 +327,12 @@ std::string_view reason_phrase(int status) {
       return "Unsupported Media Type";
     case 416:
       return "Range Not Satisfiable";
+    case 421:
+      return "Misdirected Request";
+    case 422:
+      return "Unprocessable Content";
+    case 426:
+      return "Upgrade Required";
     case 429:
       return "Too Many Requests";
     case 431:

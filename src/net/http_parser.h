@@ -66,12 +66,14 @@ class HeadParser {
                                                    std::string_view request_method);
 
  private:
+  friend class ChunkedDecoder;
+  // The lines after the first one, with or without the empty one at the end.
   static base::Result<void> parse_fields(std::string_view text, const HeadLimits& limits,
                                          Headers& headers);
 };
 
 // Takes the chunked coding off (RFC 9112 section 7.1). Chunk extensions are skipped, trailers are
-// checked and dropped; both count against a limit.
+// kept; both count against a limit.
 class ChunkedDecoder {
  public:
   struct Step {
@@ -81,6 +83,8 @@ class ChunkedDecoder {
   };
   // Call again with the rest of the input until consumed is 0 (more input needed) or finished.
   base::Result<Step> decode(std::string_view input);
+  // Once finished: the fields behind the body (RFC 9110 section 6.5), unchecked for their meaning.
+  base::Result<Headers> trailers() const;
 
  private:
   enum class State {
@@ -101,6 +105,7 @@ class ChunkedDecoder {
   std::size_t digits_ = 0;
   std::size_t overhead_ = 0;
   std::size_t line_ = 0;
+  std::string trailers_;
 };
 
 // The reason phrase, e.g. "Not Found"; "Status" for a number nobody assigned.

@@ -56,6 +56,8 @@ Task<base::Result<std::string_view>> first_bytes(InputBuffer& input, const HttpS
                         co_await with_stop_also(kept, with_timeout(o.idle_timeout, input.fill())));
     if (!more) co_return std::string_view();
   }
+  // Whole at once, as most are: no need for a timer.
+  if (const auto head = input.waiting_head(o.head)) co_return *head;
   co_return co_await with_timeout(o.header_timeout, input.read_head(o.head));
 }
 
@@ -125,6 +127,14 @@ Task<base::Result<void>> ResponseWriter::write(std::string_view bytes) {
   co_return co_await stream_.write_all(before, bytes, chunked_ ? kChunkEnd : std::string_view());
 }
 
+Task<base::Result<void>> ResponseWriter::write_shared(std::string_view bytes) {
+  if (bodyless_ || bytes.empty()) co_return {};
+  WRENN_CO_TRY(count(bytes.size()));
+  std::string before = std::exchange(pending_, {});
+  if (chunked_) append_chunk_size(before, bytes.size());
+  co_return co_await stream_.write_shared(before, bytes, chunked_ ? kChunkEnd : std::string_view());
+}
+
 Task<base::Result<void>> ResponseWriter::send_file(int file, std::uint64_t offset,
                                                    std::uint64_t length) {
   if (bodyless_) co_return {};
@@ -146,10 +156,39 @@ Task<base::Result<void>> ResponseWriter::finish(std::string_view last) {
   }
   finished_ = true;
   std::string before = std::exchange(pending_, {});
-  if (!chunked_) co_return co_await stream_.write_all(before, last);
-  if (last.empty()) co_return co_await stream_.write_all(before, kLastChunk);
+  if (!chunked_) co_return co_await stream_.write_shared(before, last);
+  if (last.empty()) co_return co_await stream_.write_shared(before, kLastChunk);
   append_chunk_size(before, last.size());
-  co_return co_await stream_.write_all(before, last, kChunkAndBodyEnd);
+  co_return co_await stream_.write_shared(before, last, kChunkAndBodyEnd);
+}
+
+Task<base::Result<void>> ResponseWriter::finish_with(const Headers& trailers) {
+  if (!chunked_ || trailers.size() == 0) co_return co_await finish();
+  finished_ = true;
+  std::string before = std::exchange(pending_, {});
+  before += "0\r\n";
+  trailers.write_to(before);
+  before += "\r\n";
+  co_return co_await stream_.write_all(before);
+}
+
+Task<base::Result<void>> ResponseWriter::interim(int status, const Headers& headers) {
+  if (version_ == HttpVersion::k10) co_return {};
+  std::string head = base::concat("HTTP/1.1 ", status, ' ', reason_phrase(status), "\r\n");
+  headers.write_to(head);
+  head += "\r\n";
+  co_return co_await stream_.write_all(head);
+}
+
+Task<base::Result<void>> ResponseWriter::upgrade(Headers headers) {
+  started_ = finished_ = upgraded_ = true;
+  keep_alive_ = false;
+  status_ = 101;
+  std::string head = base::concat("HTTP/1.1 101 ", reason_phrase(101), "\r\n");
+  headers.write_to(head);
+  fields_.write_to(head);
+  head += "\r\n";
+  co_return co_await stream_.write_all(head);
 }
 
 Task<base::Result<void>> stop_on_disconnect(Stream& client, Task<base::Result<void>> task) {
@@ -175,6 +214,7 @@ Task<void> HttpServer::serve(Listener listener) {
       continue;
     }
     ++connections_;
+    if (options_.keep_alive) (*stream)->keep_alive();
     scope.spawn(serve_connection(std::move(*stream)));
   }
   scope.request_stop();
@@ -215,7 +255,7 @@ Task<base::Result<void>> HttpServer::serve_requests(Stream& stream) {
     if (head->headers.has_token("expect", "100-continue") && head->version == HttpVersion::k11) {
       body.expect_continue(stream);
     }
-    Request request(std::move(*head), body, stream);
+    Request request(std::move(*head), body, input, stream);
     ResponseWriter response(stream, request.head());
     if (kept->stop_requested()) response.close_after();
     const auto handled = co_await handler_.handle(request, response);
@@ -225,6 +265,7 @@ Task<base::Result<void>> HttpServer::serve_requests(Stream& stream) {
     if (!response.started()) {
       WRENN_CO_TRY(co_await response.send(500, {}, ""));
     }
+    if (response.upgraded()) co_return {};
     const bool unread = !body.finished();
     if (unread && !body.awaits_continue() && response.finished()) {
       // The answer stands; the client may still be sending.

@@ -5,42 +5,44 @@
 #include <memory>
 #include <string_view>
 
-#include "net/byte_source.h"
-#include "net/http_parser.h"
+#include "net/http_connection.h"
 #include "net/scope.h"
 #include "net/stream.h"
 
 namespace wrenn::net {
 
-class HttpConnection;
-
 // A request as the handler sees it. Its body is read at most once; what is left is drained.
 class Request {
  public:
-  Request(RequestHead head, ByteSource& body, Stream& stream)
-      : head_(std::move(head)), body_(body), stream_(stream) {}
+  Request(RequestHead head, BodyReader& body, InputBuffer& input, Stream& stream)
+      : head_(std::move(head)), body_(body), input_(input), stream_(stream) {}
 
   const RequestHead& head() const { return head_; }
   std::string_view method() const { return head_.method; }
   std::string_view path() const { return head_.path(); }
   std::string_view query() const { return head_.query(); }
   const Headers& headers() const { return head_.headers; }
-  ByteSource& body() { return body_; }
+  BodyReader& body() { return body_; }
   // The stated length; nothing for a chunked body.
   std::optional<std::uint64_t> content_length() const {
     if (head_.framing == Framing::kChunked) return std::nullopt;
     return head_.length;
   }
   Stream& stream() { return stream_; }
+  // What the client sent after this request's head (and body, once that is read): after an upgrade
+  // the first bytes of the other protocol are here.
+  InputBuffer& input() { return input_; }
 
  private:
   RequestHead head_;
-  ByteSource& body_;
+  BodyReader& body_;
+  InputBuffer& input_;
   Stream& stream_;
 };
 
-// Writes one response: either send(), or start() or prepare(), write()..., finish(). Each of these
-// is one packet where the kernel can. Every method fails with kUnavailable once the client is gone.
+// Writes one response: either send(), or start() or prepare(), write()..., finish(), or upgrade().
+// Each of these is one packet where the kernel can. Every method fails with kUnavailable once the
+// client is gone.
 class ResponseWriter {
  public:
   ResponseWriter(Stream& stream, const RequestHead& request);
@@ -53,10 +55,19 @@ class ResponseWriter {
   void prepare(int status, Headers headers, std::optional<std::uint64_t> length = std::nullopt);
   Task<base::Result<void>> flush();
   Task<base::Result<void>> write(std::string_view bytes);
+  // The same for bytes that are gone once the task waits (Loop::shared_buffer()).
+  Task<base::Result<void>> write_shared(std::string_view bytes);
   // That part of a file in place of write(); only for a response with a stated length.
   Task<base::Result<void>> send_file(int file, std::uint64_t offset, std::uint64_t length);
-  // `last`: the end of the body, sent together with its terminator.
+  // `last`: the end of the body, sent together with its terminator; may be a shared buffer's, too.
   Task<base::Result<void>> finish(std::string_view last = {});
+  // The same, with fields behind the body where it is chunked; elsewhere they are left out.
+  Task<base::Result<void>> finish_with(const Headers& trailers);
+  // Before the response itself: 100 or 103 (RFC 9110 section 15.2). HTTP/1.0 clients get none.
+  Task<base::Result<void>> interim(int status, const Headers& headers);
+  // "101 Switching Protocols": from now on the handler speaks with Request::input() and stream()
+  // directly; the connection ends when it returns.
+  Task<base::Result<void>> upgrade(Headers headers);
 
   // A field that the head gets whoever writes it: for what wraps a handler.
   void add_field(std::string_view name, std::string_view value) { fields_.add(name, value); }
@@ -69,6 +80,7 @@ class ResponseWriter {
 
   bool started() const { return started_; }
   bool finished() const { return finished_; }
+  bool upgraded() const { return upgraded_; }
   bool keeps_connection() const { return keep_alive_ && finished_ && !aborted_; }
   int status() const { return status_; }
 
@@ -84,6 +96,7 @@ class ResponseWriter {
   bool started_ = false;
   bool finished_ = false;
   bool aborted_ = false;
+  bool upgraded_ = false;
   bool chunked_ = false;
   bool bodyless_ = false;
   std::uint64_t left_ = 0;
@@ -110,6 +123,8 @@ struct HttpServerOptions {
   // Between two pieces of a request body.
   base::Duration body_timeout = std::chrono::seconds(60);
   std::size_t max_connections = 4096;
+  // Clients that stay for long (TCP keep-alive): one that vanished is noticed.
+  bool keep_alive = false;
 };
 
 class HttpServer {

@@ -30,6 +30,9 @@ class Service final : public HttpHandler {
     if (path == "/silent") co_return {};
     if (path == "/abort") co_return co_await cut(response);
     if (path == "/wait") co_return co_await wait(request, response);
+    if (path == "/upgrade") co_return co_await upgrade(request, response);
+    if (path == "/trailers") co_return co_await trailers(request, response);
+    if (path == "/hints") co_return co_await hints(response);
     co_return co_await response.send(404, {}, "");
   }
 
@@ -41,6 +44,24 @@ class Service final : public HttpHandler {
     WRENN_CO_TRY(co_await response.start(200, {}));
     for (int i = 0; i < 1000; ++i) WRENN_CO_TRY(co_await response.write(std::string(100, 'x')));
     co_return co_await response.finish();
+  }
+  // Shouts back what comes after the upgrade.
+  static Task<Result<void>> upgrade(Request& request, ResponseWriter& response) {
+    WRENN_CO_TRY(co_await response.upgrade(Headers().with("Upgrade", "shout")));
+    std::array<char, 100> buffer;
+    WRENN_CO_TRY_ASSIGN(const std::size_t n, co_await request.input().read(buffer));
+    co_return co_await request.stream().write_all({buffer.data(), n}, "!");
+  }
+  static Task<Result<void>> trailers(Request& request, ResponseWriter& response) {
+    WRENN_CO_TRY_ASSIGN(const std::string body, co_await read_all(request.body(), 100));
+    WRENN_CO_TRY_ASSIGN(const Headers fields, request.body().trailers());
+    WRENN_CO_TRY(co_await response.start(200, {}));
+    WRENN_CO_TRY(co_await response.write(body));
+    co_return co_await response.finish_with(fields);
+  }
+  static Task<Result<void>> hints(ResponseWriter& response) {
+    WRENN_CO_TRY(co_await response.interim(103, Headers().with("Link", "</a>")));
+    co_return co_await response.send(200, {}, "");
   }
   static Task<Result<void>> cut(ResponseWriter& response) {
     WRENN_CO_TRY(co_await response.start(200, {}));
@@ -244,6 +265,37 @@ TEST_F(HttpTest, HostileRequestsGetTheRightStatus) {
   for (const auto& [bytes, expected] : cases) {
     run([&, this] { return check_hostile(endpoint, bytes, expected); });
   }
+}
+
+Task<void> check_raw(Endpoint endpoint, std::string bytes, std::string expected) {
+  const auto answer = co_await with_timeout(std::chrono::seconds(5), raw(endpoint, bytes));
+  EXPECT_EQ(answer.value_or("nothing"), expected);
+}
+
+TEST_F(HttpTest, AnUpgradedConnectionIsTheHandlers) {
+  run([this] {
+    return check_raw(endpoint, "GET /upgrade HTTP/1.1\r\nHost: a\r\n\r\nhey",
+                     "HTTP/1.1 101 Switching Protocols\r\nUpgrade: shout\r\n\r\nhey!");
+  });
+}
+
+TEST_F(HttpTest, TrailersComeAndGo) {
+  run([this] {
+    return check_raw(endpoint,
+                     "POST /trailers HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n"
+                     "Connection: close\r\n\r\n1\r\na\r\n2\r\nbc\r\n0\r\nX-Sum: 6\r\nB: c\r\n\r\n",
+                     "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n"
+                     "3\r\nabc\r\n0\r\nX-Sum: 6\r\nB: c\r\n\r\n");
+  });
+}
+
+TEST_F(HttpTest, InterimResponsesPrecedeTheResponse) {
+  const std::string answer = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+  run([&, this] {
+    return check_raw(endpoint, "GET /hints HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n",
+                     "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n" + answer);
+  });
+  run([&, this] { return check_raw(endpoint, "GET /hints HTTP/1.0\r\n\r\n", answer); });
 }
 
 Task<void> check_pipelined(Endpoint endpoint) {

@@ -130,7 +130,10 @@ void Loop::handle_events(std::span<epoll_event> events) {
       state->hangup_waiters.wake_all();
       if (state->stop_at_hangup != nullptr) state->stop_at_hangup->request_stop();
     }
-    if (broken || (event.events & (EPOLLIN | EPOLLRDHUP)) != 0) state->readers.wake_all();
+    if (broken || (event.events & (EPOLLIN | EPOLLRDHUP)) != 0) {
+      state->maybe_readable = true;
+      state->readers.wake_all();
+    }
     if (broken || (event.events & EPOLLOUT) != 0) state->writers.wake_all();
   }
   current_events_ = {};

@@ -51,11 +51,15 @@ class Loop {
   // For operations that did not have to wait: true when the running task has done so many of them
   // in a row that it is the others' turn (see LetOthersRun).
   bool spend_budget() { return budget_ == 0 || --budget_ == 0; }
+  // For what is read and used up before the task waits for anything else: 64 KiB that all tasks of
+  // the loop share.
+  std::span<char> shared_buffer() { return {shared_buffer_.get(), kSharedBuffer}; }
 
  private:
   friend class IoFd;
   friend class Timer;
   static constexpr int kBudget = 64;
+  static constexpr std::size_t kSharedBuffer = 64 * 1024;
   void turn();
   void run_ready();
   void run_posted();
@@ -70,6 +74,7 @@ class Loop {
   std::multimap<base::SteadyTime, Timer*> timers_;
   std::span<epoll_event> current_events_;
   int budget_ = kBudget;
+  std::unique_ptr<char[]> shared_buffer_ = std::make_unique<char[]>(kSharedBuffer);
   std::mutex posted_mutex_;
   std::vector<std::move_only_function<void()>> posted_;
 };
@@ -184,6 +189,10 @@ class IoFd {
   // Until the peer has closed its side or the connection is broken; look at hung_up() first.
   WaitList::Awaiter hangup() { return state_->hangup_waiters.wait(); }
   bool hung_up() const { return state_->hung_up; }
+  // False: a read would find nothing, so that it can be spared. After a read that took all there
+  // was, say so. Of sockets only: a terminal gives less than it has.
+  bool maybe_readable() const { return state_->maybe_readable || state_->hung_up; }
+  void set_drained() { state_->maybe_readable = false; }
   // The source (none: nullptr) is stopped when that happens. The one that was set before.
   StopSource* stop_at_hangup(StopSource* source) {
     return std::exchange(state_->stop_at_hangup, source);
@@ -197,6 +206,7 @@ class IoFd {
     WaitList hangup_waiters;
     StopSource* stop_at_hangup = nullptr;
     bool hung_up = false;
+    bool maybe_readable = true;
   };
   IoFd(Loop& loop, base::Fd fd) : loop_(&loop), fd_(std::move(fd)), state_(new State) {}
   Loop* loop_;

@@ -1,5 +1,6 @@
 #include "net/stream.h"
 
+#include <arpa/inet.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/sendfile.h>
@@ -45,6 +46,11 @@ void set_no_delay(int fd) {
   ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
 }
 
+bool is_socket(int fd) {
+  struct stat status{};
+  return ::fstat(fd, &status) == 0 && S_ISSOCK(status.st_mode);
+}
+
 // True when a process listens behind a Unix socket's file.
 bool is_listening(const Endpoint& endpoint) {
   const auto probe = endpoint.make_socket();
@@ -75,7 +81,8 @@ base::Result<void> bind_socket(int fd, const Endpoint& endpoint) {
 base::Result<std::unique_ptr<Stream>> Stream::adopt(Loop& loop, base::Fd fd) {
   set_no_delay(fd.get());
   WRENN_TRY_ASSIGN(IoFd io, IoFd::create(loop, std::move(fd)));
-  return std::unique_ptr<Stream>(new Stream(std::move(io)));
+  const bool socket = is_socket(io.get());
+  return std::unique_ptr<Stream>(new Stream(std::move(io), socket));
 }
 
 Task<base::Result<std::size_t>> Stream::read_some(std::span<char> buffer) {
@@ -84,12 +91,40 @@ Task<base::Result<std::size_t>> Stream::read_some(std::span<char> buffer) {
     co_return base::fail(stopped_error());
   }
   while (true) {
-    const ssize_t n = ::read(fd_.get(), buffer.data(), buffer.size());
-    if (n >= 0) co_return static_cast<std::size_t>(n);
-    if (errno == EINTR) continue;
-    if (!would_block(errno)) co_return base::fail(io_error(errno, "reading"));
+    while (fd_.maybe_readable()) {
+      const ssize_t n = ::read(fd_.get(), buffer.data(), buffer.size());
+      if (n >= 0) {
+        // Less than there was room for: that was all, and the next bytes make an event (epoll(7)).
+        if (is_socket_ && static_cast<std::size_t>(n) < buffer.size()) fd_.set_drained();
+        co_return static_cast<std::size_t>(n);
+      }
+      if (errno == EINTR) continue;
+      if (!would_block(errno)) co_return base::fail(io_error(errno, "reading"));
+      break;
+    }
     if (co_await fd_.readable() == Woken::kStopped) co_return base::fail(stopped_error());
   }
+}
+
+base::Result<void> Stream::write_now(Parts& parts) {
+  const auto has_more = [](std::string_view part) { return !part.empty(); };
+  while (std::ranges::any_of(parts, has_more)) {
+    std::array<iovec, std::tuple_size_v<Parts>> vectors;
+    for (std::size_t i = 0; i < parts.size(); ++i) {
+      vectors[i] = {const_cast<char*>(parts[i].data()), parts[i].size()};
+    }
+    const ssize_t n = write_parts(fd_.get(), vectors);
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0 && would_block(errno)) break;
+    if (n < 0) return base::fail(io_error(errno, "writing"));
+    auto written = static_cast<std::size_t>(n);
+    for (std::string_view& part : parts) {
+      const std::size_t of_this = std::min(written, part.size());
+      part.remove_prefix(of_this);
+      written -= of_this;
+    }
+  }
+  return {};
 }
 
 Task<base::Result<void>> Stream::write_all(std::string_view first, std::string_view second,
@@ -97,27 +132,37 @@ Task<base::Result<void>> Stream::write_all(std::string_view first, std::string_v
   if (fd_.loop().spend_budget() && co_await LetOthersRun() == Woken::kStopped) {
     co_return base::fail(stopped_error());
   }
-  std::array<std::string_view, 3> left = {first, second, third};
-  while (std::any_of(left.begin(), left.end(), [](auto part) { return !part.empty(); })) {
-    std::array<iovec, left.size()> parts;
-    for (std::size_t i = 0; i < left.size(); ++i) {
-      parts[i] = {const_cast<char*>(left[i].data()), left[i].size()};
-    }
-    const ssize_t n = write_parts(fd_.get(), parts);
-    if (n >= 0) {
-      auto written = static_cast<std::size_t>(n);
-      for (std::string_view& part : left) {
-        const std::size_t of_this = std::min(written, part.size());
-        part.remove_prefix(of_this);
-        written -= of_this;
-      }
-      continue;
-    }
-    if (errno == EINTR) continue;
-    if (!would_block(errno)) co_return base::fail(io_error(errno, "writing"));
+  Parts parts = {first, second, third};
+  while (true) {
+    WRENN_CO_TRY(write_now(parts));
+    if (std::ranges::all_of(parts, [](auto part) { return part.empty(); })) co_return {};
     if (co_await fd_.writable() == Woken::kStopped) co_return base::fail(stopped_error());
   }
+}
+
+Task<base::Result<void>> Stream::write_shared(std::string_view first, std::string_view second,
+                                              std::string_view third) {
+  Parts parts = {first, second, third};
+  WRENN_CO_TRY(write_now(parts));
+  const bool all_out = std::ranges::all_of(parts, [](auto part) { return part.empty(); });
+  if (!all_out) co_return co_await write_rest(base::concat(parts[0], parts[1], parts[2]));
   co_return {};
+}
+
+Task<base::Result<void>> Stream::write_rest(std::string rest) {
+  co_return co_await write_all(rest);
+}
+
+void Stream::keep_alive() {
+  const int on = 1;
+  const int idle_s = 60;
+  const int interval_s = 15;
+  const int probes = 4;
+  // Fails for Unix sockets, whose peers cannot vanish.
+  ::setsockopt(fd_.get(), SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
+  ::setsockopt(fd_.get(), IPPROTO_TCP, TCP_KEEPIDLE, &idle_s, sizeof idle_s);
+  ::setsockopt(fd_.get(), IPPROTO_TCP, TCP_KEEPINTVL, &interval_s, sizeof interval_s);
+  ::setsockopt(fd_.get(), IPPROTO_TCP, TCP_KEEPCNT, &probes, sizeof probes);
 }
 
 Task<base::Result<void>> Stream::send_file(int file, std::uint64_t offset, std::uint64_t length) {
@@ -145,6 +190,7 @@ void Stream::shutdown_write() {
 }
 
 bool Stream::is_stale() {
+  if (!fd_.maybe_readable()) return false;
   char byte = 0;
   const ssize_t n = ::recv(fd_.get(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
   return n >= 0 || !would_block(errno);
@@ -166,6 +212,25 @@ base::Result<PeerCredentials> Stream::peer_credentials() const {
   return PeerCredentials{credentials.pid, credentials.uid, credentials.gid};
 }
 
+std::string Stream::peer_ip() const {
+  sockaddr_storage address{};
+  socklen_t size = sizeof address;
+  if (::getpeername(fd_.get(), reinterpret_cast<sockaddr*>(&address), &size) != 0) return {};
+  std::array<char, INET6_ADDRSTRLEN> text{};
+  const void* number = nullptr;
+  if (address.ss_family == AF_INET) {
+    number = &reinterpret_cast<const sockaddr_in*>(&address)->sin_addr;
+  } else if (address.ss_family == AF_INET6) {
+    number = &reinterpret_cast<const sockaddr_in6*>(&address)->sin6_addr;
+  } else {
+    return {};
+  }
+  if (::inet_ntop(address.ss_family, number, text.data(), text.size()) == nullptr) return {};
+  constexpr std::string_view kMapped = "::ffff:";  // An IPv4 client of an IPv6 socket.
+  const std::string_view ip(text.data());
+  return std::string(ip.starts_with(kMapped) && ip.contains('.') ? ip.substr(kMapped.size()) : ip);
+}
+
 Task<base::Result<std::unique_ptr<Stream>>> connect(Endpoint endpoint, int netns_fd) {
   const Context context = co_await current_context();
   WRENN_CO_TRY_ASSIGN(base::Fd socket,
@@ -181,7 +246,7 @@ Task<base::Result<std::unique_ptr<Stream>>> connect(Endpoint endpoint, int netns
   if (error != 0) {
     co_return base::fail(io_error(error, base::concat("cannot connect to ", endpoint.to_string())));
   }
-  co_return std::unique_ptr<Stream>(new Stream(std::move(io)));
+  co_return std::unique_ptr<Stream>(new Stream(std::move(io), true));
 }
 
 base::Result<Listener> Listener::listen(Loop& loop, const Endpoint& endpoint, mode_t socket_mode) {

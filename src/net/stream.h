@@ -3,6 +3,7 @@
 
 #include <sys/types.h>
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -33,6 +34,10 @@ class Stream {
   // That part of a file, which the kernel moves by itself where it can. kDataLoss when the file
   // ends before.
   Task<base::Result<void>> send_file(int file, std::uint64_t offset, std::uint64_t length);
+  // The same for bytes that are gone once the task waits (Loop::shared_buffer()): what does not go
+  // out at once is copied.
+  Task<base::Result<void>> write_shared(std::string_view first, std::string_view second = {},
+                                        std::string_view third = {});
   // No more bytes will come from this side; the peer reads an end.
   void shutdown_write();
 
@@ -44,13 +49,23 @@ class Stream {
   // lives, which the source must outlive.
   class HangupWatch;
   HangupWatch stop_at_hangup(StopSource& source);
+  // A TCP peer that vanished without a word is noticed after two minutes.
+  void keep_alive();
   // Of a Unix socket.
   base::Result<PeerCredentials> peer_credentials() const;
+  // The address of a TCP peer without its port: "203.0.113.7". Empty for others.
+  std::string peer_ip() const;
+  Loop& loop() const { return fd_.loop(); }
 
  private:
+  using Parts = std::array<std::string_view, 3>;
   friend Task<base::Result<std::unique_ptr<Stream>>> connect(Endpoint endpoint, int netns_fd);
-  explicit Stream(IoFd fd) : fd_(std::move(fd)) {}
+  // Takes off the parts what goes out without waiting.
+  base::Result<void> write_now(Parts& parts);
+  Task<base::Result<void>> write_rest(std::string rest);
+  explicit Stream(IoFd fd, bool is_socket) : fd_(std::move(fd)), is_socket_(is_socket) {}
   IoFd fd_;
+  const bool is_socket_;
 };
 
 class Stream::HangupWatch {
@@ -60,11 +75,16 @@ class Stream::HangupWatch {
   }
   HangupWatch(const HangupWatch&) = delete;
   HangupWatch& operator=(const HangupWatch&) = delete;
-  ~HangupWatch() { fd_.stop_at_hangup(before_); }
+  ~HangupWatch() { end(); }
+  // As if it were destroyed.
+  void end() {
+    if (!std::exchange(ended_, true)) fd_.stop_at_hangup(before_);
+  }
 
  private:
   IoFd& fd_;
   StopSource* const before_;
+  bool ended_ = false;
 };
 
 inline Stream::HangupWatch Stream::stop_at_hangup(StopSource& source) {

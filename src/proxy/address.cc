@@ -11,8 +11,6 @@ namespace {
 using base::Code;
 using base::Result;
 
-constexpr std::string_view kRoot = "/proxy/";
-
 bool is_digit(char c) {
   return c >= '0' && c <= '9';
 }
@@ -57,15 +55,15 @@ Result<std::optional<PortAddress>> parse_host(std::string_view host, std::string
   return parse_address(label.substr(dash + 1), port);
 }
 
-Result<std::optional<PathAddress>> parse_path(std::string_view target) {
-  if (!target.starts_with(kRoot)) return std::nullopt;
-  const std::string_view text = target.substr(kRoot.size());
+Result<std::optional<PathAddress>> parse_path(std::string_view target, std::string_view root) {
+  if (!target.starts_with(root)) return std::nullopt;
+  const std::string_view text = target.substr(root.size());
   const std::size_t id_end = std::min(text.find_first_of("/?"), text.size());
   const std::string_view after_id = text.substr(std::min(id_end + 1, text.size()));
   const std::size_t port_end = std::min(after_id.find_first_of("/?"), after_id.size());
   if (id_end == text.size() || text[id_end] != '/' || port_end == 0) {
     return base::fail(Code::kInvalidArgument, "the path has no port",
-                      "use /proxy/{sandbox id}/{port}/");
+                      base::concat("use ", root, "{sandbox id}/{port}/"));
   }
   WRENN_TRY_ASSIGN(PortAddress address,
                    parse_address(text.substr(0, id_end), after_id.substr(0, port_end)));
@@ -73,7 +71,7 @@ Result<std::optional<PathAddress>> parse_path(std::string_view target) {
 }
 
 std::string path_prefix(const PortAddress& address) {
-  return base::concat(kRoot, address.sandbox_id, '/', address.port);
+  return base::concat(kProxyRoot, address.sandbox_id, '/', address.port);
 }
 
 }  // namespace wrenn::proxy

@@ -37,9 +37,16 @@ struct PathAddress {
   std::string_view rest;
 };
 
-// Reads a target in origin form. Nothing when it is not below /proxy/. kInvalidArgument for a bad
+inline constexpr std::string_view kProxyRoot = "/proxy/";
+// Below it: connections that carry anything, not HTTP alone. GET with an upgrade to
+// kTunnelProtocol.
+inline constexpr std::string_view kTunnelRoot = "/tunnel/";
+inline constexpr std::string_view kTunnelProtocol = "tcp";
+
+// Reads a target in origin form. Nothing when it is not below `root`. kInvalidArgument for a bad
 // port or id; no part of either may be percent-encoded, so that there is one way to write it.
-base::Result<std::optional<PathAddress>> parse_path(std::string_view target);
+base::Result<std::optional<PathAddress>> parse_path(std::string_view target,
+                                                    std::string_view root = kProxyRoot);
 
 // "/proxy/{sandbox id}/{port}".
 std::string path_prefix(const PortAddress& address);

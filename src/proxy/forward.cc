@@ -4,11 +4,14 @@
 #include <array>
 
 #include "base/strings.h"
+#include "proxy/fault.h"
 
 namespace wrenn::proxy {
 namespace {
 
 using base::equal_ignore_case;
+
+constexpr int kSwitchingProtocols = 101;
 
 // Those that Connection names come on top. Framing is done anew for each connection.
 constexpr std::array<std::string_view, 10> kOfOneConnection = {
@@ -46,6 +49,15 @@ std::string without_cookies(std::string_view value, const std::vector<std::strin
     out += pair;
   }
   return out;
+}
+
+net::Headers without_connection(const net::Headers& fields) {
+  net::Headers kept;
+  for (std::size_t i = 0; i < fields.size(); ++i) {
+    const auto [name, value] = fields[i];
+    if (!is_of_one_connection(fields, name)) kept.add(name, value);
+  }
+  return kept;
 }
 
 void keep_upgrade(const net::Headers& fields, net::Headers& out) {
@@ -87,14 +99,37 @@ net::Headers request_fields(const net::Headers& fields, const Rewriter& rewriter
 }
 
 net::Headers response_fields(const net::Headers& fields, int status, const Rewriter& rewriter) {
-  constexpr int kSwitchingProtocols = 101;
-  net::Headers kept;
+  net::Headers out = rewriter.response(without_connection(fields));
+  if (status == kSwitchingProtocols && is_upgrade(fields)) keep_upgrade(fields, out);
+  return out;
+}
+
+net::Headers onward_fields(const net::Headers& fields) {
+  net::Headers out = without_connection(fields);
+  if (fields.has_token("TE", "trailers")) out.add("TE", "trailers");
+  if (is_upgrade(fields)) keep_upgrade(fields, out);
+  return out;
+}
+
+net::Headers returned_fields(const net::Headers& fields, int status) {
+  net::Headers out = without_connection(fields);
+  if (status == kSwitchingProtocols && is_upgrade(fields)) keep_upgrade(fields, out);
+  out.remove(kFaultField);
+  return out;
+}
+
+net::Headers trailer_fields(const net::Headers& fields) {
+  constexpr std::array<std::string_view, 12> kNotBehind = {
+      "host",         "authorization", "cookie",        "set-cookie", "content-encoding",
+      "content-type", "content-range", "cache-control", "expect",     "location",
+      "range",        kFaultField};
+  net::Headers out;
   for (std::size_t i = 0; i < fields.size(); ++i) {
     const auto [name, value] = fields[i];
-    if (!is_of_one_connection(fields, name)) kept.add(name, value);
+    const auto is_name = [&](std::string_view other) { return equal_ignore_case(name, other); };
+    if (std::ranges::any_of(kNotBehind, is_name) || is_of_one_connection(fields, name)) continue;
+    out.add(name, value);
   }
-  net::Headers out = rewriter.response(kept);
-  if (status == kSwitchingProtocols && is_upgrade(fields)) keep_upgrade(fields, out);
   return out;
 }
 

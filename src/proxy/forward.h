@@ -29,4 +29,12 @@ net::Headers request_fields(const net::Headers& fields, const Rewriter& rewriter
 // For the client, with its addresses rewritten. `status` 101 keeps the upgrade.
 net::Headers response_fields(const net::Headers& fields, int status, const Rewriter& rewriter);
 
+// Between two proxies of ours, where nothing is rewritten: all but what concerns one connection.
+// In a response kFaultField is left out: it is for the proxy to say.
+net::Headers onward_fields(const net::Headers& fields);
+net::Headers returned_fields(const net::Headers& fields, int status);
+
+// Those that may stand behind a body (RFC 9110 section 6.5.1).
+net::Headers trailer_fields(const net::Headers& fields);
+
 }  // namespace wrenn::proxy

@@ -35,9 +35,23 @@ def pids():
     return [int(name) for name in os.listdir("/proc") if name.isdigit()]
 
 
+def stat_fields(pid):
+    """Those of /proc/PID/stat from the third on, the state; none when there is no such process."""
+    return read(f"/proc/{pid}/stat").rpartition(")")[2].split()
+
+
 def is_alive(pid):
-    stat = read(f"/proc/{pid}/stat")
-    return bool(stat) and stat.rpartition(")")[2].split()[0] not in "ZX"
+    fields = stat_fields(pid)
+    return bool(fields) and fields[0] not in "ZX"
+
+
+def family(pid):
+    """The process and all below it."""
+    parents = {one: int(fields[1]) for one in pids() if (fields := stat_fields(one))}
+    found = [pid]
+    for one in found:
+        found += [child for child, parent in parents.items() if parent == one]
+    return found
 
 
 def rollup(pid, field):

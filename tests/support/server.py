@@ -51,6 +51,7 @@ class Wrenn:
         self.more_images = more_images
         self.config = self.work / "config.json"
         self.port = free_port()
+        self.proxy_port = free_port()
         self.machine = Installation(self.directory)
         self.guard = None
         self.api = None
@@ -107,7 +108,8 @@ class Wrenn:
 
     def up(self):
         """Also after something was killed: whatever is missing is started again."""
-        self.cli("up", "--detach", "--dir", self.directory, "--listen", f"127.0.0.1:{self.port}")
+        self.cli("up", "--detach", "--dir", self.directory, "--listen", f"127.0.0.1:{self.port}",
+                 "--proxy-listen", f"127.0.0.1:{self.proxy_port}")
         settings = json.loads(self.config.read_text())
         self.api = Api(settings["api_url"], settings["api_key"])
 

@@ -10,6 +10,7 @@
 #include "control/api/auth.h"
 #include "control/api/exec.h"
 #include "control/api/files.h"
+#include "control/api/ports.h"
 #include "control/api/sandboxes.h"
 
 namespace wrenn::control {
@@ -48,6 +49,9 @@ constexpr std::array kRoutes = {
     ApiRoute{"POST", "/v1/capsules/{}/files/list", Access::kKey, list_dir},
     ApiRoute{"POST", "/v1/capsules/{}/files/mkdir", Access::kKey, make_dir},
     ApiRoute{"POST", "/v1/capsules/{}/files/remove", Access::kKey, remove_path},
+    ApiRoute{"GET", "/v1/capsules/{}/ports", Access::kKey, list_ports},
+    ApiRoute{"PUT", "/v1/capsules/{}/ports/{}", Access::kKey, set_port},
+    ApiRoute{"POST", "/v1/capsules/{}/ports/{}/url", Access::kKey, make_port_url},
 };
 
 constexpr std::size_t kLoggedPath = 200;
@@ -108,6 +112,7 @@ Task<Answer<void>> Api::serve(Call& call) {
 }
 
 Task<Answer<void>> Api::dispatch(Call& call) {
+  API_CO_TRY(check_place(services_.proxy_settings, call.request()));
   auto lookup = routes_.find(call.request().method(), call.request().path());
   if (!lookup.match) co_return co_await refuse_route(call, lookup);
   const ApiRoute& route = kRoutes.at(lookup.match->route);

@@ -33,6 +33,8 @@ CodeInfo info_of(ApiCode code) {
       return {409, "invalid_state"};
     case ApiCode::kTooLarge:
       return {413, "too_large"};
+    case ApiCode::kMisdirected:
+      return {421, "misdirected_request"};
     case ApiCode::kDbError:
       return {500, "db_error"};
     case ApiCode::kAgentError:

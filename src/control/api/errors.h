@@ -21,6 +21,7 @@ enum class ApiCode {
   kConflict,
   kInvalidState,
   kTooLarge,
+  kMisdirected,  // For the proxy, not for the API.
   kDbError,
   kInternalError,
   kAgentError,

@@ -68,6 +68,11 @@ bool JsonFields::boolean(std::string_view name, bool fallback) {
   return fallback;
 }
 
+bool JsonFields::required_boolean(std::string_view name) {
+  if (find(name) == nullptr) fail(concat(name, " is missing: it must be true or false"));
+  return boolean(name, false);
+}
+
 std::string JsonFields::text(std::string_view name, const TextRule& rule) {
   const json::value* value = find(name);
   if (value == nullptr) {

@@ -43,6 +43,7 @@ class JsonFields {
 
   std::int64_t integer(std::string_view name, const IntegerRule& rule);
   bool boolean(std::string_view name, bool fallback);
+  bool required_boolean(std::string_view name);
   // Without NUL; required means not empty either.
   std::string text(std::string_view name, const TextRule& rule);
   // A list of texts, each without NUL.

@@ -180,6 +180,7 @@ Task<Answer<void>> destroy_sandbox(Services& services, Call& call) {
   API_CO_TRY(db_answer(co_await services.database_pool.run([&] {
     return services.sandboxes.transition(sandbox.id, states_to_stop(), SandboxState::kStopped);
   })));
+  services.forget_place(sandbox.id);
   base::log_info("sandbox destroyed", {{"sandbox", sandbox.id}, {"request", call.request_id()}});
   co_return co_await call.send_empty(204);
 }

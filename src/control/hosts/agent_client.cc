@@ -132,6 +132,14 @@ AgentClient::Reply<void> AgentClient::remove_path(const agent::RemovePathRequest
                                                               {.timeout = kCallTimeout}));
 }
 
+AgentClient::Reply<agent::ListPortsResponse> AgentClient::list_ports(
+    const std::string& sandbox_id) {
+  agent::ListPortsRequest request;
+  request.set_sandbox_id(sandbox_id);
+  return calls_.unary<agent::ListPortsResponse>(method("ListPorts"), request,
+                                                {.timeout = kCallTimeout});
+}
+
 AgentClient::Reply<net::ClientResponse> AgentClient::read_file(FileTarget file) {
   WRENN_CO_TRY_ASSIGN(auto response, co_await files_http_.send({.target = file_url(file)}));
   WRENN_CO_TRY(co_await check_status(response));

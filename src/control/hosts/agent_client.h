@@ -22,6 +22,7 @@ class ExecStreamResponse;
 class KillProcessRequest;
 class ListDirRequest;
 class ListDirResponse;
+class ListPortsResponse;
 class ListProcessesResponse;
 class ListSandboxesResponse;
 class MakeDirRequest;
@@ -70,6 +71,8 @@ class AgentClient {
   Reply<agent::ListDirResponse> list_dir(const agent::ListDirRequest& request);
   Reply<agent::MakeDirResponse> make_dir(const agent::MakeDirRequest& request);
   Reply<void> remove_path(const agent::RemovePathRequest& request);
+
+  Reply<agent::ListPortsResponse> list_ports(const std::string& sandbox_id);
 
   // The body of the response is the file.
   Reply<net::ClientResponse> read_file(FileTarget file);

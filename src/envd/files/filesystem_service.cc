@@ -41,20 +41,21 @@ Task<Result<Response>> run_for(CallContext& context, net::BlockingPool& pool, F 
 }
 
 template <class Response>
-Result<Response> entry_at(const Path& path) {
-  WRENN_TRY_ASSIGN(const UserDatabase users, UserDatabase::read());
+Result<Response> entry_at(const Path& path, UserCache& cache) {
+  WRENN_TRY_ASSIGN(const auto users, cache.get());
   Response response;
-  WRENN_TRY_ASSIGN(*response.mutable_entry(), describe(path, users));
+  WRENN_TRY_ASSIGN(*response.mutable_entry(), describe(path, *users));
   return response;
 }
 
-Result<filesystem::ListDirResponse> list(const Path& path, std::uint32_t depth,
+Result<filesystem::ListDirResponse> list(const Path& path, std::uint32_t depth, UserCache& cache,
                                          const StopFlag& stop) {
-  WRENN_TRY_ASSIGN(const UserDatabase users, UserDatabase::read());
-  return list_tree(path, depth, users, stop);
+  WRENN_TRY_ASSIGN(const auto users, cache.get());
+  return list_tree(path, depth, *users, stop);
 }
 
-Result<filesystem::MakeDirResponse> make_directory(const Path& path, const User& owner) {
+Result<filesystem::MakeDirResponse> make_directory(const Path& path, const User& owner,
+                                                   UserCache& cache) {
   struct stat info{};
   if (::stat(path.c_str(), &info) == 0) {
     if (!S_ISDIR(info.st_mode)) {
@@ -64,17 +65,18 @@ Result<filesystem::MakeDirResponse> make_directory(const Path& path, const User&
     return base::fail(Code::kAlreadyExists, base::concat(path.native(), " exists already"));
   }
   WRENN_TRY(make_owned_dirs(path, owner));
-  return entry_at<filesystem::MakeDirResponse>(path);
+  return entry_at<filesystem::MakeDirResponse>(path, cache);
 }
 
 Result<filesystem::MoveResponse> move_to(const Path& source, const Path& destination,
-                                         const User& owner, const StopFlag& stop) {
+                                         const User& owner, UserCache& cache,
+                                         const StopFlag& stop) {
   struct stat info{};
   // Looked for first: a mistake in the source must not make directories.
   if (::lstat(source.c_str(), &info) != 0) return base::fail_errno(errno, source.native());
   WRENN_TRY(make_owned_dirs(destination.parent_path(), owner));
   WRENN_TRY(move_entry(source, destination, stop));
-  return entry_at<filesystem::MoveResponse>(destination);
+  return entry_at<filesystem::MoveResponse>(destination, cache);
 }
 
 Result<filesystem::RemoveResponse> remove_at(const Path& path, const StopFlag& stop) {
@@ -100,14 +102,17 @@ Task<Result<filesystem::StatResponse>> FilesystemService::stat(
     CallContext& context, const filesystem::StatRequest& request) {
   WRENN_CO_TRY_ASSIGN(const Actor actor, find_actor(settings_, context.request_headers));
   WRENN_CO_TRY_ASSIGN(const Path path, actor.resolve(request.path()));
-  co_return co_await pool_.run([path] { return entry_at<filesystem::StatResponse>(path); });
+  co_return co_await pool_.run(
+      [path, users = settings_.users] { return entry_at<filesystem::StatResponse>(path, *users); });
 }
 
 Task<Result<filesystem::MakeDirResponse>> FilesystemService::make_dir(
     CallContext& context, const filesystem::MakeDirRequest& request) {
   WRENN_CO_TRY_ASSIGN(const Actor actor, find_actor(settings_, context.request_headers));
   WRENN_CO_TRY_ASSIGN(const Path path, actor.resolve(request.path()));
-  co_return co_await pool_.run([path, owner = actor.user] { return make_directory(path, owner); });
+  co_return co_await pool_.run([path, owner = actor.user, users = settings_.users] {
+    return make_directory(path, owner, *users);
+  });
 }
 
 Task<Result<filesystem::MoveResponse>> FilesystemService::move(
@@ -116,8 +121,9 @@ Task<Result<filesystem::MoveResponse>> FilesystemService::move(
   WRENN_CO_TRY_ASSIGN(const Path source, actor.resolve(request.source()));
   WRENN_CO_TRY_ASSIGN(const Path destination, actor.resolve(request.destination()));
   co_return co_await run_for<filesystem::MoveResponse>(
-      context, pool_, [source, destination, owner = actor.user](const StopFlag& stop) {
-        return move_to(source, destination, owner, stop);
+      context, pool_,
+      [source, destination, owner = actor.user, users = settings_.users](const StopFlag& stop) {
+        return move_to(source, destination, owner, *users, stop);
       });
 }
 
@@ -127,7 +133,9 @@ Task<Result<filesystem::ListDirResponse>> FilesystemService::list_dir(
   WRENN_CO_TRY_ASSIGN(const Path path, actor.resolve(request.path()));
   const std::uint32_t depth = request.depth();
   auto listed = co_await run_for<filesystem::ListDirResponse>(
-      context, pool_, [path, depth](const StopFlag& stop) { return list(path, depth, stop); });
+      context, pool_, [path, depth, users = settings_.users](const StopFlag& stop) {
+        return list(path, depth, *users, stop);
+      });
   if (listed && listed->entries_size() >= kLargeListing) trim_.start(std::chrono::seconds(1));
   co_return listed;
 }

@@ -106,10 +106,10 @@ bool is_current(const ::envd::InitRequest& request, std::optional<std::int64_t> 
   return settings.token.empty() && !request.access_token().empty();
 }
 
-Result<void> check(const ::envd::InitRequest& request) {
+Result<void> check(const ::envd::InitRequest& request, UserCache& cache) {
   if (!request.default_user().empty()) {
-    WRENN_TRY_ASSIGN(const UserDatabase users, UserDatabase::read());
-    if (!users.find(request.default_user())) {
+    WRENN_TRY_ASSIGN(const auto users, cache.get());
+    if (!users->find(request.default_user())) {
       return base::fail(Code::kInvalidArgument,
                         base::concat("there is no user '", request.default_user(), "'"));
     }
@@ -137,17 +137,20 @@ Result<void> check(const ::envd::InitRequest& request) {
   return {};
 }
 
-// The first error; later ones are logged.
+void log_failure(const Result<void>& step) {
+  if (!step) base::log_error("a part of /init failed", {{"error", step.error()}});
+}
+
+// The first error is kept, each is logged.
 void keep_first(Result<void>& all, Result<void> step) {
-  if (step) return;
-  base::log_error("a part of /init failed", {{"error", step.error()}});
+  log_failure(step);
   if (all) all = std::move(step);
 }
 
 }  // namespace
 
 Result<GuestNames> apply_init(const ::envd::InitRequest& request, GuestSettings& settings) {
-  WRENN_TRY(check(request));
+  WRENN_TRY(check(request, *settings.users));
   WRENN_TRY_ASSIGN(const auto timestamp, read_timestamp(request));
   std::string certificates;
   if (!request.ca_bundle().empty()) {
@@ -175,9 +178,8 @@ Result<GuestNames> apply_init(const ::envd::InitRequest& request, GuestSettings&
 }
 
 void write_names(const GuestNames& names) {
-  Result<void> result;
-  if (!names.hostname.empty()) keep_first(result, write_hosts(names.hostname));
-  keep_first(result, write_identity(names.identity, "/"));
+  if (!names.hostname.empty()) log_failure(write_hosts(names.hostname));
+  log_failure(write_identity(names.identity, "/"));
 }
 
 bool clock_needs_step(std::int64_t guest, std::int64_t host) {

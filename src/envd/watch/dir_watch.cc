@@ -62,13 +62,13 @@ std::vector<filesystem::FilesystemEvent> without_entries(const std::vector<Watch
 
 // What is gone by now has none.
 Result<std::vector<filesystem::FilesystemEvent>> with_entries(const std::vector<WatchEvent>& events,
-                                                              const base::Path& directory) {
-  WRENN_TRY_ASSIGN(const UserDatabase users, UserDatabase::read());
+                                                              const WatchOptions& options) {
+  WRENN_TRY_ASSIGN(const auto users, options.users->get());
   auto messages = without_entries(events);
   for (std::size_t i = 0; i < events.size(); ++i) {
     if (!has_entry(events[i].type)) continue;
     const bool is_top = events[i].name == ".";
-    auto entry = describe(is_top ? directory : directory / events[i].name, users);
+    auto entry = describe(is_top ? options.directory : options.directory / events[i].name, *users);
     if (entry) *messages[i].mutable_entry() = std::move(*entry);
   }
   return messages;
@@ -124,8 +124,7 @@ Task<Result<void>> DirWatch::collect(WatchEvents& out) {
 DirWatch::Reply<std::vector<filesystem::FilesystemEvent>> DirWatch::to_messages(
     std::vector<WatchEvent> events) const {
   if (!options_.include_entry) co_return without_entries(events);
-  co_return co_await pool_.run(
-      [this, &events] { return with_entries(events, options_.directory); });
+  co_return co_await pool_.run([this, &events] { return with_entries(events, options_); });
 }
 
 }  // namespace wrenn::envd

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/files.h"
+#include "envd/users.h"
 #include "envd/watch/watch_tree.h"
 #include "net/blocking.h"
 #include "net/loop.h"
@@ -20,6 +21,7 @@ struct WatchOptions {
   WatchDepth depth = WatchDepth::kTopOnly;
   NetworkMounts network_mounts = NetworkMounts::kRefuse;
   bool include_entry = false;
+  std::shared_ptr<UserCache> users = std::make_shared<UserCache>();  // Names of owners in entries.
 };
 
 // For one loop. While nothing happens, nothing runs; the watches end with the object.

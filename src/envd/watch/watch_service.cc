@@ -18,12 +18,14 @@ using Out = connect::StreamWriter<filesystem::WatchDirResponse>;
 constexpr WatchEvents::Limits kBatch{.events = 1u << 16, .name_bytes = 8u << 20};
 
 template <class Request>
-Result<WatchOptions> read_options(const Actor& actor, const Request& request) {
+Result<WatchOptions> read_options(const GuestSettings& settings, const Actor& actor,
+                                  const Request& request) {
   WatchOptions options;
   WRENN_TRY_ASSIGN(options.directory, actor.resolve(request.path()));
   if (request.recursive()) options.depth = WatchDepth::kRecursive;
   if (request.allow_network_mounts()) options.network_mounts = NetworkMounts::kAllow;
   options.include_entry = request.include_entry();
+  options.users = settings.users;
   return options;
 }
 
@@ -65,7 +67,7 @@ void WatchService::add_to(connect::Router& router) {
 Task<Result<void>> WatchService::watch_dir(CallContext& context,
                                            const filesystem::WatchDirRequest& request, Out& out) {
   WRENN_CO_TRY_ASSIGN(const Actor actor, find_actor(settings_, context.request_headers));
-  WRENN_CO_TRY_ASSIGN(WatchOptions options, read_options(actor, request));
+  WRENN_CO_TRY_ASSIGN(WatchOptions options, read_options(settings_, actor, request));
   WRENN_CO_TRY_ASSIGN(const auto keepalive, read_keepalive(context.request_headers));
   WatchEvents events(kBatch);
   WRENN_CO_TRY_ASSIGN(const auto watch,
@@ -88,7 +90,7 @@ Task<Result<void>> WatchService::watch_dir(CallContext& context,
 Task<Result<filesystem::CreateWatcherResponse>> WatchService::create(
     CallContext& context, const filesystem::CreateWatcherRequest& request) {
   WRENN_CO_TRY_ASSIGN(const Actor actor, find_actor(settings_, context.request_headers));
-  WRENN_CO_TRY_ASSIGN(WatchOptions options, read_options(actor, request));
+  WRENN_CO_TRY_ASSIGN(WatchOptions options, read_options(settings_, actor, request));
   filesystem::CreateWatcherResponse response;
   WRENN_CO_TRY_ASSIGN(*response.mutable_watcher_id(), co_await watchers_.add(std::move(options)));
   co_return response;

@@ -1,0 +1,118 @@
+#include "control/data_plane.h"
+
+#include "base/crypto.h"
+#include "base/log.h"
+#include "net/http_server.h"
+
+namespace wrenn::control {
+namespace {
+
+using base::Result;
+using net::Task;
+
+using PlacePtr = std::shared_ptr<const proxy::SandboxPlace>;
+
+// A change at another replica shows after so long at most.
+constexpr auto kFreshFor = std::chrono::seconds(2);
+constexpr std::size_t kMaxKept = 10'000;
+constexpr std::size_t kDatabaseThreads = 2;
+// Half of the descriptors that a process usually may have: each takes one here and one to a host.
+constexpr std::size_t kMaxConnections = 9000;
+
+net::PoolOptions host_pool_options() {
+  // The agent ends a kept connection after 620 s.
+  return {.connect_timeout = std::chrono::seconds(5),
+          .idle_timeout = std::chrono::seconds(600),
+          .max_idle = 512};
+}
+
+proxy::EdgeSettings edge_settings(const DataPlaneOptions& options) {
+  return {.scheme = options.scheme, .domain = options.domain};
+}
+
+}  // namespace
+
+PlaceCache::PlaceCache(db::Database& database, net::ConnectionPool& host)
+    : sandboxes_(database),
+      ports_(database),
+      keys_(database),
+      host_(host),
+      database_pool_(kDatabaseThreads) {}
+
+template <class T>
+void PlaceCache::keep(std::map<std::string, Entry<T>>& entries, const std::string& key, T value) {
+  // Old ones go when there are too many; a cache that is read again costs a query.
+  if (entries.size() >= kMaxKept) entries.clear();
+  entries.insert_or_assign(key, Entry<T>{std::move(value), base::steady_now()});
+}
+
+Task<Result<PlacePtr>> PlaceCache::find(std::string id) {
+  const auto kept = places_.find(id);
+  if (kept != places_.end() && base::steady_now() - kept->second.read_at < kFreshFor) {
+    co_return kept->second.value;
+  }
+  WRENN_CO_TRY_ASSIGN(auto place, co_await database_pool_.run([&] { return read_place(id); }));
+  // One that is unknown now may exist in a moment.
+  if (place != nullptr) keep(places_, id, place);
+  co_return place;
+}
+
+Result<PlacePtr> PlaceCache::read_place(const std::string& id) {
+  const auto sandbox = sandboxes_.get_any_team(id);
+  if (!sandbox && sandbox.error().code == base::Code::kNotFound) return PlacePtr();
+  if (!sandbox) return base::fail(sandbox.error());
+  WRENN_TRY_ASSIGN(auto ports, ports_.list(id));
+  return std::make_shared<const proxy::SandboxPlace>(
+      proxy::SandboxPlace{.team_id = sandbox->team_id,
+                          .is_running = sandbox->status == db::SandboxState::kRunning,
+                          .public_ports = std::move(ports),
+                          .host = &host_});
+}
+
+Task<Result<std::string>> PlaceCache::team_of_key(std::string key) {
+  const std::string hash = base::sha256_hex(key);
+  const auto kept = teams_.find(hash);
+  if (kept != teams_.end() && base::steady_now() - kept->second.read_at < kFreshFor) {
+    co_return kept->second.value;
+  }
+  const auto owner = co_await database_pool_.run([&] { return keys_.verify(key); });
+  if (!owner && owner.error().code != base::Code::kUnauthenticated) {
+    co_return base::fail(owner.error());
+  }
+  const std::string team = owner ? owner->team_id : std::string();
+  keep(teams_, hash, team);
+  co_return team;
+}
+
+DataPlane::DataPlane(const DataPlaneOptions& options, db::Database& database,
+                     const proxy::AccessKey& access)
+    : host_(options.host, host_pool_options()),
+      places_(database, host_),
+      proxy_(places_, access, edge_settings(options)) {}
+
+Result<std::unique_ptr<DataPlane>> DataPlane::start(const DataPlaneOptions& options,
+                                                    db::Database& database,
+                                                    const proxy::AccessKey& access) {
+  std::unique_ptr<DataPlane> plane(new DataPlane(options, database, access));
+  WRENN_TRY_ASSIGN(auto listener, net::Listener::listen(plane->thread_.loop(), options.listen));
+  plane->port_ = listener.port();
+  plane->thread_.start("data-plane", [self = plane.get(), l = std::move(listener)]() mutable {
+    return self->serve(std::move(l));
+  });
+  return plane;
+}
+
+Task<void> DataPlane::serve(net::Listener listener) {
+  net::HttpServer server(proxy_, {.body_timeout = std::chrono::minutes(10),
+                                  .max_connections = kMaxConnections,
+                                  .keep_alive = true});
+  co_await server.serve(std::move(listener));
+  // They belong to this thread's loop.
+  host_.close_idle();
+}
+
+void DataPlane::forget(std::string sandbox_id) {
+  thread_.loop().post([this, id = std::move(sandbox_id)] { places_.forget(id); });
+}
+
+}  // namespace wrenn::control

@@ -1,0 +1,85 @@
+// DataPlane: where users and their browsers reach the ports of sandboxes. Its listener, its thread,
+// its connections to the hosts and its way to the database are its own, so that proxied traffic
+// slows no API call and no terminal.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+
+#include "control/proxy_settings.h"
+#include "db/api_key_store.h"
+#include "db/port_store.h"
+#include "db/sandbox_store.h"
+#include "net/blocking.h"
+#include "net/loop_thread.h"
+#include "proxy/edge_proxy.h"
+
+namespace wrenn::control {
+
+// What the control plane knows of places, kept for a moment. For the data plane's loop.
+class PlaceCache final : public proxy::EdgeDirectory {
+ public:
+  // `host`: to the one host there is.
+  PlaceCache(db::Database& database, net::ConnectionPool& host);
+
+  net::Task<base::Result<std::shared_ptr<const proxy::SandboxPlace>>> find(std::string id) override;
+  net::Task<base::Result<std::string>> team_of_key(std::string key) override;
+  void forget(const std::string& id) { places_.erase(id); }
+
+ private:
+  template <class T>
+  struct Entry {
+    T value;
+    base::SteadyTime read_at;
+  };
+  base::Result<std::shared_ptr<const proxy::SandboxPlace>> read_place(const std::string& id);
+  template <class T>
+  static void keep(std::map<std::string, Entry<T>>& entries, const std::string& key, T value);
+
+  db::SandboxStore sandboxes_;
+  db::PortStore ports_;
+  db::ApiKeyStore keys_;
+  net::ConnectionPool& host_;
+  net::BlockingPool database_pool_;
+  std::map<std::string, Entry<std::shared_ptr<const proxy::SandboxPlace>>> places_;
+  std::map<std::string, Entry<std::string>> teams_;  // By the hash of the key.
+};
+
+struct DataPlaneOptions {
+  net::Endpoint listen;
+  net::Endpoint host;  // The data plane of the host agent.
+  std::string scheme;
+  std::string domain;
+};
+
+// Started and destroyed on the thread of the API.
+class DataPlane {
+ public:
+  // Listens at once. The database and the key must outlive it. kAlreadyExists when the address is
+  // in use.
+  static base::Result<std::unique_ptr<DataPlane>> start(const DataPlaneOptions& options,
+                                                        db::Database& database,
+                                                        const proxy::AccessKey& access);
+  DataPlane(const DataPlane&) = delete;
+  DataPlane& operator=(const DataPlane&) = delete;
+  // Cuts everything that is open.
+  ~DataPlane() = default;
+
+  std::uint16_t port() const { return port_; }
+  // What was known of the sandbox is out of date. Thread-safe.
+  void forget(std::string sandbox_id);
+
+ private:
+  DataPlane(const DataPlaneOptions& options, db::Database& database,
+            const proxy::AccessKey& access);
+  net::Task<void> serve(net::Listener listener);
+
+  net::ConnectionPool host_;
+  PlaceCache places_;
+  proxy::EdgeProxy proxy_;
+  std::uint16_t port_ = 0;
+  net::LoopThread thread_;  // Ends before what it uses does.
+};
+
+}  // namespace wrenn::control

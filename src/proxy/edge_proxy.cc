@@ -1,0 +1,310 @@
+#include "proxy/edge_proxy.h"
+
+#include <algorithm>
+#include <array>
+
+#include "base/log.h"
+#include "base/strings.h"
+#include "base/time.h"
+#include "proxy/forward.h"
+
+namespace wrenn::proxy {
+namespace {
+
+using base::concat;
+using base::Result;
+using net::Task;
+
+constexpr std::string_view kPreviewCookie = "wrenn_preview";
+constexpr int kSeeOther = 303;
+constexpr int kPermanentRedirect = 308;
+
+// Connections to the agent of one host.
+class HostUpstream final : public Upstream {
+ public:
+  explicit HostUpstream(net::ConnectionPool& pool) : pool_(pool) {}
+  std::unique_ptr<net::ClientConnection> take_idle() override { return pool_.take_idle(); }
+  Task<std::expected<std::unique_ptr<net::ClientConnection>, Fault>> dial() override {
+    auto connection = co_await pool_.open();
+    if (connection) co_return std::move(*connection);
+    base::log_warn("a host does not answer",
+                   {{"host", pool_.endpoint().to_string()}, {"error", connection.error()}});
+    co_return fault(FaultKind::kHostUnreachable, "The host of the sandbox does not answer");
+  }
+  void give_back(std::unique_ptr<net::ClientConnection> connection) override {
+    pool_.give_back(std::move(connection));
+  }
+  void on_bytes() override {}
+
+ private:
+  net::ConnectionPool& pool_;
+};
+
+// A fault that the host's half of the proxy tells.
+std::optional<Fault> told_fault(const net::Headers& fields) {
+  const auto told = fields.find(kFaultField);
+  if (!told) return std::nullopt;
+  const std::size_t space = std::min(told->find(' '), told->size());
+  const auto kind = kind_from_wire(told->substr(0, space));
+  return Fault{kind.value_or(FaultKind::kHostUnreachable),
+               std::string(base::trim(told->substr(space)))};
+}
+
+class RewritingFilter final : public ResponseFilter {
+ public:
+  explicit RewritingFilter(const Rewriter& rewriter) : rewriter_(rewriter) {}
+  std::expected<net::Headers, Fault> fields(const net::ResponseHead& head) const override {
+    if (auto told = told_fault(head.headers)) return std::unexpected(std::move(*told));
+    return response_fields(head.headers, head.status, rewriter_);
+  }
+
+ private:
+  const Rewriter& rewriter_;
+};
+
+// The values of all cookies of that name: paths that nest may bring several.
+std::vector<std::string_view> cookies_named(const net::Headers& fields, std::string_view name) {
+  std::vector<std::string_view> values;
+  for (std::size_t i = 0; i < fields.size(); ++i) {
+    if (!base::equal_ignore_case(fields[i].name, "cookie")) continue;
+    for (const std::string_view part : base::split(fields[i].value, ';')) {
+      const std::string_view pair = base::trim(part);
+      const std::size_t equals = pair.find('=');
+      if (equals != pair.npos && pair.substr(0, equals) == name) {
+        values.push_back(pair.substr(equals + 1));
+      }
+    }
+  }
+  return values;
+}
+
+struct GivenKey {
+  std::string_view field;
+  std::string_view key;
+};
+
+std::optional<GivenKey> given_key(const net::Headers& fields,
+                                  const std::vector<std::string>& prefixes) {
+  const auto is_ours = [&](std::string_view key) {
+    return std::ranges::any_of(prefixes,
+                               [&](const auto& prefix) { return key.starts_with(prefix); });
+  };
+  constexpr std::string_view kScheme = "bearer ";
+  if (const auto key = fields.find("x-api-key"); key && is_ours(*key)) {
+    return GivenKey{"x-api-key", *key};
+  }
+  const auto value = fields.find("authorization");
+  if (!value || !base::equal_ignore_case(value->substr(0, kScheme.size()), kScheme)) {
+    return std::nullopt;
+  }
+  const std::string_view key = base::trim(value->substr(kScheme.size()));
+  if (!is_ours(key)) return std::nullopt;
+  return GivenKey{"authorization", key};
+}
+
+}  // namespace
+
+class EdgeProxy::OpenCount {
+ public:
+  OpenCount(EdgeProxy& edge, const std::string& id)
+      : edge_(edge), at_(edge.open_.try_emplace(id).first) {
+    ++at_->second;
+  }
+  OpenCount(const OpenCount&) = delete;
+  OpenCount& operator=(const OpenCount&) = delete;
+  ~OpenCount() {
+    if (--at_->second == 0) edge_.open_.erase(at_);
+  }
+  std::size_t count() const { return at_->second; }
+
+ private:
+  EdgeProxy& edge_;
+  std::map<std::string, std::size_t, std::less<>>::iterator at_;
+};
+
+std::expected<EdgeProxy::Visit, Fault> EdgeProxy::read_address(
+    net::Request& request, net::ResponseWriter& response) const {
+  std::string_view target = request.head().target;
+  std::string_view host = request.headers().find("host").value_or("");
+  if (const auto scheme = target.find("://"); scheme != target.npos && !target.starts_with('/')) {
+    // Absolute form: its authority counts (RFC 9112 section 3.2.2).
+    const std::string_view rest = target.substr(scheme + 3);
+    const std::size_t path = std::min(rest.find_first_of("/?"), rest.size());
+    host = rest.substr(0, path);
+    target = path == rest.size() ? std::string_view("/") : rest.substr(path);
+  }
+  Visit visit{.request = request, .response = response, .authority = std::string(host)};
+  visit.credentials = {.fields = {std::string(kTrafficHeader), std::string(kE2bTrafficHeader)},
+                       .cookies = {std::string(kPreviewCookie)}};
+  auto by_host = parse_host(host, settings_.domain);
+  if (!by_host) return fault(FaultKind::kBadRequest, by_host.error().to_string());
+  if (*by_host) {
+    visit.address = std::move(**by_host);
+    visit.target = target;
+    return visit;
+  }
+  visit.form = target.starts_with(kTunnelRoot) ? Form::kTunnel : Form::kPath;
+  auto by_path = parse_path(target, visit.form == Form::kTunnel ? kTunnelRoot : kProxyRoot);
+  if (!by_path) return fault(FaultKind::kBadRequest, by_path.error().to_string());
+  if (!*by_path) {
+    return fault(FaultKind::kNotFound,
+                 concat("Ports of sandboxes are at {port}-{sandbox id}.", settings_.domain,
+                        " and at /proxy/{sandbox id}/{port}/; there is nothing else here"));
+  }
+  visit.address = std::move((*by_path)->address);
+  visit.target = (*by_path)->rest;
+  return visit;
+}
+
+std::string EdgeProxy::prefix(const Visit& visit) const {
+  return visit.form == Form::kHost ? std::string() : path_prefix(visit.address);
+}
+
+Task<Result<void>> EdgeProxy::handle(net::Request& request, net::ResponseWriter& response) {
+  auto visit = read_address(request, response);
+  if (!visit) co_return co_await answer(request, response, visit.error(), {});
+  const Outcome outcome = co_await serve(*visit);
+  if (outcome) co_return {};
+  const Fault& problem = outcome.error();
+  if (response.started() || is_untellable(problem.kind)) {
+    response.abort();
+    co_return base::fail(base::Code::kUnavailable, problem.message);
+  }
+  co_return co_await answer(request, response, problem,
+                            {visit->address.sandbox_id, visit->address.port});
+}
+
+Task<Outcome> EdgeProxy::serve(Visit& visit) {
+  const auto place = co_await directory_.find(visit.address.sandbox_id);
+  if (!place) {
+    base::log_error("a sandbox could not be looked up", {{"error", place.error()}});
+    co_return fault(FaultKind::kHostUnreachable, "The sandbox could not be looked up");
+  }
+  if (*place == nullptr || !(*place)->is_running) {
+    co_return fault(FaultKind::kSandboxNotFound, "The sandbox was not found");
+  }
+  const auto goes_on = co_await authorize(visit, **place);
+  if (!goes_on) co_return std::unexpected(goes_on.error());
+  if (!*goes_on) co_return Outcome();
+  const std::string_view method = visit.request.method();
+  const bool lacks_slash = visit.form == Form::kPath && !visit.target.starts_with('/');
+  if (lacks_slash && (method == "GET" || method == "HEAD")) {
+    co_return co_await redirect(visit, kPermanentRedirect, concat('/', visit.target), {});
+  }
+  const OpenCount open(*this, visit.address.sandbox_id);
+  if (open.count() > settings_.max_open) {
+    co_return fault(FaultKind::kTooMany,
+                    concat("The sandbox may have ", settings_.max_open, " requests open at once"));
+  }
+  co_return co_await forward(visit, **place);
+}
+
+// False: the answer has been given.
+Task<std::expected<bool, Fault>> EdgeProxy::authorize(Visit& visit, const SandboxPlace& place) {
+  const net::Headers& fields = visit.request.headers();
+  // envd asks for a token of its own, on the sandbox's host.
+  if (visit.address.port == kEnvdPort) co_return true;
+  const auto preview = take_parameter(visit.target, kPreviewParameter);
+  if (std::ranges::count(place.public_ports, visit.address.port) > 0) co_return true;
+  for (const std::string_view name : {kTrafficHeader, kE2bTrafficHeader}) {
+    const auto token = fields.find(name);
+    if (!token) continue;
+    if (access_.is_traffic_token(visit.address.sandbox_id, *token)) co_return true;
+    co_return fault(FaultKind::kForbidden,
+                    concat("Sandbox is secured with traffic access token. Token header '", name,
+                           "' is invalid"));
+  }
+  if (preview) co_return co_await open_preview(visit, *preview);
+  for (const std::string_view token : cookies_named(fields, kPreviewCookie)) {
+    const auto valid = access_.check_preview(visit.address, token, base::unix_ms_now() / 1000);
+    if (valid == AccessKey::Preview::kValid) co_return true;
+  }
+  if (const auto given = given_key(fields, settings_.api_key_prefixes)) {
+    visit.credentials.fields.emplace_back(given->field);
+    const auto team = co_await directory_.team_of_key(std::string(given->key));
+    if (!team) co_return fault(FaultKind::kHostUnreachable, "The API key could not be checked");
+    if (*team == place.team_id) co_return true;
+    co_return fault(FaultKind::kForbidden, "The API key is not one of the sandbox's team");
+  }
+  co_return fault(FaultKind::kForbidden,
+                  concat("Sandbox is secured with traffic access token. Token header '",
+                         kTrafficHeader, "' is missing"));
+}
+
+// A signed address: a browser gets a cookie for it and goes on without it, so that it is neither
+// bookmarked nor passed on.
+Task<std::expected<bool, Fault>> EdgeProxy::open_preview(Visit& visit, std::string_view token) {
+  const std::int64_t now = base::unix_ms_now() / 1000;
+  switch (access_.check_preview(visit.address, token, now)) {
+    case AccessKey::Preview::kExpired:
+      co_return fault(FaultKind::kForbidden, "The link has expired: ask for a new one");
+    case AccessKey::Preview::kInvalid:
+      co_return fault(FaultKind::kForbidden, "The link is not valid: ask for a new one");
+    case AccessKey::Preview::kValid:
+      break;
+  }
+  if (visit.request.method() != "GET" || !wants_page(visit.request.headers()) ||
+      is_upgrade(visit.request.headers())) {
+    co_return true;
+  }
+  const std::string path = prefix(visit);
+  const auto expires =
+      base::parse_int<std::int64_t>(token.substr(0, token.find('.'))).value_or(now);
+  net::Headers fields;
+  fields.add("Set-Cookie", concat(kPreviewCookie, '=', token, "; Path=", path.empty() ? "/" : path,
+                                  "; Max-Age=", expires - now, "; HttpOnly; SameSite=Lax",
+                                  settings_.scheme == "https" ? "; Secure" : ""));
+  const std::string slash = visit.target.starts_with('/') ? "" : "/";
+  auto sent = co_await redirect(visit, kSeeOther, slash + visit.target, std::move(fields));
+  if (!sent) co_return std::unexpected(std::move(sent).error());
+  co_return false;
+}
+
+Task<Outcome> EdgeProxy::redirect(Visit& visit, int status, const std::string& target,
+                                  net::Headers fields) {
+  // Two slashes at the beginning would be another host's address.
+  const std::string path = concat(prefix(visit), target);
+  net::Headers all;
+  all.add("Location", path.starts_with("//") ? concat("/.", path) : path);
+  all.add("Cache-Control", "no-store");
+  all.add("Referrer-Policy", "no-referrer");
+  for (std::size_t i = 0; i < fields.size(); ++i) all.add(fields[i].name, fields[i].value);
+  const auto sent = co_await visit.response.send(status, std::move(all), "");
+  if (!sent) co_return fault(FaultKind::kClientGone, "the client left");
+  co_return Outcome();
+}
+
+Task<Outcome> EdgeProxy::forward(Visit& visit, const SandboxPlace& place) {
+  const Rewriter rewriter(
+      {.address = visit.address,
+       .form = visit.form == Form::kHost ? AddressForm::kHost : AddressForm::kPath,
+       .scheme = settings_.scheme,
+       .authority = visit.authority});
+  net::Headers fields = request_fields(visit.request.headers(), rewriter,
+                                       visit.request.stream().peer_ip(), visit.credentials);
+  std::string target = concat(visit.form == Form::kTunnel ? kTunnelRoot : kProxyRoot,
+                              visit.address.sandbox_id, '/', visit.address.port);
+  if (visit.form != Form::kTunnel && !visit.target.starts_with('/')) target += '/';
+  target += visit.target;
+  const RewritingFilter filter(rewriter);
+  HostUpstream upstream(*place.host);
+  Exchange exchange(visit.request, visit.response, upstream, filter,
+                    {std::move(target), std::move(fields)});
+  co_return co_await exchange.run();
+}
+
+Task<Result<void>> EdgeProxy::answer(net::Request& request, net::ResponseWriter& response,
+                                     const Fault& fault, const FaultPlace& place) {
+  const bool is_page = wants_page(request.headers());
+  net::Headers fields;
+  fields.add("Content-Type", is_page ? "text/html; charset=utf-8" : "application/json");
+  fields.add("Cache-Control", "no-store");
+  fields.add("X-Content-Type-Options", "nosniff");
+  if (is_page) {
+    fields.add("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'");
+  }
+  const std::string body = is_page ? fault_page(fault, place) : fault_json(fault, place);
+  co_return co_await response.send(status_of(fault.kind), std::move(fields), body);
+}
+
+}  // namespace wrenn::proxy

@@ -1,0 +1,50 @@
+#include "proxy/tunnel.h"
+
+#include "net/scope.h"
+
+namespace wrenn::proxy {
+namespace {
+
+using base::Result;
+using net::Task;
+
+Task<Result<void>> copy(TunnelEnd from, net::Stream& to, Traffic& traffic) {
+  if (const std::string_view waiting = from.input.view(); !waiting.empty()) {
+    WRENN_CO_TRY(co_await to.write_all(waiting));
+    from.input.consume(waiting.size());
+  }
+  const std::span<char> buffer = from.stream.loop().shared_buffer();
+  while (true) {
+    WRENN_CO_TRY_ASSIGN(const std::size_t n, co_await from.stream.read_some(buffer));
+    traffic.on_bytes();
+    if (n == 0) break;
+    WRENN_CO_TRY(co_await to.write_shared({buffer.data(), n}));
+  }
+  to.shutdown_write();
+  co_return {};
+}
+
+Task<void> copy_beside(TunnelEnd from, net::Stream& to, Traffic& traffic, Result<void>& result,
+                       net::StopSource& stop) {
+  result = co_await copy(from, to, traffic);
+  if (!result) stop.request_stop();
+}
+
+}  // namespace
+
+Task<Result<void>> tunnel(TunnelEnd a, TunnelEnd b, Traffic& traffic) {
+  const net::Context context = co_await net::current_context();
+  net::StopSource stop(context.stop);
+  net::TaskScope beside(*context.loop, stop.token());
+  Result<void> there;
+  beside.spawn(copy_beside(a, b.stream, traffic, there, stop));
+  Result<void> back;
+  co_await net::with_stop(stop.token(), copy_beside(b, a.stream, traffic, back, stop));
+  co_await beside.join();
+  // The one that failed first stopped the other.
+  if (!there && there.error().code != base::Code::kCanceled) co_return there;
+  if (!back && back.error().code != base::Code::kCanceled) co_return back;
+  co_return there ? back : there;
+}
+
+}  // namespace wrenn::proxy
