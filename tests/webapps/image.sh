@@ -59,7 +59,7 @@ install_modules() {
 }
 
 add_project() {
-  cp -r -- "$here"/next/{pages,next.config.js} "$next"
+  cp -r -- "$here"/next/{pages,next.config.js,dev.sh} "$next"
   rm -f -- "$next/.npmrc"
   chown -R 1000:1000 "$next"
 }
