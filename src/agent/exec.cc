@@ -1,5 +1,6 @@
 #include "agent/exec.h"
 
+#include "agent/process_events.h"
 #include "base/log.h"
 #include "base/strings.h"
 #include "net/scope.h"
@@ -12,11 +13,6 @@ using base::concat;
 using base::Result;
 namespace pb = hostagent::v1;
 
-// As a shell tells how a command ended. The guest's own exit_code is -1 after a signal.
-int shell_exit_code(const process::ProcessEvent::EndEvent& end) {
-  return end.signal() != 0 ? 128 + static_cast<int>(end.signal()) : end.exit_code();
-}
-
 }  // namespace
 
 net::Task<Result<void>> Exec::run(const pb::ExecStreamRequest& request,
@@ -25,12 +21,13 @@ net::Task<Result<void>> Exec::run(const pb::ExecStreamRequest& request,
   auto result = limit.count() > 0 ? co_await net::with_timeout(limit, run_command(request))
                                   : co_await run_command(request);
   if (pid_ == 0 || has_ended_) co_return result;
+  const bool is_late =
+      !result && (result.error().code == Code::kDeadlineExceeded || context.deadline_passed());
+  if (request.detached() && !is_late) co_return result;
   if (auto killed = co_await net::with_stop(sandbox_end_, kill());
       !killed && !sandbox_end_.stop_requested()) {
     base::log_warn("a command may still be running", {{"pid", pid_}, {"error", killed.error()}});
   }
-  const bool is_late =
-      !result && (result.error().code == Code::kDeadlineExceeded || context.deadline_passed());
   if (is_late && limit.count() > 0) {
     co_return base::fail(Code::kDeadlineExceeded, concat("the command did not end within ",
                                                          limit.count(), " s and was killed"));
@@ -49,8 +46,10 @@ net::Task<Result<GuestClient::Events>> Exec::start(const pb::ExecStreamRequest& 
                              .envs = {request.envs().begin(), request.envs().end()},
                              .cwd = request.cwd(),
                              .user = request.user(),
-                             .tag = {},
-                             .limit = limit.count() > 0 ? limit + kGrace : base::Duration()}));
+                             .tag = request.tag(),
+                             .limit = limit.count() > 0 ? limit + kGrace : base::Duration(),
+                             .has_stdin = request.stdin(),
+                             .pty = {}}));
   WRENN_CO_TRY_ASSIGN(const auto first, co_await events.next());
   if (!first || !first->event().has_start()) {
     co_return base::fail(Code::kInternal, "the guest did not say that the command started");
@@ -79,16 +78,8 @@ net::Task<Result<void>> Exec::run_command(const pb::ExecStreamRequest& request) 
 
 net::Task<Result<void>> Exec::forward(const process::ProcessEvent& event) {
   pb::ExecStreamResponse message;
-  if (event.has_data() && event.data().has_stdout()) {
-    message.mutable_data()->set_stdout(event.data().stdout());
-  } else if (event.has_data() && event.data().has_stderr()) {
-    message.mutable_data()->set_stderr(event.data().stderr());
-  } else if (event.has_end()) {
-    has_ended_ = true;
-    message.mutable_end()->set_exit_code(shell_exit_code(event.end()));
-  } else {
-    co_return {};  // A keep-alive.
-  }
+  if (!to_exec_event(event, offset_, message)) co_return {};
+  has_ended_ = message.has_end();
   co_return co_await out_.write(message);
 }
 

@@ -1,4 +1,5 @@
-// Exec: one foreground command. However its stream ends, the command has ended afterwards.
+// Exec: one foreground command. However its stream ends, the command has ended afterwards, unless
+// it is detached.
 #pragma once
 
 #include "agent/guest_client.h"
@@ -30,6 +31,7 @@ class Exec {
   const net::StopToken sandbox_end_;
   connect::StreamWriter<hostagent::v1::ExecStreamResponse>& out_;
   std::uint32_t pid_ = 0;
+  std::uint64_t offset_ = 0;  // How much it has written.
   bool has_ended_ = false;
 };
 

@@ -18,18 +18,27 @@ constexpr std::string_view kTokenHeader = "X-Access-Token";
 constexpr std::size_t kMaxSmallBody = 64 * 1024;
 constexpr std::size_t kEntropyBytes = 64;
 
-enum class Answer { kSoon, kMayTakeLong };
+// As long as a command likes to leave its input unread: kAtItsPleasure.
+enum class Answer { kSoon, kMayTakeLong, kAtItsPleasure };
 
 net::HttpClientOptions http_options(int netns_fd, Answer answer) {
   net::HttpClientOptions options;
   options.netns_fd = netns_fd;
   if (answer == Answer::kMayTakeLong) options.head_timeout = std::chrono::minutes(10);
+  if (answer == Answer::kAtItsPleasure) options.head_timeout = std::chrono::days(365);
   return options;
 }
 
 connect::ClientOptions connect_options(const base::Secret& token) {
   constexpr std::size_t kMaxMessage = 16u << 20;
   return {.max_message_bytes = kMaxMessage, .headers = envd_headers(token)};
+}
+
+process::PTY to_pty(TerminalSize size) {
+  process::PTY pty;
+  pty.mutable_size()->set_cols(size.cols);
+  pty.mutable_size()->set_rows(size.rows);
+  return pty;
 }
 
 Result<void> expect_status(const net::ClientResponse& response, int expected,
@@ -55,9 +64,11 @@ GuestClient::GuestClient(int netns_fd, base::Secret token)
     : token_(std::move(token)),
       unary_http_(envd_endpoint(), http_options(netns_fd, Answer::kSoon)),
       stream_http_(envd_endpoint(), http_options(netns_fd, Answer::kSoon)),
+      input_http_(envd_endpoint(), http_options(netns_fd, Answer::kAtItsPleasure)),
       bulk_http_(envd_endpoint(), http_options(netns_fd, Answer::kMayTakeLong)),
       unary_(unary_http_, connect_options(token_)),
-      streams_(stream_http_, connect_options(token_)) {}
+      streams_(stream_http_, connect_options(token_)),
+      inputs_(input_http_, connect_options(token_)) {}
 
 net::Headers GuestClient::with_token() const {
   return envd_headers(token_);
@@ -114,11 +125,41 @@ net::Task<Result<GuestClient::Events>> GuestClient::start(Command command) {
   for (auto& [name, value] : command.envs) (*config.mutable_envs())[name] = value;
   if (!command.cwd.empty()) config.set_cwd(command.cwd);
   if (!command.tag.empty()) request.set_tag(command.tag);
-  request.set_stdin(false);
+  request.set_stdin(command.has_stdin);
+  if (command.pty) *request.mutable_pty() = to_pty(*command.pty);
   connect::CallOptions options = as_user(command.user);
   options.timeout = command.limit;
   return streams_.stream<process::StartResponse>("/process.Process/Start", request,
                                                  std::move(options));
+}
+
+net::Task<Result<GuestClient::Reattached>> GuestClient::attach(
+    process::ProcessSelector selector, std::optional<std::uint64_t> offset) {
+  process::ConnectRequest request;
+  *request.mutable_process() = std::move(selector);
+  if (offset) request.set_output_offset(*offset);
+  return streams_.stream<process::ConnectResponse>("/process.Process/Connect", request);
+}
+
+net::Task<Result<GuestClient::Input>> GuestClient::input() {
+  return inputs_.client_stream<process::StreamInputRequest, process::StreamInputResponse>(
+      "/process.Process/StreamInput");
+}
+
+net::Task<Result<void>> GuestClient::close_stdin(process::ProcessSelector selector) {
+  process::CloseStdinRequest request;
+  *request.mutable_process() = std::move(selector);
+  WRENN_CO_TRY(
+      co_await unary_.unary<process::CloseStdinResponse>("/process.Process/CloseStdin", request));
+  co_return {};
+}
+
+net::Task<Result<void>> GuestClient::resize(process::ProcessSelector selector, TerminalSize size) {
+  process::UpdateRequest request;
+  *request.mutable_process() = std::move(selector);
+  *request.mutable_pty() = to_pty(size);
+  WRENN_CO_TRY(co_await unary_.unary<process::UpdateResponse>("/process.Process/Update", request));
+  co_return {};
 }
 
 net::Task<Result<void>> GuestClient::signal(process::ProcessSelector selector,

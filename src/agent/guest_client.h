@@ -1,7 +1,8 @@
 // GuestClient: the agent's line to envd inside one VM.
 //
 // Its connections are made from inside the sandbox's network namespace: they need no address on the
-// host, and no translation. Unary calls, streams and bulk bytes have pools of their own. For one
+// host, and no translation. Unary calls, streams, input and bulk bytes have pools of their
+// own. For one
 // loop.
 #pragma once
 
@@ -20,6 +21,11 @@
 
 namespace wrenn::agent {
 
+struct TerminalSize {
+  std::uint32_t cols = 0;  // Zero here and below: 80 and 24.
+  std::uint32_t rows = 0;
+};
+
 struct Command {
   std::string cmd;
   std::vector<std::string> args;
@@ -29,6 +35,8 @@ struct Command {
   std::string tag;
   // The guest itself ends the command then, also when nobody is left to ask for it. Zero: never.
   base::Duration limit{};
+  bool has_stdin = false;           // A pipe, for input(); else it is empty.
+  std::optional<TerminalSize> pty;  // It gets a terminal.
 };
 
 struct GuestInit {
@@ -62,6 +70,15 @@ class GuestClient {
 
   using Events = connect::MessageStream<process::StartResponse>;
   net::Task<base::Result<Events>> start(Command command);
+  using Reattached = connect::MessageStream<process::ConnectResponse>;
+  // The output of a command that runs, from now on or from an offset that is still kept.
+  net::Task<base::Result<Reattached>> attach(process::ProcessSelector selector,
+                                             std::optional<std::uint64_t> offset);
+  // Input for one command at a time, each piece behind the other.
+  using Input = connect::ClientStream<process::StreamInputRequest, process::StreamInputResponse>;
+  net::Task<base::Result<Input>> input();
+  net::Task<base::Result<void>> close_stdin(process::ProcessSelector selector);
+  net::Task<base::Result<void>> resize(process::ProcessSelector selector, TerminalSize size);
   net::Task<base::Result<void>> signal(process::ProcessSelector selector, process::Signal signal);
   net::Task<base::Result<process::ListResponse>> list_processes();
 
@@ -88,9 +105,11 @@ class GuestClient {
   const base::Secret token_;
   net::HttpClient unary_http_;
   net::HttpClient stream_http_;
+  net::HttpClient input_http_;
   net::HttpClient bulk_http_;
   connect::Client unary_;
   connect::Client streams_;
+  connect::Client inputs_;
 };
 
 }  // namespace wrenn::agent

@@ -7,8 +7,9 @@ namespace wrenn::agent {
 
 using base::Result;
 
-Server::Server(SandboxManager& manager) : service_(manager), files_(manager) {
+Server::Server(SandboxManager& manager) : service_(manager), terminals_(manager), files_(manager) {
   service_.add_to(router_);
+  terminals_.add_to(router_);
 }
 
 net::Task<void> Server::serve(net::Listener listener) {

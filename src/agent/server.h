@@ -4,6 +4,7 @@
 
 #include "agent/agent_service.h"
 #include "agent/file_routes.h"
+#include "agent/terminal_service.h"
 #include "net/http_server.h"
 
 namespace wrenn::agent {
@@ -19,6 +20,7 @@ class Server final : public net::HttpHandler {
 
  private:
   AgentService service_;
+  TerminalService terminals_;
   FileRoutes files_;
   connect::Router router_;
 };

@@ -121,6 +121,21 @@ net::Task<base::Result<std::string>> ApiClient::call(std::string method, std::st
   co_return reply;
 }
 
+net::Task<base::Result<std::unique_ptr<net::ClientWebSocket>>> ApiClient::open_socket(
+    std::string path) {
+  // A terminal that does not react is looked after sooner than a server would.
+  net::WebSocketRequest request{.target = url_.base_path + path,
+                                .host = url_.authority(),
+                                .options = {.ping_after = std::chrono::seconds(10),
+                                            .give_up_after = std::chrono::seconds(30)}};
+  request.headers.set("X-API-Key", key_.reveal());
+  request.headers.set("User-Agent", "wrenn/" WRENN_VERSION);
+  auto answer = co_await net::connect_websocket(http_.endpoint(), std::move(request));
+  if (!answer) co_return base::fail(explain(std::move(answer).error()));
+  if (!answer->socket) co_return base::fail(api_error(answer->status, answer->body));
+  co_return std::move(answer->socket);
+}
+
 base::Error ApiClient::explain(base::Error error) const {
   if (error.code == base::Code::kDeadlineExceeded) {
     error.message = base::concat("the API at ", url_text_, " does not answer");

@@ -9,6 +9,7 @@
 #include "cli/api_url.h"
 #include "cli/config.h"
 #include "net/http_client.h"
+#include "net/websocket_client.h"
 
 namespace wrenn::cli {
 
@@ -30,6 +31,9 @@ class ApiClient {
   // The reply to a request whose body or reply is a stream; the status is a success. The target is
   // below the API's own prefix.
   net::Task<base::Result<net::ClientResponse>> send(net::ClientRequest request);
+
+  // A WebSocket of the API; the errors are those of a call.
+  net::Task<base::Result<std::unique_ptr<net::ClientWebSocket>>> open_socket(std::string path);
 
   const std::string& url() const { return url_text_; }
 

@@ -18,7 +18,7 @@ _wrenn() {
   local words
   words=$(_wrenn_words "$path")
   case "$path" in
-    "sandbox info"|"sandbox exec"|"sandbox rm"|"sandbox url"|"sandbox ports"|"sandbox forward") [[ $current == -* ]] || words+=" $(_wrenn_ids)" ;;
+    "sandbox info"|"sandbox exec"|"sandbox shell"|"sandbox rm"|"sandbox url"|"sandbox ports"|"sandbox forward") [[ $current == -* ]] || words+=" $(_wrenn_ids)" ;;
     "files cp") [[ $current == -* ]] || { compopt -o default; return; } ;;
   esac
   COMPREPLY=($(compgen -W "$words" -- "$current"))
@@ -74,8 +74,8 @@ std::string fish_completion(const std::vector<CommandWords>& commands) {
                           option.substr(2), "\n");
     }
   }
-  for (const char* path : {"sandbox info", "sandbox exec", "sandbox rm", "sandbox url",
-                           "sandbox ports", "sandbox forward"}) {
+  for (const char* path : {"sandbox info", "sandbox exec", "sandbox shell", "sandbox rm",
+                           "sandbox url", "sandbox ports", "sandbox forward"}) {
     out += base::concat("complete -c wrenn -f -n '__wrenn_in ", path, "' -a '(__wrenn_ids)'\n");
   }
   return out;

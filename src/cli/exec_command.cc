@@ -13,6 +13,7 @@
 #include "base/time.h"
 #include "cli/exec_stream.h"
 #include "cli/json_text.h"
+#include "cli/remote_run.h"
 #include "cli/sandbox_lookup.h"
 #include "cli/session.h"
 
@@ -24,9 +25,9 @@ constexpr std::int64_t kNoTimeoutSeconds = 86400;
 
 struct ExecOptions {
   std::string id;
-  std::string cwd;
-  std::vector<std::string> env;
-  std::string user;
+  CommandPlace place;
+  bool interactive = false;
+  bool terminal = false;
   std::int64_t timeout_sec = 0;
   bool background = false;
   std::string tag;
@@ -43,10 +44,10 @@ std::string exec_body(const ExecOptions& options) {
   body["timeout_sec"] = options.timeout_sec > 0 ? options.timeout_sec : kNoTimeoutSeconds;
   if (options.background) body["background"] = true;
   if (!options.tag.empty()) body["tag"] = options.tag;
-  if (!options.cwd.empty()) body["cwd"] = options.cwd;
-  if (!options.user.empty()) body["user"] = options.user;
+  if (!options.place.cwd.empty()) body["cwd"] = options.place.cwd;
+  if (!options.place.user.empty()) body["user"] = options.place.user;
   boost::json::object envs;
-  for (const auto& pair : options.env) {
+  for (const auto& pair : options.place.env) {
     const auto equals = pair.find('=');
     envs[pair.substr(0, equals)] = pair.substr(equals + 1);
   }
@@ -167,6 +168,26 @@ net::Task<base::Result<int>> exec(ApiClient& api, const Console& console, ExecOp
   co_return print_reply(console, reply, options);
 }
 
+// With our input, or in a terminal.
+base::Result<int> run_attached(Session& session, const ExecOptions& options) {
+  const Console& console = session.console;
+  if (options.background || options.json || options.timeout_sec > 0) {
+    return console.usage(
+        "-i and -t do not go with --background, --json and --timeout",
+        "a background command has no input; `timeout 60 COMMAND` ends one in time");
+  }
+  if (options.interactive && options.terminal && ::isatty(STDIN_FILENO) == 0) {
+    return console.usage("standard input is not a terminal",
+                         "leave -t out; -i passes on any input");
+  }
+  return run_remote(session, {.id = options.id,
+                              .command = options.command,
+                              .place = options.place,
+                              .tag = {},
+                              .has_terminal = options.terminal,
+                              .takes_input = options.interactive});
+}
+
 base::Result<int> run(Session& session, ExecOptions& options) {
   constexpr std::string_view kExample = "wrenn sandbox exec cl-0q3v -- python3 -c 'print(1)'";
   const Console& console = session.console;
@@ -175,11 +196,8 @@ base::Result<int> run(Session& session, ExecOptions& options) {
     return console.usage("there is no command to run",
                          base::concat("it stands after --, e.g. ", kExample));
   }
-  for (const auto& pair : options.env) {
-    if (pair.find('=') == std::string::npos || pair.starts_with('=')) {
-      return console.usage(base::concat("--env '", pair, "' is not NAME=VALUE"), "");
-    }
-  }
+  if (const int status = check_place(console, options.place); status != 0) return status;
+  if (options.interactive || options.terminal) return run_attached(session, options);
   end_on_interrupt();
   const std::int64_t seconds = options.timeout_sec > 0 ? options.timeout_sec : kNoTimeoutSeconds;
   const auto patience = std::chrono::seconds(std::min(seconds, kNoTimeoutSeconds) + 60);
@@ -197,10 +215,9 @@ void add_exec_command(CLI::App& sandbox, Session& session) {
   auto options = std::make_shared<ExecOptions>();
   command->add_option("ID", options->id, "The sandbox; a beginning of its id is enough")
       ->required();
-  command->add_option("--cwd", options->cwd, "Directory it runs in");
-  command->add_option("--env", options->env, "NAME=VALUE, any number of times")
-      ->allow_extra_args(false);
-  command->add_option("--user", options->user, "User it runs as");
+  command->add_flag("-i,--interactive", options->interactive, "Pass standard input on");
+  command->add_flag("-t,--tty", options->terminal, "Run it in a terminal");
+  add_place_options(*command, options->place);
   command->add_option("--timeout", options->timeout_sec, "Seconds after which it is killed")
       ->check(CLI::PositiveNumber);
   command->add_flag("--background", options->background, "Start it, print its pid, do not wait");

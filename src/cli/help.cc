@@ -17,6 +17,7 @@ Sandboxes
   sandbox url        Print an address of a port in a sandbox
   sandbox ports      List the ports of a sandbox
   sandbox forward    Bring ports of a sandbox to this machine
+  sandbox shell      Open a terminal in a sandbox
   sandbox rm         Destroy sandboxes
 
 Files

@@ -200,7 +200,9 @@ base::Result<base::ProcessIdentity> Launcher::start_control(const std::string& l
   base::JailSpec spec = control_jail();
   spec.argv.insert(spec.argv.end(), {"serve", "--listen", listen, "--proxy-listen", proxy_listen,
                                      "--db", dir_.database().native(), "--agent",
-                                     base::concat("unix:", dir_.agent_socket().native())});
+                                     base::concat("unix:", dir_.agent_socket().native()),
+                                     "--agent-proxy",
+                                     base::concat("unix:", dir_.agent_proxy_socket().native())});
   return start(Part::kControl, std::move(spec), "Starting the control plane", kControlStart);
 }
 

@@ -206,6 +206,7 @@ void add_sandbox_commands(CLI::App& app, Session& session) {
   add_info(*sandbox, session);
   add_exec_command(*sandbox, session);
   add_port_commands(*sandbox, session);
+  add_shell_command(*sandbox, session);
   add_remove(*sandbox, session);
 }
 

@@ -35,6 +35,7 @@ class ServerDir {
   base::Path control() const { return root_ / "control"; }
   base::Path database() const { return control() / "wrenn.db"; }
   base::Path agent_socket() const { return run() / "agent.sock"; }
+  base::Path agent_proxy_socket() const { return run() / "proxy.sock"; }
   base::Path log(Part part) const;
   base::Path pid_file(Part part) const;
 

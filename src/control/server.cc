@@ -98,13 +98,15 @@ Result<void> run_server(const ServerOptions& options) {
   AgentClient agent(std::move(agent_endpoint));
   WRENN_TRY(register_local_host(hosts, agent.address()));
   BusySandboxes busy;
+  OpenSockets open_sockets;
   net::BlockingPool pool(kDatabaseThreads);
   WRENN_TRY_ASSIGN(const auto data_plane, DataPlane::start({.listen = proxy_endpoint,
                                                             .host = std::move(agent_proxy_endpoint),
                                                             .scheme = proxy_settings.scheme,
                                                             .domain = proxy_settings.domain},
                                                            database, access_key));
-  Services services{keys, sandboxes, hosts, ports, pool, agent, busy, proxy_settings, access_key};
+  Services services{keys, sandboxes,      hosts,      ports,       pool, agent,
+                    busy, proxy_settings, access_key, open_sockets};
   services.forget_place = [&](const std::string& id) { data_plane->forget(id); };
   Api api(services);
   Reconciler reconciler(services);

@@ -10,6 +10,7 @@
 
 #include "base/id.h"
 #include "base/strings.h"
+#include "control/open_sockets.h"
 #include "control/proxy_settings.h"
 #include "db/api_key_store.h"
 #include "db/host_store.h"
@@ -64,6 +65,7 @@ struct Services {
   // How ports of sandboxes are reached from outside, and by whom.
   const ProxySettings& proxy_settings;
   const proxy::AccessKey& access_key;
+  OpenSockets& open_sockets;
   // Called when what the data plane knows of a sandbox is out of date.
   std::function<void(const std::string&)> forget_place = [](const std::string&) {};
 };

@@ -36,7 +36,14 @@ class TestAgent final : public net::HttpHandler {
     add("MakeDir", &A::make_dir);
     add("RemovePath", &A::remove_path);
     add("ListPorts", &A::list_ports);
+    add("CloseStdin", &A::close_stdin);
+    add("PtyResize", &A::resize_pty);
+    add("PtyKill", &A::kill_pty);
     router_.stream("/hostagent.v1.HostAgentService/ExecStream", *this, &A::exec);
+    router_.stream("/hostagent.v1.HostAgentService/PtyAttach", *this, &A::attach_pty);
+    router_.stream("/hostagent.v1.HostAgentService/ConnectProcess", *this, &A::connect_process);
+    router_.client_stream("/hostagent.v1.HostAgentService/PtySendInput", *this, &A::take_input);
+    router_.client_stream("/hostagent.v1.HostAgentService/SendStdin", *this, &A::take_input);
   }
 
   net::Task<base::Result<void>> handle(net::Request& request,
@@ -54,6 +61,12 @@ class TestAgent final : public net::HttpHandler {
   hostagent::v1::StartBackgroundRequest last_background;
   hostagent::v1::KillProcessRequest last_kill;
   base::Duration create_delay{};
+  hostagent::v1::PtyAttachRequest last_pty;
+  hostagent::v1::ConnectProcessRequest last_connect;
+  // Of all terminals: input as it came, "|COLSxROWS|" for a new size, "|kill|", "|close|".
+  std::string typed;
+  net::WaitList typing;
+  int input_calls = 0;
 
  private:
   template <class Req, class Res>
@@ -125,6 +138,71 @@ class TestAgent final : public net::HttpHandler {
     WRENN_CO_TRY(co_await writer.write(event));
     event.mutable_end()->set_exit_code(3);
     co_return co_await writer.write(event);
+  }
+
+  // "echo" sends back what is typed until it is killed; another command says its name and ends.
+  net::Task<base::Result<void>> attach_pty(
+      Context&, const hostagent::v1::PtyAttachRequest& request,
+      connect::StreamWriter<hostagent::v1::PtyAttachResponse>& writer) {
+    last_pty = request;
+    if (request.tag() == "unknown") co_return base::fail(base::Code::kNotFound, "no such tag");
+    hostagent::v1::PtyAttachResponse event;
+    event.mutable_started()->set_pid(8);
+    event.mutable_started()->set_tag(request.tag().empty() ? "pty-1" : request.tag());
+    event.mutable_started()->set_offset(request.offset());
+    WRENN_CO_TRY(co_await writer.write(event));
+    if (request.cmd() == "lost") co_return base::fail(base::Code::kUnavailable, "cut");
+    std::size_t sent = 0;
+    while (request.cmd() == "echo" && !typed.contains("|kill|")) {
+      if (sent == typed.size() && co_await typing.wait() == net::Woken::kStopped) {
+        co_return base::fail(net::stopped_error());
+      }
+      event.mutable_output()->set_data(typed.substr(sent));
+      event.mutable_output()->set_offset(sent);
+      sent = typed.size();
+      WRENN_CO_TRY(co_await writer.write(event));
+    }
+    event.mutable_exited()->set_exit_code(5);
+    co_return co_await writer.write(event);
+  }
+  net::Task<base::Result<void>> connect_process(
+      Context&, const hostagent::v1::ConnectProcessRequest& request,
+      connect::StreamWriter<hostagent::v1::ExecStreamResponse>& writer) {
+    last_connect = request;
+    hostagent::v1::ExecStreamResponse event;
+    event.mutable_start()->set_pid(42);
+    event.mutable_start()->set_offset(request.offset());
+    WRENN_CO_TRY(co_await writer.write(event));
+    event.mutable_end()->set_exit_code(0);
+    co_return co_await writer.write(event);
+  }
+  Reply<hostagent::v1::SendInputResponse> take_input(
+      Context&, connect::StreamReader<hostagent::v1::SendInputRequest>& in) {
+    ++input_calls;
+    while (true) {
+      WRENN_CO_TRY_ASSIGN(const auto piece, co_await in.next());
+      if (!piece) break;
+      type(piece->data());
+    }
+    co_return hostagent::v1::SendInputResponse();
+  }
+  void type(std::string_view what) {
+    typed += what;
+    typing.wake_all();
+  }
+  Reply<hostagent::v1::CloseStdinResponse> close_stdin(Context&,
+                                                       const hostagent::v1::CloseStdinRequest&) {
+    type("|close|");
+    co_return hostagent::v1::CloseStdinResponse();
+  }
+  Reply<hostagent::v1::PtyResizeResponse> resize_pty(
+      Context&, const hostagent::v1::PtyResizeRequest& request) {
+    type(base::concat("|", request.cols(), "x", request.rows(), "|"));
+    co_return hostagent::v1::PtyResizeResponse();
+  }
+  Reply<hostagent::v1::PtyKillResponse> kill_pty(Context&, const hostagent::v1::PtyKillRequest&) {
+    type("|kill|");
+    co_return hostagent::v1::PtyKillResponse();
   }
 
   Reply<hostagent::v1::StartBackgroundResponse> start_background(

@@ -39,9 +39,10 @@ struct World {
   TestAgent agent;
   AgentClient agent_client{agent_endpoint};
   BusySandboxes busy;
+  OpenSockets open_sockets;
   net::BlockingPool pool{2};
-  Services services{keys,         sandboxes, hosts,          ports,     pool,
-                    agent_client, busy,      proxy_settings, access_key};
+  Services services{keys,         sandboxes, hosts,          ports,      pool,
+                    agent_client, busy,      proxy_settings, access_key, open_sockets};
   Api api{services};
   Reconciler reconciler{services};
   std::string key{keys.create(db::kDefaultTeam, "test").value().text.reveal()};

@@ -106,7 +106,7 @@ Task<base::Result<std::size_t>> Stream::read_some(std::span<char> buffer) {
   }
 }
 
-base::Result<void> Stream::write_now(Parts& parts) {
+base::Result<void> Stream::take_written(Parts& parts) {
   const auto has_more = [](std::string_view part) { return !part.empty(); };
   while (std::ranges::any_of(parts, has_more)) {
     std::array<iovec, std::tuple_size_v<Parts>> vectors;
@@ -127,6 +127,12 @@ base::Result<void> Stream::write_now(Parts& parts) {
   return {};
 }
 
+base::Result<std::size_t> Stream::write_now(std::string_view bytes) {
+  Parts parts = {bytes, {}, {}};
+  WRENN_TRY(take_written(parts));
+  return bytes.size() - parts[0].size();
+}
+
 Task<base::Result<void>> Stream::write_all(std::string_view first, std::string_view second,
                                            std::string_view third) {
   if (fd_.loop().spend_budget() && co_await LetOthersRun() == Woken::kStopped) {
@@ -134,7 +140,7 @@ Task<base::Result<void>> Stream::write_all(std::string_view first, std::string_v
   }
   Parts parts = {first, second, third};
   while (true) {
-    WRENN_CO_TRY(write_now(parts));
+    WRENN_CO_TRY(take_written(parts));
     if (std::ranges::all_of(parts, [](auto part) { return part.empty(); })) co_return {};
     if (co_await fd_.writable() == Woken::kStopped) co_return base::fail(stopped_error());
   }
@@ -143,7 +149,7 @@ Task<base::Result<void>> Stream::write_all(std::string_view first, std::string_v
 Task<base::Result<void>> Stream::write_shared(std::string_view first, std::string_view second,
                                               std::string_view third) {
   Parts parts = {first, second, third};
-  WRENN_CO_TRY(write_now(parts));
+  WRENN_CO_TRY(take_written(parts));
   const bool all_out = std::ranges::all_of(parts, [](auto part) { return part.empty(); });
   if (!all_out) co_return co_await write_rest(base::concat(parts[0], parts[1], parts[2]));
   co_return {};

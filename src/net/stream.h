@@ -34,8 +34,10 @@ class Stream {
   // That part of a file, which the kernel moves by itself where it can. kDataLoss when the file
   // ends before.
   Task<base::Result<void>> send_file(int file, std::uint64_t offset, std::uint64_t length);
-  // The same for bytes that are gone once the task waits (Loop::shared_buffer()): what does not go
-  // out at once is copied.
+  // As much as goes out without waiting; 0 when nothing does.
+  base::Result<std::size_t> write_now(std::string_view bytes);
+  // Like write_all() for bytes that are gone once the task waits (Loop::shared_buffer()): what does
+  // not go out at once is copied.
   Task<base::Result<void>> write_shared(std::string_view first, std::string_view second = {},
                                         std::string_view third = {});
   // No more bytes will come from this side; the peer reads an end.
@@ -61,7 +63,7 @@ class Stream {
   using Parts = std::array<std::string_view, 3>;
   friend Task<base::Result<std::unique_ptr<Stream>>> connect(Endpoint endpoint, int netns_fd);
   // Takes off the parts what goes out without waiting.
-  base::Result<void> write_now(Parts& parts);
+  base::Result<void> take_written(Parts& parts);
   Task<base::Result<void>> write_rest(std::string rest);
   explicit Stream(IoFd fd, bool is_socket) : fd_(std::move(fd)), is_socket_(is_socket) {}
   IoFd fd_;

@@ -39,6 +39,7 @@ enum class CloseCode : std::uint16_t {
   kPolicyViolation = 1008,
   kTooBig = 1009,
   kInternalError = 1011,
+  kTryAgainLater = 1013,
 };
 
 using MaskKey = std::array<std::uint8_t, 4>;

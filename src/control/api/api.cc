@@ -11,6 +11,7 @@
 #include "control/api/exec.h"
 #include "control/api/files.h"
 #include "control/api/ports.h"
+#include "control/api/process_sockets.h"
 #include "control/api/sandboxes.h"
 
 namespace wrenn::control {
@@ -19,7 +20,8 @@ namespace {
 using base::concat;
 using net::Task;
 
-enum class Access { kOpen, kKey };
+// kSocket: a WebSocket, whose key may come in its first message.
+enum class Access { kOpen, kKey, kSocket };
 
 struct ApiRoute {
   std::string_view method;
@@ -42,6 +44,9 @@ constexpr std::array kRoutes = {
     ApiRoute{"POST", "/v1/capsules/{}/exec", Access::kKey, exec_command},
     ApiRoute{"GET", "/v1/capsules/{}/processes", Access::kKey, list_processes},
     ApiRoute{"DELETE", "/v1/capsules/{}/processes/{}", Access::kKey, kill_process},
+    ApiRoute{"GET", "/v1/capsules/{}/pty", Access::kSocket, pty_socket},
+    ApiRoute{"GET", "/v1/capsules/{}/exec/stream", Access::kSocket, exec_socket},
+    ApiRoute{"GET", "/v1/capsules/{}/processes/{}/stream", Access::kSocket, process_socket},
     ApiRoute{"POST", "/v1/capsules/{}/files/write", Access::kKey, write_file},
     ApiRoute{"POST", "/v1/capsules/{}/files/read", Access::kKey, read_file},
     ApiRoute{"POST", "/v1/capsules/{}/files/stream/write", Access::kKey, write_file_stream},
@@ -73,6 +78,11 @@ void log_request(const Call& call, net::Request& request, int status, base::Dura
 
 Api::Api(Services& services) : services_(services) {
   for (const auto& route : kRoutes) routes_.add(route.method, route.pattern);
+}
+
+void Api::begin_shutdown() {
+  shutting_down_ = true;
+  services_.open_sockets.close_all();
 }
 
 Task<base::Result<void>> Api::handle(net::Request& request, net::ResponseWriter& response) {
@@ -122,15 +132,8 @@ Task<Answer<void>> Api::dispatch(Call& call) {
 }
 
 Task<Answer<void>> Api::authenticate(Call& call) {
-  API_CO_TRY_ASSIGN(const base::Secret key, key_of(call.request().headers()));
-  auto owner =
-      co_await services_.database_pool.run([&] { return services_.keys.verify(key.reveal()); });
-  if (!owner && owner.error().code == base::Code::kUnauthenticated) {
-    co_return std::unexpected(invalid_key());
-  }
-  API_CO_TRY_ASSIGN(db::KeyOwner known, db_answer(std::move(owner)));
-  call.set_team(std::move(known.team_id));
-  co_return {};
+  API_CO_TRY_ASSIGN(base::Secret key, key_of(call.request().headers()));
+  co_return co_await admit(services_, call, std::move(key));
 }
 
 Task<Answer<void>> Api::refuse_route(Call& call, const RouteLookup& lookup) {

@@ -21,8 +21,8 @@ class Api final : public net::HttpHandler {
   net::Task<base::Result<void>> handle(net::Request& request,
                                        net::ResponseWriter& response) override;
 
-  // Connections end after the response they are at.
-  void begin_shutdown() { shutting_down_ = true; }
+  // Connections end after the response they are at, WebSockets now.
+  void begin_shutdown();
   // Requests in progress are cut.
   void stop() { stop_.request_stop(); }
 

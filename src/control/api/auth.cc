@@ -18,6 +18,11 @@ Answer<base::Secret> key_of(const net::Headers& headers) {
                 "`wrenn-cp key create --name NAME` makes one");
 }
 
+bool has_credentials(const net::Headers& headers) {
+  const auto key = headers.find("x-api-key");
+  return (key && !key->empty()) || headers.find("authorization").has_value();
+}
+
 ApiError invalid_key() {
   return {ApiCode::kUnauthorized,
           "the API key is not valid: it is mistyped or was revoked; "

@@ -2,6 +2,7 @@
 
 #include "base/id.h"
 #include "base/strings.h"
+#include "control/api/auth.h"
 #include "control/services.h"
 
 namespace wrenn::control {
@@ -61,6 +62,17 @@ Task<Answer<void>> until_client_leaves(Call& call, Task<Answer<void>> task) {
                                                       store_answer(std::move(task), answer));
   if (!ended) co_return std::unexpected(from_client(ended.error()));
   co_return answer;
+}
+
+Task<Answer<void>> admit(Services& services, Call& call, base::Secret key) {
+  auto owner =
+      co_await services.database_pool.run([&] { return services.keys.verify(key.reveal()); });
+  if (!owner && owner.error().code == base::Code::kUnauthenticated) {
+    co_return std::unexpected(invalid_key());
+  }
+  API_CO_TRY_ASSIGN(db::KeyOwner known, db_answer(std::move(owner)));
+  call.set_team(std::move(known.team_id));
+  co_return {};
 }
 
 Task<Answer<db::Sandbox>> find_sandbox(Services& services, Call& call) {

@@ -5,6 +5,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/secret.h"
 #include "control/api/errors.h"
 #include "db/sandbox_store.h"
 #include "net/http_server.h"
@@ -49,6 +50,9 @@ class Call {
 
 // For answers that may be long in coming: when the client goes away the task is stopped.
 net::Task<Answer<void>> until_client_leaves(Call& call, net::Task<Answer<void>> task);
+
+// Finds the team of a key and makes the call its: kUnauthorized for a key that is not valid.
+net::Task<Answer<void>> admit(Services& services, Call& call, base::Secret key);
 
 // The sandbox that the first parameter names, of the caller's team: kInvalidRequest for a malformed
 // id, kNotFound for one that the team does not have.

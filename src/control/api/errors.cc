@@ -35,6 +35,8 @@ CodeInfo info_of(ApiCode code) {
       return {413, "too_large"};
     case ApiCode::kMisdirected:
       return {421, "misdirected_request"};
+    case ApiCode::kTooMany:
+      return {429, "too_many"};
     case ApiCode::kDbError:
       return {500, "db_error"};
     case ApiCode::kAgentError:

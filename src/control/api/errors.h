@@ -22,6 +22,7 @@ enum class ApiCode {
   kInvalidState,
   kTooLarge,
   kMisdirected,  // For the proxy, not for the API.
+  kTooMany,
   kDbError,
   kInternalError,
   kAgentError,

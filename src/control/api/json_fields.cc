@@ -18,16 +18,17 @@ bool has_nul(std::string_view text) {
 
 }  // namespace
 
-JsonFields::JsonFields(std::string_view body) : object_(std::make_unique<json::object>()) {
+JsonFields::JsonFields(std::string_view body, std::string_view what)
+    : object_(std::make_unique<json::object>()) {
   if (base::trim(body).empty()) return;
   json::parse_options options;
   options.max_depth = kMaxDepth;
   json::error_code error;
   json::value value = json::parse({body.data(), body.size()}, error, {}, options);
   if (error) {
-    fail(concat("the body is not valid JSON (", error.message(), ")"));
+    fail(concat("the ", what, " is not valid JSON (", error.message(), ")"));
   } else if (!value.is_object()) {
-    fail("the body must be a JSON object: {\"field\": value, ...}");
+    fail(concat("the ", what, " must be a JSON object: {\"field\": value, ...}"));
   } else {
     *object_ = std::move(value.get_object());
   }

@@ -35,12 +35,14 @@ struct TextRule {
 // Reads on after the first mistake and keeps that one: ask status() once, at the end.
 class JsonFields {
  public:
-  // An empty body is an empty object.
-  explicit JsonFields(std::string_view body);
+  // An empty body is an empty object. `what`: what errors call it.
+  explicit JsonFields(std::string_view body, std::string_view what = "body");
   JsonFields(const JsonFields&) = delete;
   JsonFields& operator=(const JsonFields&) = delete;
   ~JsonFields();
 
+  // It is there and is not null.
+  bool has(std::string_view name) const { return find(name) != nullptr; }
   std::int64_t integer(std::string_view name, const IntegerRule& rule);
   bool boolean(std::string_view name, bool fallback);
   bool required_boolean(std::string_view name);

@@ -56,22 +56,29 @@ Answer<CreateParams> parse_create(std::string_view body) {
 
 Answer<ExecParams> parse_exec(std::string_view body) {
   JsonFields fields(body);
-  ExecParams params;
-  params.cmd = fields.text("cmd", {Presence::kRequired, kMaxText});
-  params.args = fields.texts("args", kMaxArguments);
+  ExecParams params{read_command(fields, Presence::kRequired)};
   if (fields.boolean("background", false)) params.mode = ExecMode::kBackground;
   params.timeout_sec =
       static_cast<int>(fields.integer("timeout_sec", {1, 24 * 3600, params.timeout_sec}));
-  params.tag = fields.text("tag", {});
-  if (!params.tag.empty() && (!is_safe_name(params.tag) || is_all_digits(params.tag))) {
+  API_TRY(fields.status());
+  return params;
+}
+
+CommandParams read_command(JsonFields& fields, Presence cmd) {
+  CommandParams command;
+  command.cmd = fields.text("cmd", {cmd, kMaxText});
+  command.args = fields.texts("args", kMaxArguments);
+  command.envs = fields.environment("envs", kMaxArguments);
+  command.cwd = fields.text("cwd", {Presence::kOptional, kMaxPath});
+  command.user = fields.text("user", {});
+  command.tag = fields.text("tag", {});
+  if (!command.tag.empty() && (!is_safe_name(command.tag) || is_all_digits(command.tag))) {
     fields.fail(concat(name_rule("tag"), "; digits alone would be a process id"));
   }
-  params.envs = fields.environment("envs", kMaxArguments);
-  params.cwd = fields.text("cwd", {Presence::kOptional, kMaxPath});
-  params.user = fields.text("user", {});
-  API_TRY(fields.status());
-  API_TRY(check_user(params.user));
-  return params;
+  if (const auto checked = check_user(command.user); !checked) {
+    fields.fail(checked.error().message);
+  }
+  return command;
 }
 
 Answer<PathParams> parse_path(std::string_view body) {

@@ -24,15 +24,23 @@ Answer<CreateParams> parse_create(std::string_view body);
 
 enum class ExecMode { kForeground, kBackground };
 
-struct ExecParams {
+// What every command is given, in a body or in a message.
+struct CommandParams {
   std::string cmd;
   std::vector<std::string> args;
-  ExecMode mode = ExecMode::kForeground;
-  int timeout_sec = 30;
-  std::string tag;
   std::map<std::string, std::string> envs;
   std::string cwd;
   std::string user;
+  std::string tag;
+};
+class JsonFields;
+enum class Presence;
+// A mistake is the fields'. `cmd`: whether it has to be there.
+CommandParams read_command(JsonFields& fields, Presence cmd);
+
+struct ExecParams : CommandParams {
+  ExecMode mode = ExecMode::kForeground;
+  int timeout_sec = 30;
 };
 Answer<ExecParams> parse_exec(std::string_view body);
 

@@ -29,6 +29,13 @@ net::HttpClientOptions http_options() {
           .max_idle = 32};
 }
 
+// The answer comes when a process has taken its input, however long that is.
+net::HttpClientOptions input_options() {
+  net::HttpClientOptions options = http_options();
+  options.head_timeout = std::chrono::days(365);
+  return options;
+}
+
 std::string file_url(const FileTarget& file) {
   std::string url =
       concat("/sandboxes/", file.sandbox_id, "/files?path=", base::percent_encode(file.path));
@@ -59,9 +66,11 @@ Task<Result<void>> ignore_reply(Task<Result<Response>> call) {
 AgentClient::AgentClient(net::Endpoint endpoint)
     : calls_http_(endpoint, http_options()),
       streams_http_(endpoint, http_options()),
+      input_http_(endpoint, input_options()),
       files_http_(endpoint, http_options()),
       calls_(calls_http_, {.max_message_bytes = kMaxReply}),
-      streams_(streams_http_) {}
+      streams_(streams_http_),
+      inputs_(input_http_) {}
 
 AgentClient::Reply<agent::CreateSandboxResponse> AgentClient::create(
     const agent::CreateSandboxRequest& request) {
@@ -113,6 +122,40 @@ AgentClient::Reply<agent::ListProcessesResponse> AgentClient::list_processes(
 AgentClient::Reply<void> AgentClient::kill_process(const agent::KillProcessRequest& request) {
   return ignore_reply(calls_.unary<agent::KillProcessResponse>(method("KillProcess"), request,
                                                                {.timeout = kCallTimeout}));
+}
+
+AgentClient::Reply<ExecStream> AgentClient::connect_process(
+    const agent::ConnectProcessRequest& request) {
+  return streams_.stream<agent::ExecStreamResponse>(method("ConnectProcess"), request);
+}
+
+AgentClient::Reply<PtyStream> AgentClient::pty_attach(const agent::PtyAttachRequest& request) {
+  return streams_.stream<agent::PtyAttachResponse>(method("PtyAttach"), request);
+}
+
+AgentClient::Reply<InputStream> AgentClient::pty_input() {
+  return inputs_.client_stream<agent::SendInputRequest, agent::SendInputResponse>(
+      method("PtySendInput"));
+}
+
+AgentClient::Reply<InputStream> AgentClient::stdin_input() {
+  return inputs_.client_stream<agent::SendInputRequest, agent::SendInputResponse>(
+      method("SendStdin"));
+}
+
+AgentClient::Reply<void> AgentClient::close_stdin(const agent::CloseStdinRequest& request) {
+  return ignore_reply(calls_.unary<agent::CloseStdinResponse>(method("CloseStdin"), request,
+                                                              {.timeout = kCallTimeout}));
+}
+
+AgentClient::Reply<void> AgentClient::pty_resize(const agent::PtyResizeRequest& request) {
+  return ignore_reply(calls_.unary<agent::PtyResizeResponse>(method("PtyResize"), request,
+                                                             {.timeout = kCallTimeout}));
+}
+
+AgentClient::Reply<void> AgentClient::pty_kill(const agent::PtyKillRequest& request) {
+  return ignore_reply(
+      calls_.unary<agent::PtyKillResponse>(method("PtyKill"), request, {.timeout = kCallTimeout}));
 }
 
 AgentClient::Reply<agent::ListDirResponse> AgentClient::list_dir(

@@ -17,6 +17,8 @@
 namespace hostagent::v1 {
 class CreateSandboxRequest;
 class CreateSandboxResponse;
+class CloseStdinRequest;
+class ConnectProcessRequest;
 class ExecStreamRequest;
 class ExecStreamResponse;
 class KillProcessRequest;
@@ -27,7 +29,13 @@ class ListProcessesResponse;
 class ListSandboxesResponse;
 class MakeDirRequest;
 class MakeDirResponse;
+class PtyAttachRequest;
+class PtyAttachResponse;
+class PtyKillRequest;
+class PtyResizeRequest;
 class RemovePathRequest;
+class SendInputRequest;
+class SendInputResponse;
 class StartBackgroundRequest;
 class StartBackgroundResponse;
 }  // namespace hostagent::v1
@@ -36,6 +44,8 @@ namespace wrenn::control {
 
 namespace agent = ::hostagent::v1;
 using ExecStream = connect::MessageStream<agent::ExecStreamResponse>;
+using PtyStream = connect::MessageStream<agent::PtyAttachResponse>;
+using InputStream = connect::ClientStream<agent::SendInputRequest, agent::SendInputResponse>;
 
 struct FileTarget {
   std::string sandbox_id;
@@ -61,12 +71,23 @@ class AgentClient {
   Reply<void> ping(const std::string& sandbox_id);
   Reply<agent::ListSandboxesResponse> list_sandboxes();
 
-  // Destroying the stream early kills the command. `limit` ends it whatever the agent does.
+  // Destroying the stream early kills the command, unless it is detached. `limit` ends it whatever
+  // the agent does; zero: none.
   Reply<ExecStream> exec(const agent::ExecStreamRequest& request, base::Duration limit);
   Reply<agent::StartBackgroundResponse> start_background(
       const agent::StartBackgroundRequest& request);
   Reply<agent::ListProcessesResponse> list_processes(const std::string& sandbox_id);
   Reply<void> kill_process(const agent::KillProcessRequest& request);
+
+  // Destroying these streams leaves the command alone.
+  Reply<ExecStream> connect_process(const agent::ConnectProcessRequest& request);
+  Reply<PtyStream> pty_attach(const agent::PtyAttachRequest& request);
+  // To one process at a time; as slow as that process reads.
+  Reply<InputStream> pty_input();
+  Reply<InputStream> stdin_input();
+  Reply<void> close_stdin(const agent::CloseStdinRequest& request);
+  Reply<void> pty_resize(const agent::PtyResizeRequest& request);
+  Reply<void> pty_kill(const agent::PtyKillRequest& request);
 
   Reply<agent::ListDirResponse> list_dir(const agent::ListDirRequest& request);
   Reply<agent::MakeDirResponse> make_dir(const agent::MakeDirRequest& request);
@@ -83,9 +104,11 @@ class AgentClient {
  private:
   net::HttpClient calls_http_;
   net::HttpClient streams_http_;
+  net::HttpClient input_http_;
   net::HttpClient files_http_;
   connect::Client calls_;
   connect::Client streams_;
+  connect::Client inputs_;
 };
 
 }  // namespace wrenn::control
