@@ -1,4 +1,4 @@
-// tests/webapps/login/app.py in a sandbox: redirects of every kind, cookies, a form.
+// tests/apps/login_app.py in a sandbox: redirects of every kind, cookies, a form.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { openBrowser, openSigned, place, url } from "./browser.mjs";

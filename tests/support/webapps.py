@@ -1,19 +1,17 @@
 """Web applications in a sandbox, their addresses at the proxy, and how quick the sandbox's terminal is meanwhile."""
 import contextlib
 import itertools
-import pathlib
 import statistics
 import threading
 import time
 import urllib.parse
 
-from support.api import Api, Sandbox
 from support.machine import wait_for
 from support.server import IMAGES
+from support.websocket import Pty
 
 # What tests/webapps/image.sh makes.
 IMAGE = IMAGES / "cache" / "webapps" / "images" / "webapps"
-HERE = pathlib.Path(__file__).resolve().parent.parent / "webapps"
 # A port of its own origin for each application, or all below one.
 FORMS = ("host", "path")
 
@@ -60,26 +58,39 @@ class Echo:
                 + (f", then {self.failure}" if self.failure else ""))
 
 
-def echo_once(sandbox, word):
-    began = time.monotonic()
-    done = sandbox.exec("/bin/echo", word, timeout_sec=30)
-    assert done.text == word, done
-    return time.monotonic() - began
+class Prompt:
+    """A terminal of the sandbox in which `cat` gives back what is typed."""
+
+    def __init__(self, sandbox):
+        self.pty = Pty(sandbox)
+        self.pty.start("/bin/sh", "-c", "stty raw -echo; echo ready; exec cat")
+        self.pty.until("ready\n")
+
+    def echo(self, word):
+        """Seconds from the keys to the picture."""
+        began = time.monotonic()
+        self.pty.type(word + ";")
+        self.pty.until(word + ";")
+        return time.monotonic() - began
+
+    def close(self):
+        self.pty.send(type="kill")
+        self.pty.wait()
+        self.pty.socket.close()
 
 
 @contextlib.contextmanager
 def terminal_probe(sandbox, every=0.5):
-    """Echoes words in the sandbox while the block runs, by a client of its own. Yields an Echo."""
-    api = sandbox.api
-    own = Sandbox(Api(f"http://{api.host}:{api.port}", api.key), sandbox.info)
+    """Types into a terminal of the sandbox while the block runs. Yields an Echo."""
     echo, end = Echo(), threading.Event()
 
     def probe():
         try:
-            for number in itertools.count():
-                echo.times.append(echo_once(own, f"echo {number}"))
-                if end.wait(every):
-                    return
+            with contextlib.closing(Prompt(sandbox)) as prompt:
+                for number in itertools.count():
+                    echo.times.append(prompt.echo(f"word {number}"))
+                    if end.wait(every):
+                        return
         except Exception as error:  # Told by the test, in its own thread.
             echo.failure = repr(error)
 
@@ -96,4 +107,5 @@ def terminal_probe(sandbox, every=0.5):
 
 def idle_echo(sandbox):
     """The median while nothing else happens."""
-    return statistics.median(echo_once(sandbox, f"idle {number}") for number in range(5))
+    with contextlib.closing(Prompt(sandbox)) as prompt:
+        return statistics.median(prompt.echo(f"word {number}") for number in range(10))

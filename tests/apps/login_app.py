@@ -1,7 +1,7 @@
 """An application with a login, as people write them who know nothing of a proxy: it believes to be at http://localhost:PORT,
 redirects in every way there is, and keeps two cookies.
 
-Usage: app.py PORT
+Usage: login_app.py PORT
 """
 import html
 import http.cookies
