@@ -47,7 +47,8 @@ make_tree() {
   rm -rf --one-file-system -- "$tree" "$tree.new" "$tree_stamp"
   # The path rules stay in the guest on purpose: what users install later leaves out the same ballast.
   # What mmdebstrap mounts in the tree lives in a mount namespace of its own and so ends with it, even when it is killed.
-  if ! unshare --mount --propagation private mmdebstrap --mode=root --variant=minbase --quiet --format=directory --include="$packages" \
+  # Debian's own Python first: mmdebstrap starts one for each package, and a wrapper of it may take a second.
+  if ! PATH=/usr/sbin:/usr/bin:/sbin:/bin unshare --mount --propagation private mmdebstrap --mode=root --variant=minbase --quiet --format=directory --include="$packages" \
     "${options[@]}" --aptopt='APT::Install-Recommends "false"' \
     --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/info/*' \
     --dpkgopt='path-exclude=/usr/share/locale/*' --dpkgopt='path-exclude=/usr/share/doc/*' \

@@ -2,20 +2,29 @@
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { test } from "node:test";
-import { openBrowser, openSigned, place, url, writeFile } from "./browser.mjs";
+import { eventually, openBrowser, openSigned, place, url, writeFile } from "./browser.mjs";
 
 const source = await readFile(new URL("../webapps/next/pages/index.js", import.meta.url), "utf8");
 
 test("an edited page is seen without a navigation, and its state survives", async (t) => {
-  const page = await openBrowser(t, { seconds: 200 });
+  const page = await openBrowser(t, { seconds: 300 });
   const sockets = [];
-  page.on("websocket", (socket) => sockets.push(socket.url()));
+  const builds = { last: "", since: Date.now() };
+  page.on("websocket", (socket) => {
+    sockets.push(socket.url());
+    socket.on("framereceived", ({ payload }) => {
+      const { action } = JSON.parse(payload);
+      if (["sync", "building", "built"].includes(action)) Object.assign(builds, { last: action, since: Date.now() });
+    });
+  });
   await openSigned(page);
   await page.getByRole("heading", { name: "The first heading" }).waitFor();
   // What counts has been hydrated, and so the scripts came through.
   await page.getByRole("button").click();
   await page.getByText("clicked 1 times").waitFor();
   await page.evaluate(() => (window.marker = "still the same page"));
+  // The server looks at what the page has only after it was shown: a change before that is in what it compares with.
+  await eventually(() => builds.last !== "building" && builds.last && Date.now() - builds.since > 3000, "the server at rest", 200);
   let navigations = 0;
   page.on("framenavigated", () => ++navigations);
 

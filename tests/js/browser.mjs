@@ -54,3 +54,12 @@ export async function writeFile(path, content) {
   });
   assert.ok(reply.ok, `${path} was not written: ${reply.status} ${await reply.text()}`);
 }
+
+/** Waits for what no event of the browser's announces. */
+export async function eventually(condition, what, seconds) {
+  const deadline = Date.now() + seconds * 1000;
+  while (!condition()) {
+    assert.ok(Date.now() < deadline, `${what}: not within ${seconds} s`);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+}
