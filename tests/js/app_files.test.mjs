@@ -5,12 +5,12 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { test } from "node:test";
-import { openBrowser, openSigned, place, signedUrl, url } from "./browser.mjs";
+import { openPage, openSigned, place, signedUrl, url } from "./browser.mjs";
 
 const follow = (page, name) => page.getByRole("link", { name, exact: true }).click();
 
 test("a stranger gets nothing, and a signed address opens the listing", async (t) => {
-  const page = await openBrowser(t);
+  const page = await openPage(t);
   const refused = await page.goto(url);
   assert.equal(refused.status(), 403);
   await openSigned(page);
@@ -21,7 +21,7 @@ test("a stranger gets nothing, and a signed address opens the listing", async (t
 });
 
 test("nested directories with difficult names are clicked through, and back", async (t) => {
-  const page = await openBrowser(t);
+  const page = await openPage(t);
   await openSigned(page);
   const names = ["first dir/", "100% & more/", "deep #1?/", "grün 日本/"];
   const places = [place(page)];
@@ -44,7 +44,7 @@ test("nested directories with difficult names are clicked through, and back", as
 });
 
 test("a directory without its slash is redirected to one with it", async (t) => {
-  const page = await openBrowser(t);
+  const page = await openPage(t);
   await openSigned(page);
   const response = await page.goto(url + "first%20dir");
   assert.equal(place(page), "/first%20dir/");
@@ -53,7 +53,7 @@ test("a directory without its slash is redirected to one with it", async (t) => 
 });
 
 test("what is not there is the application's own 404", async (t) => {
-  const page = await openBrowser(t);
+  const page = await openPage(t);
   await openSigned(page);
   const response = await page.goto(url + "nothing%20here");
   assert.equal(response.status(), 404);
@@ -61,7 +61,7 @@ test("what is not there is the application's own 404", async (t) => {
 });
 
 test("a big file is downloaded whole", async (t) => {
-  const page = await openBrowser(t, { seconds: 110 });
+  const page = await openPage(t, { seconds: 110 });
   await openSigned(page);
   const [download] = await Promise.all([page.waitForEvent("download"), follow(page, "big file.bin")]);
   assert.equal(download.suggestedFilename(), "big file.bin");
@@ -76,7 +76,7 @@ test("a big file is downloaded whole", async (t) => {
 });
 
 test("a signature that was tampered with opens nothing", async (t) => {
-  const page = await openBrowser(t);
+  const page = await openPage(t);
   const forged = new URL(signedUrl);
   const token = forged.searchParams.get("wrenn_preview");
   forged.searchParams.set("wrenn_preview", token.slice(0, -1) + (token.endsWith("A") ? "B" : "A"));

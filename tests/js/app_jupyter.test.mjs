@@ -1,10 +1,10 @@
 // Jupyter Notebook in a sandbox: the page, its kernel, and the WebSocket between them.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { openBrowser, openSigned, url } from "./browser.mjs";
+import { openPage, openSigned, url } from "./browser.mjs";
 
 test("a cell is run over the kernel's WebSocket and its output is seen", async (t) => {
-  const page = await openBrowser(t, { seconds: 150 });
+  const page = await openPage(t, { seconds: 150 });
   const sockets = [];
   page.on("websocket", (socket) => {
     const seen = { url: socket.url(), sent: 0, received: 0 };

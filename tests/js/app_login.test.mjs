@@ -1,7 +1,7 @@
 // tests/apps/login_app.py in a sandbox: redirects of every kind, cookies, a form.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { openBrowser, openSigned, place, url } from "./browser.mjs";
+import { openPage, openSigned, place, url } from "./browser.mjs";
 
 async function logIn(page, name) {
   await openSigned(page);
@@ -15,14 +15,14 @@ async function logIn(page, name) {
 }
 
 test("a login goes through its redirects and its form", async (t) => {
-  const page = await openBrowser(t);
+  const page = await openPage(t);
   await logIn(page, "Ada & Grace");
   assert.match(await page.locator("#host").textContent(), /^localhost:\d+$/, "the application believes to be at localhost");
   assert.deepEqual(page.problems, []);
 });
 
 test("relative links and absolute redirects stay with the application", async (t) => {
-  const page = await openBrowser(t);
+  const page = await openPage(t);
   await logIn(page, "Ada");
   await page.getByRole("link", { name: "Profile" }).click();
   await page.getByRole("heading", { name: "Profile of Ada" }).waitFor();
@@ -39,7 +39,7 @@ test("relative links and absolute redirects stay with the application", async (t
 });
 
 test("each cookie is sent where the application wants it, and to nobody else", async (t) => {
-  const page = await openBrowser(t);
+  const page = await openPage(t);
   await logIn(page, "Ada");
   assert.equal(await page.locator("#area").textContent(), "inner");
   await page.goto(url + "public");
@@ -51,7 +51,7 @@ test("each cookie is sent where the application wants it, and to nobody else", a
 });
 
 test("the session lives on in a new tab and ends with the logout", async (t) => {
-  const page = await openBrowser(t);
+  const page = await openPage(t);
   await logIn(page, "Ada");
   const tab = await page.context().newPage();
   await tab.goto(url);
@@ -64,7 +64,7 @@ test("the session lives on in a new tab and ends with the logout", async (t) => 
 });
 
 test("a form that another site sends does not reach the application", async (t) => {
-  const page = await openBrowser(t);
+  const page = await openPage(t);
   await logIn(page, "Ada");
   const elsewhere = await page.context().newPage();
   await elsewhere.setContent(`<form method=post action="${url}login"><input name=name value=Mallory><button>Win</button></form>`);

@@ -2,12 +2,12 @@
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { test } from "node:test";
-import { eventually, openBrowser, openSigned, place, url, writeFile } from "./browser.mjs";
+import { eventually, openPage, openSigned, place, url, writeFile } from "./browser.mjs";
 
 const source = await readFile(new URL("../webapps/next/pages/index.js", import.meta.url), "utf8");
 
 test("an edited page is seen without a navigation, and its state survives", async (t) => {
-  const page = await openBrowser(t, { seconds: 300 });
+  const page = await openPage(t, { seconds: 300 });
   const sockets = [];
   const builds = { last: "", since: Date.now() };
   page.on("websocket", (socket) => {

@@ -5,20 +5,24 @@
 //   CHROMIUM          the browser's program
 //   API_URL, API_KEY, SANDBOX
 import assert from "node:assert/strict";
+import { after } from "node:test";
 import { chromium } from "playwright-core";
 
 export const signedUrl = process.env.APP_URL;
 export const url = process.env.APP_CLEAN_URL;
 
-/** A browser of the test's own, which ends with the test. Its page knows nobody's cookies. */
-export async function openBrowser(test, { seconds = 30 } = {}) {
-  const browser = await chromium.launch({
+let browser;
+after(() => browser?.close());
+
+/** A page of the test's own, which ends with the test and knows nobody's cookies. All of a file share one browser. */
+export async function openPage(test, { seconds = 30 } = {}) {
+  browser ??= await chromium.launch({
     executablePath: process.env.CHROMIUM,
     // Root has no sandbox of Chromium's, and small machines have little shared memory.
     args: ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", "--no-proxy-server"],
   });
-  test.after(() => browser.close());
   const context = await browser.newContext({ acceptDownloads: true });
+  test.after(() => context.close());
   const page = await context.newPage();
   page.setDefaultTimeout(seconds * 1000);
   page.problems = [];
