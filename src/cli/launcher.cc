@@ -198,11 +198,11 @@ base::JailSpec Launcher::control_jail() const {
 base::Result<base::ProcessIdentity> Launcher::start_control(const std::string& listen,
                                                             const std::string& proxy_listen) {
   base::JailSpec spec = control_jail();
-  spec.argv.insert(spec.argv.end(), {"serve", "--listen", listen, "--proxy-listen", proxy_listen,
-                                     "--db", dir_.database().native(), "--agent",
-                                     base::concat("unix:", dir_.agent_socket().native()),
-                                     "--agent-proxy",
-                                     base::concat("unix:", dir_.agent_proxy_socket().native())});
+  spec.argv.insert(
+      spec.argv.end(),
+      {"serve", "--listen", listen, "--proxy-listen", proxy_listen, "--db",
+       dir_.database().native(), "--agent", base::concat("unix:", dir_.agent_socket().native()),
+       "--agent-proxy", base::concat("unix:", dir_.agent_proxy_socket().native())});
   return start(Part::kControl, std::move(spec), "Starting the control plane", kControlStart);
 }
 

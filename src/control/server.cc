@@ -105,8 +105,8 @@ Result<void> run_server(const ServerOptions& options) {
                                                             .scheme = proxy_settings.scheme,
                                                             .domain = proxy_settings.domain},
                                                            database, access_key));
-  Services services{keys, sandboxes,      hosts,      ports,       pool, agent,
-                    busy, proxy_settings, access_key, open_sockets};
+  Services services{keys,  sandboxes, hosts,          ports,      pool,
+                    agent, busy,      proxy_settings, access_key, open_sockets};
   services.forget_place = [&](const std::string& id) { data_plane->forget(id); };
   Api api(services);
   Reconciler reconciler(services);

@@ -51,15 +51,15 @@ class Loop {
   // For operations that did not have to wait: true when the running task has done so many of them
   // in a row that it is the others' turn (see LetOthersRun).
   bool spend_budget() { return budget_ == 0 || --budget_ == 0; }
-  // For what is read and used up before the task waits for anything else: 64 KiB that all tasks of
-  // the loop share.
+  // For what is read and used up before the task waits for anything else: 256 KiB that all tasks of
+  // the loop share. Pages that no read reached take no memory.
   std::span<char> shared_buffer() { return {shared_buffer_.get(), kSharedBuffer}; }
 
  private:
   friend class IoFd;
   friend class Timer;
   static constexpr int kBudget = 64;
-  static constexpr std::size_t kSharedBuffer = 64 * 1024;
+  static constexpr std::size_t kSharedBuffer = 256 * 1024;
   void turn();
   void run_ready();
   void run_posted();
@@ -74,7 +74,7 @@ class Loop {
   std::multimap<base::SteadyTime, Timer*> timers_;
   std::span<epoll_event> current_events_;
   int budget_ = kBudget;
-  std::unique_ptr<char[]> shared_buffer_ = std::make_unique<char[]>(kSharedBuffer);
+  std::unique_ptr<char[]> shared_buffer_ = std::make_unique_for_overwrite<char[]>(kSharedBuffer);
   std::mutex posted_mutex_;
   std::vector<std::move_only_function<void()>> posted_;
 };

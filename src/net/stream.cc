@@ -51,6 +51,25 @@ bool is_socket(int fd) {
   return ::fstat(fd, &status) == 0 && S_ISSOCK(status.st_mode);
 }
 
+std::string ip_of_peer(int fd) {
+  sockaddr_storage address{};
+  socklen_t size = sizeof address;
+  if (::getpeername(fd, reinterpret_cast<sockaddr*>(&address), &size) != 0) return {};
+  std::array<char, INET6_ADDRSTRLEN> text{};
+  const void* number = nullptr;
+  if (address.ss_family == AF_INET) {
+    number = &reinterpret_cast<const sockaddr_in*>(&address)->sin_addr;
+  } else if (address.ss_family == AF_INET6) {
+    number = &reinterpret_cast<const sockaddr_in6*>(&address)->sin6_addr;
+  } else {
+    return {};
+  }
+  if (::inet_ntop(address.ss_family, number, text.data(), text.size()) == nullptr) return {};
+  constexpr std::string_view kMapped = "::ffff:";  // An IPv4 client of an IPv6 socket.
+  const std::string_view ip(text.data());
+  return std::string(ip.starts_with(kMapped) && ip.contains('.') ? ip.substr(kMapped.size()) : ip);
+}
+
 // True when a process listens behind a Unix socket's file.
 bool is_listening(const Endpoint& endpoint) {
   const auto probe = endpoint.make_socket();
@@ -218,23 +237,9 @@ base::Result<PeerCredentials> Stream::peer_credentials() const {
   return PeerCredentials{credentials.pid, credentials.uid, credentials.gid};
 }
 
-std::string Stream::peer_ip() const {
-  sockaddr_storage address{};
-  socklen_t size = sizeof address;
-  if (::getpeername(fd_.get(), reinterpret_cast<sockaddr*>(&address), &size) != 0) return {};
-  std::array<char, INET6_ADDRSTRLEN> text{};
-  const void* number = nullptr;
-  if (address.ss_family == AF_INET) {
-    number = &reinterpret_cast<const sockaddr_in*>(&address)->sin_addr;
-  } else if (address.ss_family == AF_INET6) {
-    number = &reinterpret_cast<const sockaddr_in6*>(&address)->sin6_addr;
-  } else {
-    return {};
-  }
-  if (::inet_ntop(address.ss_family, number, text.data(), text.size()) == nullptr) return {};
-  constexpr std::string_view kMapped = "::ffff:";  // An IPv4 client of an IPv6 socket.
-  const std::string_view ip(text.data());
-  return std::string(ip.starts_with(kMapped) && ip.contains('.') ? ip.substr(kMapped.size()) : ip);
+const std::string& Stream::peer_ip() {
+  if (!peer_ip_) peer_ip_ = ip_of_peer(fd_.get());
+  return *peer_ip_;
 }
 
 Task<base::Result<std::unique_ptr<Stream>>> connect(Endpoint endpoint, int netns_fd) {

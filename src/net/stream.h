@@ -7,7 +7,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
+#include <string>
 #include <string_view>
 
 #include "net/endpoint.h"
@@ -56,7 +58,7 @@ class Stream {
   // Of a Unix socket.
   base::Result<PeerCredentials> peer_credentials() const;
   // The address of a TCP peer without its port: "203.0.113.7". Empty for others.
-  std::string peer_ip() const;
+  const std::string& peer_ip();
   Loop& loop() const { return fd_.loop(); }
 
  private:
@@ -68,6 +70,7 @@ class Stream {
   explicit Stream(IoFd fd, bool is_socket) : fd_(std::move(fd)), is_socket_(is_socket) {}
   IoFd fd_;
   const bool is_socket_;
+  std::optional<std::string> peer_ip_;
 };
 
 class Stream::HangupWatch {

@@ -77,11 +77,13 @@ class EdgeProxy final : public net::HttpHandler {
   net::Task<base::Result<void>> answer(net::Request& request, net::ResponseWriter& response,
                                        const Fault& fault, const FaultPlace& place);
   std::string prefix(const Visit& visit) const;
+  bool is_traffic_token(const std::string& sandbox_id, std::string_view token);
 
   EdgeDirectory& directory_;
   const AccessKey& access_;
   const EdgeSettings settings_;
   std::map<std::string, std::size_t, std::less<>> open_;
+  std::map<std::string, std::string> traffic_tokens_;  // By sandbox: as they should be.
 };
 
 }  // namespace wrenn::proxy
