@@ -22,6 +22,8 @@ if [ "${1:-}" != --without-tests ]; then
   packages+=(python3-pytest nftables socat)
   # The JavaScript tests bring their own node and need npm alone; whoever has one keeps it.
   command -v npm >/dev/null || packages+=(nodejs npm)
+  # The browser of the tests of web applications, which playwright-core drives.
+  packages+=(chromium)
   # The peers of the proxy's benchmark, and what makes its load.
   packages+=("${services[@]}" wrk)
 fi

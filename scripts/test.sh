@@ -24,6 +24,7 @@ attempt "unit tests" env GTEST_OUTPUT="xml:$results/unit/" GTEST_BRIEF=1 \
 
 step "Images"
 images/build.sh --out "$WRENN_DIR" --envd builds/envd
+tests/webapps/image.sh --out "$WRENN_DIR" --envd builds/envd
 
 step "JavaScript packages"
 attempt "JavaScript packages" scripts/js.sh

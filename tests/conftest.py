@@ -4,6 +4,7 @@ import os
 import pytest
 
 from support.server import IMAGES, WRENN, Wrenn
+from support.webapps import IMAGE
 
 
 def pytest_sessionstart(session):
@@ -16,7 +17,7 @@ def pytest_sessionstart(session):
 @pytest.fixture(scope="session")
 def wrenn():
     """Most tests share one Wrenn; none may leave a sandbox in it or break it."""
-    with Wrenn() as server:
+    with Wrenn(more_images=[IMAGE] if IMAGE.is_dir() else []) as server:
         yield server
 
 

@@ -41,12 +41,14 @@ def share(source, target):
 class Wrenn:
     """Started by `with`, stopped and removed at its end, and by its guard should we be killed."""
 
-    def __init__(self, disk_mb=None):
-        """`disk_mb`: its directory is a file system of its own, of that size."""
+    def __init__(self, disk_mb=None, more_images=()):
+        """`disk_mb`: its directory is a file system of its own, of that size. `more_images`: folders of templates' images
+        beside those of IMAGES."""
         # Not in /tmp, which may be memory.
         self.work = pathlib.Path(tempfile.mkdtemp(prefix="wrenn-e2e-", dir="/var/tmp"))
         self.directory = self.work / "dir"
         self.disk_mb = disk_mb
+        self.more_images = more_images
         self.config = self.work / "config.json"
         self.port = free_port()
         self.proxy_port = free_port()
@@ -67,6 +69,8 @@ class Wrenn:
                 self.mount()
             for folder in ("kernels", "images"):
                 share(IMAGES / folder, self.directory / folder)
+            for folder in self.more_images:
+                share(folder, self.directory / "images" / folder.name)
             self.up()
         except BaseException:
             self.__exit__()
