@@ -188,6 +188,18 @@ def test_large_bodies_go_both_ways_whole(app):
         assert json.loads(response.read()) == {"bytes": size, "sha256": hashlib.sha256(b"y" * size).hexdigest()}
 
 
+def test_who_leaves_amid_a_large_body_ends_nothing_else(app, wrenn):
+    daemons = [wrenn.machine.pid("agent"), wrenn.machine.pid("cp")]
+    for _ in range(3):
+        with app.ask(f"/bytes?{1 << 40}", timeout=60) as response:
+            assert len(response.read(4 << 20)) == 4 << 20
+        # The application reads none of it, answers, and closes; whether the answer outruns the reset is open.
+        with contextlib.suppress(ConnectionError), app.ask("/", method="DELETE", body=b"z" * (64 << 20)) as response:
+            assert response.status == 501
+    assert status(app) == 200
+    assert [wrenn.machine.pid("agent"), wrenn.machine.pid("cp")] == daemons
+
+
 def test_a_program_that_is_just_starting_is_waited_for(app):
     """Three tries with pauses, cut short by envd's news of the port."""
     start(app.sandbox, 3100, "0.0.0.0")

@@ -95,6 +95,7 @@ Result<void> serve(const Options& options) {
   WRENN_TRY(config.layout.create());
   WRENN_TRY_ASSIGN(const base::Fd lock, agent::lock_installation(config));
   WRENN_TRY_ASSIGN(auto signals, net::Signals::create({SIGTERM, SIGINT}));
+  net::ignore_sigpipe();
   base::log_info("starting", {{"version", WRENN_VERSION}, {"dir", config.layout.root().native()}});
   WRENN_TRY_ASSIGN(auto running, agent::recover(config));
   std::vector<hostnet::SlotIndex> keep;
@@ -140,12 +141,14 @@ int main(int argc, char** argv) {
   serve_command
       ->add_option("--proxy-max-open", options.proxy_limits.max_open,
                    "Requests and tunnels that the proxy keeps open to one sandbox at once")
+      ->envname("WRENN_PROXY_MAX_OPEN")
       ->check(CLI::Range(1, 100000))
       ->capture_default_str();
   serve_command
       ->add_option("--idle-tunnels", options.idle_tunnels,
                    "Whether an open WebSocket keeps its sandbox awake while no byte moves: use or "
                    "ignore")
+      ->envname("WRENN_IDLE_TUNNELS")
       ->check(CLI::IsMember({"use", "ignore"}))
       ->capture_default_str();
   auto* purge_command =

@@ -11,6 +11,8 @@ namespace {
 constexpr std::size_t kReadSize = 16 * 1024;
 // What a connection may keep to itself while nothing of it is in use.
 constexpr std::size_t kKeptSize = 2 * 1024;
+// Below, the pipe costs more than the copying.
+constexpr std::uint64_t kWorthSplicing = 512 * 1024;
 
 base::Error truncated_error() {
   return {base::Code::kUnavailable, "the connection ended in the middle of a message"};
@@ -124,6 +126,24 @@ Task<base::Result<std::size_t>> BodyReader::read_now(std::span<char> buffer) {
   if (n == 0) co_return base::fail(truncated_error());
   left_ -= n;
   finished_ = left_ == 0;
+  co_return n;
+}
+
+bool BodyReader::can_splice() const {
+  return framing_ == Framing::kLength && left_ >= kWorthSplicing && input_.view().empty() &&
+         continue_to_ == nullptr && input_.stream().is_socket();
+}
+
+Task<base::Result<std::size_t>> BodyReader::splice(SpliceBuffer& buffer) {
+  auto now = splice_now(buffer);
+  co_return timeout_ > base::Duration::zero() ? co_await with_timeout(timeout_, std::move(now))
+                                              : co_await std::move(now);
+}
+
+Task<base::Result<std::size_t>> BodyReader::splice_now(SpliceBuffer& buffer) {
+  WRENN_CO_TRY_ASSIGN(const std::size_t n, co_await buffer.fill(input_.stream(), left_));
+  if (n == 0) co_return base::fail(truncated_error());
+  skip(n);
   co_return n;
 }
 

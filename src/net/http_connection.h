@@ -5,6 +5,7 @@
 
 #include "net/byte_source.h"
 #include "net/http_parser.h"
+#include "net/splice.h"
 #include "net/stream.h"
 
 namespace wrenn::net {
@@ -14,6 +15,7 @@ class InputBuffer {
  public:
   explicit InputBuffer(Stream& stream) : stream_(stream) {}
 
+  Stream& stream() const { return stream_; }
   std::string_view view() const { return std::string_view(bytes_).substr(used_); }
   void consume(std::size_t n);
   // Reads more; false at the end of the stream.
@@ -51,6 +53,10 @@ class BodyReader final : public ByteSource {
   Task<base::Result<std::size_t>> read(std::span<char> buffer) override;
   bool finished() const { return finished_; }
   Framing framing() const { return framing_; }
+  // The same into an empty buffer, for a body that can_splice().
+  Task<base::Result<std::size_t>> splice(SpliceBuffer& buffer);
+  // Whether so much of a body with a stated length is still to come that this pays.
+  bool can_splice() const;
   // Of a body with a stated length: what is still to come.
   std::uint64_t left() const { return left_; }
   // The caller took so many bytes of a body with a stated length past this reader.
@@ -73,6 +79,7 @@ class BodyReader final : public ByteSource {
 
  private:
   Task<base::Result<std::size_t>> read_now(std::span<char> buffer);
+  Task<base::Result<std::size_t>> splice_now(SpliceBuffer& buffer);
   Task<base::Result<std::size_t>> read_chunked(std::span<char> buffer);
 
   InputBuffer& input_;

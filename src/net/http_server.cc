@@ -147,6 +147,16 @@ Task<base::Result<void>> ResponseWriter::send_file(int file, std::uint64_t offse
   co_return co_await stream_.send_file(file, offset, length);
 }
 
+Task<base::Result<void>> ResponseWriter::write(SpliceBuffer& bytes) {
+  if (chunked_ || bodyless_) {
+    abort();
+    co_return base::fail(base::Code::kInternal, "spliced bytes need a response with a length");
+  }
+  WRENN_CO_TRY(count(bytes.size()));
+  WRENN_CO_TRY(co_await flush());
+  co_return co_await bytes.drain(stream_);
+}
+
 Task<base::Result<void>> ResponseWriter::finish(std::string_view last) {
   if (bodyless_) last = {};
   WRENN_CO_TRY(count(last.size()));

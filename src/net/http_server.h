@@ -59,6 +59,8 @@ class ResponseWriter {
   Task<base::Result<void>> write_shared(std::string_view bytes);
   // That part of a file in place of write(); only for a response with a stated length.
   Task<base::Result<void>> send_file(int file, std::uint64_t offset, std::uint64_t length);
+  // What the buffer holds, in the same way.
+  Task<base::Result<void>> write(SpliceBuffer& bytes);
   // `last`: the end of the body, sent together with its terminator; may be a shared buffer's, too.
   Task<base::Result<void>> finish(std::string_view last = {});
   // The same, with fields behind the body where it is chunked; elsewhere they are left out.

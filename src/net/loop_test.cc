@@ -2,6 +2,8 @@
 
 #include <sys/eventfd.h>
 
+#include <algorithm>
+#include <array>
 #include <thread>
 
 #include <gtest/gtest.h>
@@ -31,6 +33,25 @@ Task<int> sum_up_to(int n) {
 TEST(Task, ManyChildrenThatEndAtOnceDoNotEatTheStack) {
   Loop loop;
   EXPECT_EQ(loop.block_on(sum_up_to(40'000)), 800'020'000);
+}
+
+// Frames of every size class, more of them at once than are kept.
+template <std::size_t N>
+Task<std::size_t> fill_frame(int depth) {
+  std::array<unsigned char, N> bytes;
+  bytes.fill(static_cast<unsigned char>(depth));
+  const std::size_t below = depth == 0 ? 0 : co_await fill_frame<N>(depth - 1);
+  const auto is_mine = [&](unsigned char byte) { return byte == depth % 256; };
+  co_return below + (std::ranges::all_of(bytes, is_mine) ? 1 : 0);
+}
+
+TEST(Task, FramesAreUsedAgainAndNeverShared) {
+  Loop loop;
+  for (int round = 0; round < 3; ++round) {
+    EXPECT_EQ(loop.block_on(fill_frame<1>(200)), 201u);
+    EXPECT_EQ(loop.block_on(fill_frame<1000>(200)), 201u);
+    EXPECT_EQ(loop.block_on(fill_frame<10'000>(200)), 201u);
+  }
 }
 
 Task<int> throws() {

@@ -46,7 +46,7 @@ void set_no_delay(int fd) {
   ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
 }
 
-bool is_socket(int fd) {
+bool is_socket_fd(int fd) {
   struct stat status{};
   return ::fstat(fd, &status) == 0 && S_ISSOCK(status.st_mode);
 }
@@ -100,7 +100,7 @@ base::Result<void> bind_socket(int fd, const Endpoint& endpoint) {
 base::Result<std::unique_ptr<Stream>> Stream::adopt(Loop& loop, base::Fd fd) {
   set_no_delay(fd.get());
   WRENN_TRY_ASSIGN(IoFd io, IoFd::create(loop, std::move(fd)));
-  const bool socket = is_socket(io.get());
+  const bool socket = is_socket_fd(io.get());
   return std::unique_ptr<Stream>(new Stream(std::move(io), socket));
 }
 

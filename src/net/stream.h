@@ -60,6 +60,9 @@ class Stream {
   // The address of a TCP peer without its port: "203.0.113.7". Empty for others.
   const std::string& peer_ip();
   Loop& loop() const { return fd_.loop(); }
+  // For what moves bytes past this class; SpliceBuffer does.
+  IoFd& descriptor() { return fd_; }
+  bool is_socket() const { return is_socket_; }
 
  private:
   using Parts = std::array<std::string_view, 3>;

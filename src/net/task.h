@@ -11,6 +11,7 @@
 #include <optional>
 #include <utility>
 
+#include "net/frame_cache.h"
 #include "net/stop.h"
 
 namespace wrenn::net {
@@ -47,6 +48,9 @@ struct PromiseBase {
     }
     void await_resume() const noexcept {}
   };
+
+  static void* operator new(std::size_t size) { return allocate_frame(size); }
+  static void operator delete(void* frame, std::size_t size) noexcept { free_frame(frame, size); }
 
   std::suspend_always initial_suspend() const noexcept { return {}; }
   FinalAwaiter final_suspend() const noexcept { return {}; }

@@ -145,11 +145,11 @@ Task<Result<void>> Exchange::copy_body(std::string head) {
   WRENN_CO_TRY(co_await to.write_all(head));
   std::string size;
   while (!body.finished()) {
-    auto n = co_await body.read(buffer);
-    if (!n) {
-      client_failed_ = n.error().code != base::Code::kCanceled;
-      co_return base::fail(std::move(n).error());
+    if (body.can_splice()) {
+      if (auto pipe = net::SpliceBuffer::create()) co_return co_await splice_body(*pipe);
     }
+    auto n = co_await body.read(buffer);
+    if (!n) co_return body_failed(std::move(n).error());
     upstream_.on_bytes();
     if (*n == 0) continue;
     size.clear();
@@ -163,6 +163,22 @@ Task<Result<void>> Exchange::copy_body(std::string head) {
   trailer_fields(trailers).write_to(end);
   end += "\r\n";
   co_return co_await to.write_all(end);
+}
+
+// All of a long body, none of which needs a look.
+Task<Result<void>> Exchange::splice_body(net::SpliceBuffer& pipe) {
+  while (!request_.body().finished()) {
+    auto n = co_await request_.body().splice(pipe);
+    if (!n) co_return body_failed(std::move(n).error());
+    upstream_.on_bytes();
+    WRENN_CO_TRY(co_await pipe.drain(*connection_->stream));
+  }
+  co_return {};
+}
+
+Result<void> Exchange::body_failed(base::Error error) {
+  client_failed_ = error.code != base::Code::kCanceled;
+  return base::fail(std::move(error));
 }
 
 Task<std::expected<net::ResponseHead, Fault>> Exchange::receive_head() {
@@ -227,6 +243,9 @@ Task<Outcome> Exchange::send_response(const net::ResponseHead& head, net::Header
 Task<Outcome> Exchange::send_bytes(net::BodyReader& body) {
   const std::span<char> buffer = request_.stream().loop().shared_buffer();
   while (true) {
+    if (body.can_splice()) {
+      if (auto pipe = net::SpliceBuffer::create()) co_return co_await splice_bytes(body, *pipe);
+    }
     const auto n = co_await body.read(buffer);
     if (!n) co_return fault(FaultKind::kCut, n.error().message);
     upstream_.on_bytes();
@@ -240,6 +259,16 @@ Task<Outcome> Exchange::send_bytes(net::BodyReader& body) {
     }
     if (!co_await response_.write_shared(bytes)) co_return client_gone();
   }
+}
+
+Task<Outcome> Exchange::splice_bytes(net::BodyReader& body, net::SpliceBuffer& pipe) {
+  while (!body.finished()) {
+    const auto n = co_await body.splice(pipe);
+    if (!n) co_return fault(FaultKind::kCut, n.error().message);
+    upstream_.on_bytes();
+    if (!co_await response_.write(pipe)) co_return client_gone();
+  }
+  co_return to_client(co_await response_.finish());
 }
 
 Task<Outcome> Exchange::switch_protocols(net::Headers fields) {

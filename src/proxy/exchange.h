@@ -57,10 +57,13 @@ class Exchange {
   net::Task<Outcome> stream_body(std::string head);
   net::Task<void> send_body(std::string head, net::StopSource& cut);
   net::Task<base::Result<void>> copy_body(std::string head);
+  net::Task<base::Result<void>> splice_body(net::SpliceBuffer& pipe);
+  base::Result<void> body_failed(base::Error error);
   net::Task<Outcome> respond();
   net::Task<std::expected<net::ResponseHead, Fault>> receive_head();
   net::Task<Outcome> send_response(const net::ResponseHead& head, net::Headers fields);
   net::Task<Outcome> send_bytes(net::BodyReader& body);
+  net::Task<Outcome> splice_bytes(net::BodyReader& body, net::SpliceBuffer& pipe);
   net::Task<Outcome> switch_protocols(net::Headers fields);
   std::string make_head() const;
   bool may_repeat() const;

@@ -10,7 +10,7 @@ using base::concat;
 using net::Task;
 
 constexpr std::size_t kMaxPorts = 256;
-constexpr std::size_t kMaxIdlePerPort = 64;
+constexpr std::size_t kMaxIdlePerPort = 256;
 constexpr auto kConnectTimeout = std::chrono::seconds(10);
 // An application may close a connection that waits longer.
 constexpr auto kIdleTimeout = std::chrono::seconds(4);

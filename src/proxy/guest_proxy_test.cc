@@ -20,7 +20,10 @@ constexpr std::string_view kId = "cl-0123456789abcdefghijklmno";
 
 class GuestProxyTest : public testing::Test {
  protected:
-  GuestProxyTest() { limits.max_open = 8; }
+  GuestProxyTest() {
+    net::ignore_sigpipe();
+    limits.max_open = 8;
+  }
 
   void add_guest() {
     guests.emplace(limits);
@@ -294,6 +297,49 @@ TEST_F(GuestProxyTest, ATunnelCarriesAnything) {
   run([this] { return check_tunnel(endpoint, application.port()); });
   EXPECT_EQ(application.received(), "\x01\x02");
   EXPECT_GT(activity->last_unix_ms(), 0);
+}
+
+// Too long to be copied, both of them: no byte is lost or changed on the way.
+std::string long_body(char first) {
+  std::string body(3'000'001, first);
+  for (std::size_t i = 0; i < body.size(); i += 7) body[i] = static_cast<char>(i >> 8);
+  return body;
+}
+
+TEST_F(GuestProxyTest, LongBodiesPassWholeBothWays) {
+  const std::string sent = long_body('s');
+  const std::string returned = long_body('r');
+  const std::string length = concat("Content-Length: ", sent.size(), "\r\n");
+  const std::string forwarded = concat("POST / HTTP/1.1\r\nHost: h\r\n", length, "\r\n", sent);
+  application.script({{forwarded.size(), concat("HTTP/1.1 200 OK\r\n", length, "\r\n", returned)}});
+  run([&, this] {
+    return check_row(endpoint,
+                     concat("POST ", prefix(), "/ HTTP/1.1\r\nHost: h\r\n", length,
+                            "Connection: close\r\n\r\n", sent),
+                     concat("HTTP/1.1 200 OK\r\n", length, "Connection: close\r\n\r\n", returned));
+  });
+  EXPECT_EQ(application.received(), forwarded);
+}
+
+TEST_F(GuestProxyTest, ALongAnswerThatIsCutNeverLooksWhole) {
+  const std::string head = "HTTP/1.1 200 OK\r\nContent-Length: 3000001\r\n\r\n";
+  const std::string half(1'500'000, 'x');
+  application.script({{10, head + half, true}});
+  run([&, this] {
+    return check_row(endpoint, concat("GET ", prefix(), "/ HTTP/1.1\r\nHost: h\r\n\r\n"),
+                     head + half);
+  });
+}
+
+TEST_F(GuestProxyTest, AnApplicationThatLeavesAmidALongBodyIsToldOf) {
+  application.script({{1'000'000, "", true}});
+  run([&, this] {
+    return check_refused(
+        endpoint,
+        concat("POST ", prefix(), "/ HTTP/1.1\r\nHost: h\r\nContent-Length: 3000001\r\n\r\n",
+               long_body('s')),
+        "502");
+  });
 }
 
 // The first byte of a slow answer comes before its last; so do those of the request.
