@@ -122,7 +122,9 @@ class Load:
         for process in self.downloads:
             self.bytes += int(process.communicate()[0])
         for process in self.websockets:
-            self.echoes += json.loads(process.communicate()[0])["operations"]
+            figures = process.communicate()[0]
+            assert process.returncode == 0, "the WebSockets of the load failed; see above"
+            self.echoes += json.loads(figures)["operations"]
 
 
 class Terminal:
@@ -221,7 +223,7 @@ def run(case, options, report):
                 # They end with a native guest agent, however that ends.
                 sandbox.background(*DIES, "python3", app, str(APP_PORT), user="root")
                 sandbox.background(*DIES, upstream, "upstream", f"0.0.0.0:{WS_PORT}", user="root")
-            wait_for(lambda: open_ports(sandboxes[0]) >= {APP_PORT, WS_PORT}, seconds=20)
+            wait_for(lambda: all(open_ports(sandbox) >= {APP_PORT, WS_PORT} for sandbox in sandboxes), seconds=20)
             times, moved, turns = measure(wrenn, sandboxes, options, Terminal)
             times.report(report, case)
             report.add(case, "load_mb", moved / 1e6, better="higher")

@@ -142,6 +142,7 @@ Task<base::Result<std::size_t>> BodyReader::splice(SpliceBuffer& buffer) {
 
 Task<base::Result<std::size_t>> BodyReader::splice_now(SpliceBuffer& buffer) {
   WRENN_CO_TRY_ASSIGN(const std::size_t n, co_await buffer.fill(input_.stream(), left_));
+  awaits_continue_ = false;
   if (n == 0) co_return base::fail(truncated_error());
   skip(n);
   co_return n;
