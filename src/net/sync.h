@@ -89,6 +89,8 @@ class Mutex {
     co_return Lock(this);
   }
 
+  bool is_locked() const { return locked_; }
+
  private:
   void unlock() {
     locked_ = false;

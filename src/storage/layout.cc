@@ -98,12 +98,6 @@ Path Layout::template_dir(const Name& template_name) const {
 Path Layout::snapshot_dir(const Name& template_name, const Name& shape) const {
   return template_dir(template_name) / shape.text();
 }
-Path Layout::snapshot_memory(const Name& template_name, const Name& shape) const {
-  return snapshot_dir(template_name, shape) / kMemoryFile;
-}
-Path Layout::snapshot_state(const Name& template_name, const Name& shape) const {
-  return snapshot_dir(template_name, shape) / kStateFile;
-}
 Path Layout::snapshot_manifest(const Name& template_name, const Name& shape) const {
   return snapshot_dir(template_name, shape) / kManifestFile;
 }

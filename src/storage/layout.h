@@ -2,8 +2,10 @@
 //
 //   kernels/vmlinux-<version>, initramfs-<version>   (or plain vmlinux, initramfs)
 //   images/<template>/rootfs.ext4                    the base disk of a template
-//   snapshots/<template>/<shape>/                    its memory snapshots
-//   sandboxes/<id>/                                  one sandbox: manifest, disk, sockets
+//   snapshots/<template>/<shape>/                    its memory snapshots ("snapshot": of a
+//   sandbox) sandboxes/<id>/                                  one sandbox: its manifest,
+//     checkpoints/<n>/                               what it is started from or paused as,
+//     vm/                                            and disk and sockets while it runs
 //   run/                                             sockets and pid files of our processes
 //   control/                                         the database of the control plane
 #pragma once
@@ -47,11 +49,11 @@ class Layout {
   Path image_rootfs(const Name& template_name) const;
   Path sandbox_dir(const Name& id) const { return sandboxes_dir() / id.text(); }
   Path sandbox_manifest(const Name& id) const { return sandbox_dir(id) / "manifest.json"; }
+  // What a sandbox is started from, each under its number.
+  Path checkpoints_dir(const Name& id) const { return sandbox_dir(id) / "checkpoints"; }
   Path template_dir(const Name& template_name) const;
   // `shape` names what the snapshot was taken with, e.g. "1cpu-512mb".
   Path snapshot_dir(const Name& template_name, const Name& shape) const;
-  Path snapshot_memory(const Name& template_name, const Name& shape) const;
-  Path snapshot_state(const Name& template_name, const Name& shape) const;
   Path snapshot_manifest(const Name& template_name, const Name& shape) const;
 
   // The highest version that has both kernel and initramfs; a plain `vmlinux` with `initramfs`
@@ -73,9 +75,7 @@ class Layout {
   Path root_;
 };
 
-// Names of the files in a snapshot directory, for a writer that fills a StagedDir.
-inline constexpr const char* kMemoryFile = "memory.bin";
-inline constexpr const char* kStateFile = "state.bin";
+// Names of files, for a writer that fills a StagedDir.
 inline constexpr const char* kManifestFile = "manifest.json";
 inline constexpr const char* kRootfsFile = "rootfs.ext4";
 

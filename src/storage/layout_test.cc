@@ -73,8 +73,9 @@ TEST_F(LayoutTest, PrivateDirectoriesCannotBeListedByOthers) {
 
 TEST_F(LayoutTest, PathsLieUnderTheRoot) {
   EXPECT_EQ(layout_.image_rootfs(name("minimal")), layout_.root() / "images/minimal/rootfs.ext4");
-  EXPECT_EQ(layout_.snapshot_memory(name("minimal"), name("1cpu-512mb")),
-            layout_.root() / "snapshots/minimal/1cpu-512mb/memory.bin");
+  EXPECT_EQ(layout_.snapshot_manifest(name("minimal"), name("1cpu-512mb")),
+            layout_.root() / "snapshots/minimal/1cpu-512mb/manifest.json");
+  EXPECT_EQ(layout_.checkpoints_dir(name("cl-1")), layout_.root() / "sandboxes/cl-1/checkpoints");
   EXPECT_EQ(layout_.sandbox_manifest(name("cl-1")),
             layout_.root() / "sandboxes/cl-1/manifest.json");
 }

@@ -1,16 +1,8 @@
 #include "storage/manifest.h"
 
-#include <fcntl.h>
-#include <sys/stat.h>
-
 #include <array>
-#include <cerrno>
-#include <limits>
-#include <utility>
 
-#include <boost/json.hpp>
-
-#include "base/strings.h"
+#include "storage/manifest_fields.h"
 
 namespace wrenn::storage {
 namespace {
@@ -20,107 +12,13 @@ using base::concat;
 using base::Result;
 namespace json = boost::json;
 
-constexpr int kMaxVcpus = 256;
-constexpr int kMaxMb = 4 << 20;
 constexpr int kMaxTimeoutSec = 366 * 24 * 3600;
 constexpr int kMaxSlot = 1 << 20;
-constexpr std::size_t kMaxPath = 4096;
-constexpr std::size_t kMaxText = 256;
-constexpr std::int64_t kMaxInt64 = std::numeric_limits<std::int64_t>::max();
 
-constexpr std::array<std::pair<StoredState, std::string_view>, 6> kStateNames = {{
-    {StoredState::kCreating, "creating"},
+constexpr std::array<std::pair<StoredState, std::string_view>, 2> kStateNames = {{
     {StoredState::kRunning, "running"},
-    {StoredState::kPausing, "pausing"},
     {StoredState::kPaused, "paused"},
-    {StoredState::kResuming, "resuming"},
-    {StoredState::kDestroying, "destroying"},
 }};
-
-// Takes the fields of one object, one call each, and remembers the first that is wrong, so that
-// the readers below stay lists of fields.
-class Fields {
- public:
-  explicit Fields(const json::object& object) : object_(object) {}
-
-  std::string text(std::string_view name, std::size_t max = kMaxText) {
-    const json::value* value = find(name);
-    if (value == nullptr) return {};
-    if (!value->is_string()) return wrong(name, "is not a text"), std::string{};
-    if (value->get_string().size() > max) return wrong(name, "is too long"), std::string{};
-    return std::string(value->get_string());
-  }
-
-  std::string filled_text(std::string_view name, std::size_t max = kMaxText) {
-    std::string value = text(name, max);
-    if (value.empty()) wrong(name, "is empty");
-    return value;
-  }
-
-  template <std::integral T>
-  T number(std::string_view name, std::int64_t min, std::int64_t max) {
-    const json::value* value = find(name);
-    if (value == nullptr) return {};
-    if (!value->is_int64()) return wrong(name, "is not a whole number"), T{};
-    const std::int64_t n = value->get_int64();
-    if (n < min || n > max) return wrong(name, "is out of range"), T{};
-    return static_cast<T>(n);
-  }
-
-  std::map<std::string, std::string> texts(std::string_view name) {
-    std::map<std::string, std::string> out;
-    const json::value* value = find(name);
-    if (value == nullptr) return out;
-    if (!value->is_object()) return wrong(name, "is not an object"), out;
-    if (value->get_object().size() > kMaxMetadataEntries) return wrong(name, "is too large"), out;
-    for (const auto& entry : value->get_object()) {
-      const bool valid = entry.value().is_string() && entry.key().size() <= kMaxMetadataKey &&
-                         entry.value().get_string().size() <= kMaxMetadataValue;
-      if (!valid) return wrong(name, "has an invalid entry"), out;
-      out.emplace(entry.key(), entry.value().get_string());
-    }
-    return out;
-  }
-
-  const json::object& object(std::string_view name) {
-    static const json::object kEmpty;
-    const json::value* value = find(name);
-    if (value == nullptr) return kEmpty;
-    if (!value->is_object()) return wrong(name, "is not an object"), kEmpty;
-    return value->get_object();
-  }
-
-  FileStamp file(std::string_view name) {
-    Fields inner(object(name));
-    FileStamp stamp;
-    stamp.path = inner.filled_text("path", kMaxPath);
-    stamp.sha256 = inner.text("sha256");
-    stamp.size = inner.number<std::uint64_t>("size", 0, kMaxInt64);
-    if (!stamp.sha256.empty() && stamp.sha256.size() != 64) inner.wrong("sha256", "is invalid");
-    if (inner.problem_) wrong(name, concat("is invalid: ", inner.problem_->message));
-    return stamp;
-  }
-
-  void wrong(std::string_view name, std::string_view what) {
-    if (problem_) return;
-    problem_ = base::Error(Code::kDataLoss, concat("field \"", name, "\" ", what));
-  }
-
-  Result<void> status() const {
-    if (problem_) return base::fail(*problem_);
-    return {};
-  }
-
- private:
-  const json::value* find(std::string_view name) {
-    const json::value* value = object_.if_contains(name);
-    if (value == nullptr) wrong(name, "is missing");
-    return value;
-  }
-
-  const json::object& object_;
-  std::optional<base::Error> problem_;
-};
 
 json::object metadata_json(const std::map<std::string, std::string>& metadata) {
   json::object out;
@@ -132,55 +30,6 @@ json::object file_json(const FileStamp& stamp) {
   return {{"path", stamp.path.native()},
           {"sha256", stamp.sha256},
           {"size", static_cast<std::int64_t>(stamp.size)}};
-}
-
-Result<json::object> parse_object(std::string_view text) {
-  json::parse_options options;
-  options.max_depth = 8;
-  if (text.size() > kMaxManifestBytes) return base::fail(Code::kDataLoss, "too large");
-  json::error_code error;
-  json::value value = json::parse(text, error, {}, options);
-  if (error) return base::fail(Code::kDataLoss, concat("not valid JSON: ", error.message()));
-  if (!value.is_object()) return base::fail(Code::kDataLoss, "not a JSON object");
-
-  Fields fields(value.get_object());
-  const int format = fields.number<int>("format", 1, std::numeric_limits<int>::max());
-  WRENN_TRY(fields.status());
-  if (format > kManifestFormat) {
-    return base::fail(Code::kFailedPrecondition,
-                      concat("format ", format, " is newer than this program knows"),
-                      "upgrade Wrenn on this host");
-  }
-  return std::move(value.get_object());
-}
-
-// Whoever can write into a sandbox's directory must not make us block on a FIFO or follow a link.
-Result<std::string> read_plain_file(const Path& path) {
-  WRENN_TRY_ASSIGN(base::Fd fd, base::open_file(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK));
-  struct stat info{};
-  if (::fstat(fd.get(), &info) != 0) return base::fail_errno(errno, "cannot stat");
-  if (!S_ISREG(info.st_mode)) return base::fail(Code::kDataLoss, "not a regular file");
-  return base::read_file(concat("/proc/self/fd/", fd.get()), kMaxManifestBytes);
-}
-
-template <class Manifest>
-Result<Manifest> read_manifest(const Path& path, Result<Manifest> (*parse)(std::string_view)) {
-  auto text = read_plain_file(path);
-  auto manifest = text ? parse(*text) : base::fail(std::move(text).error());
-  if (!manifest) return base::fail(std::move(manifest).error().with_context(path.native()));
-  return manifest;
-}
-
-// Refuses now what nobody could read back later.
-template <class Manifest>
-Result<void> write_checked(const Path& path, const Manifest& manifest, mode_t mode,
-                           Result<Manifest> (*parse)(std::string_view)) {
-  const std::string text = to_json(manifest);
-  if (auto parsed = parse(text); !parsed) {
-    return base::fail(Code::kInvalidArgument,
-                      concat("writing ", path.native(), ": ", parsed.error().message));
-  }
-  return base::write_file_atomic(path, text, mode);
 }
 
 template <class Manifest>
@@ -195,10 +44,6 @@ void add(Scan<Manifest>& scan, const Path& directory, Result<Manifest> manifest,
   } else {
     scan.broken.push_back({directory, std::move(manifest).error()});
   }
-}
-
-std::string with_newline(const json::object& object) {
-  return json::serialize(object) + "\n";
 }
 
 }  // namespace
@@ -218,48 +63,51 @@ std::optional<StoredState> stored_state_from_name(std::string_view name) {
 }
 
 std::string to_json(const SandboxManifest& m) {
-  return with_newline({{"format", kManifestFormat},
-                       {"id", m.id},
-                       {"team_id", m.team_id},
-                       {"template", m.template_name},
-                       {"state", state_name(m.state)},
-                       {"vcpus", m.vcpus},
-                       {"memory_mb", m.memory_mb},
-                       {"disk_mb", m.disk_mb},
-                       {"timeout_sec", m.timeout_sec},
-                       {"slot", m.slot},
-                       {"uid", m.uid},
-                       {"pid", m.process.pid},
-                       {"start_ticks", static_cast<std::int64_t>(m.process.start_ticks)},
-                       {"created_unix_ms", m.created_unix_ms},
-                       {"kernel_version", m.kernel_version},
-                       {"hypervisor", m.hypervisor},
-                       {"envd_token", m.envd_token.reveal()},
-                       {"metadata", metadata_json(m.metadata)},
-                       {"step", m.step},
-                       {"step_started_unix_ms", m.step_started_unix_ms}});
+  return manifest_text({{"format", kManifestFormat},
+                        {"id", m.id},
+                        {"team_id", m.team_id},
+                        {"template", m.template_name},
+                        {"state", state_name(m.state)},
+                        {"vcpus", m.vcpus},
+                        {"memory_mb", m.memory_mb},
+                        {"disk_mb", m.disk_mb},
+                        {"timeout_sec", m.timeout_sec},
+                        {"slot", m.slot},
+                        {"uid", m.uid},
+                        {"pid", m.process.pid},
+                        {"start_ticks", static_cast<std::int64_t>(m.process.start_ticks)},
+                        {"created_unix_ms", m.created_unix_ms},
+                        {"kernel_version", m.kernel_version},
+                        {"hypervisor", m.hypervisor},
+                        {"envd_token", m.envd_token.reveal()},
+                        {"metadata", metadata_json(m.metadata)},
+                        {"checkpoint", m.checkpoint},
+                        {"boot_id", m.boot_id},
+                        {"end_at_unix_ms", m.end_at_unix_ms},
+                        {"on_timeout", m.is_killed_on_timeout ? "kill" : "pause"},
+                        {"reason", m.reason}});
 }
 
 std::string to_json(const TemplateManifest& m) {
-  return with_newline({{"format", kManifestFormat},
-                       {"name", m.name},
-                       {"kernel_version", m.kernel_version},
-                       {"kernel", file_json(m.kernel)},
-                       {"initramfs", file_json(m.initramfs)},
-                       {"accelerator", m.accelerator},
-                       {"hypervisor", m.hypervisor},
-                       {"hypervisor_version", m.hypervisor_version},
-                       {"vcpus", m.vcpus},
-                       {"memory_mb", m.memory_mb},
-                       {"disk_mb", m.disk_mb},
-                       {"created_unix_ms", m.created_unix_ms},
-                       {"envd_version", m.envd_version},
-                       {"input_hash", m.input_hash},
-                       {"metadata", metadata_json(m.metadata)}});
+  return manifest_text({{"format", kManifestFormat},
+                        {"name", m.name},
+                        {"kernel_version", m.kernel_version},
+                        {"kernel", file_json(m.kernel)},
+                        {"initramfs", file_json(m.initramfs)},
+                        {"accelerator", m.accelerator},
+                        {"hypervisor", m.hypervisor},
+                        {"hypervisor_version", m.hypervisor_version},
+                        {"vcpus", m.vcpus},
+                        {"memory_mb", m.memory_mb},
+                        {"disk_mb", m.disk_mb},
+                        {"created_unix_ms", m.created_unix_ms},
+                        {"envd_version", m.envd_version},
+                        {"input_hash", m.input_hash},
+                        {"metadata", metadata_json(m.metadata)}});
 }
 
 Result<SandboxManifest> parse_sandbox_manifest(std::string_view text) {
-  WRENN_TRY_ASSIGN(const json::object object, parse_object(text));
+  WRENN_TRY_ASSIGN(const json::object object, parse_manifest_object(text));
   Fields fields(object);
   SandboxManifest m;
   m.id = fields.filled_text("id");
@@ -267,10 +115,10 @@ Result<SandboxManifest> parse_sandbox_manifest(std::string_view text) {
   m.template_name = fields.filled_text("template");
   const auto state = stored_state_from_name(fields.filled_text("state"));
   if (!state) fields.wrong("state", "is unknown");
-  m.state = state.value_or(StoredState::kCreating);
-  m.vcpus = fields.number<int>("vcpus", 1, kMaxVcpus);
-  m.memory_mb = fields.number<int>("memory_mb", 1, kMaxMb);
-  m.disk_mb = fields.number<int>("disk_mb", 0, kMaxMb);
+  m.state = state.value_or(StoredState::kRunning);
+  m.vcpus = fields.number<int>("vcpus", 1, kMaxManifestVcpus);
+  m.memory_mb = fields.number<int>("memory_mb", 1, kMaxManifestMb);
+  m.disk_mb = fields.number<int>("disk_mb", 0, kMaxManifestMb);
   m.timeout_sec = fields.number<int>("timeout_sec", 0, kMaxTimeoutSec);
   m.slot = fields.number<int>("slot", -1, kMaxSlot);
   m.uid = fields.number<uid_t>("uid", 0, std::numeric_limits<uid_t>::max() - 1);
@@ -281,14 +129,19 @@ Result<SandboxManifest> parse_sandbox_manifest(std::string_view text) {
   m.hypervisor = fields.text("hypervisor");
   m.envd_token = base::Secret(fields.text("envd_token"));
   m.metadata = fields.texts("metadata");
-  m.step = fields.text("step");
-  m.step_started_unix_ms = fields.number<std::int64_t>("step_started_unix_ms", 0, kMaxInt64);
+  m.checkpoint = fields.number<int>("checkpoint", 0, std::numeric_limits<int>::max());
+  m.boot_id = fields.text("boot_id");
+  m.end_at_unix_ms = fields.number<std::int64_t>("end_at_unix_ms", 0, kMaxInt64);
+  const std::string on_timeout = fields.filled_text("on_timeout");
+  if (on_timeout != "kill" && on_timeout != "pause") fields.wrong("on_timeout", "is unknown");
+  m.is_killed_on_timeout = on_timeout == "kill";
+  m.reason = fields.text("reason");
   WRENN_TRY(fields.status());
   return m;
 }
 
 Result<TemplateManifest> parse_template_manifest(std::string_view text) {
-  WRENN_TRY_ASSIGN(const json::object object, parse_object(text));
+  WRENN_TRY_ASSIGN(const json::object object, parse_manifest_object(text));
   Fields fields(object);
   TemplateManifest m;
   m.name = fields.filled_text("name");
@@ -298,9 +151,9 @@ Result<TemplateManifest> parse_template_manifest(std::string_view text) {
   m.accelerator = fields.filled_text("accelerator");
   m.hypervisor = fields.filled_text("hypervisor");
   m.hypervisor_version = fields.text("hypervisor_version");
-  m.vcpus = fields.number<int>("vcpus", 1, kMaxVcpus);
-  m.memory_mb = fields.number<int>("memory_mb", 1, kMaxMb);
-  m.disk_mb = fields.number<int>("disk_mb", 0, kMaxMb);
+  m.vcpus = fields.number<int>("vcpus", 1, kMaxManifestVcpus);
+  m.memory_mb = fields.number<int>("memory_mb", 1, kMaxManifestMb);
+  m.disk_mb = fields.number<int>("disk_mb", 0, kMaxManifestMb);
   m.created_unix_ms = fields.number<std::int64_t>("created_unix_ms", 0, kMaxInt64);
   m.envd_version = fields.text("envd_version");
   m.input_hash = fields.text("input_hash");

@@ -22,23 +22,27 @@
 
 namespace wrenn::storage {
 
-inline constexpr int kManifestFormat = 1;
+inline constexpr int kManifestFormat = 2;
 inline constexpr std::uint64_t kMaxManifestBytes = 256 << 10;
 inline constexpr std::size_t kMaxMetadataEntries = 64;
 inline constexpr std::size_t kMaxMetadataKey = 128;     // bytes
 inline constexpr std::size_t kMaxMetadataValue = 4096;  // bytes
 
-// What the agent was doing with a sandbox when it wrote the manifest. A "-ing" state found at
-// start-up means that the agent died in the middle.
-enum class StoredState { kCreating, kRunning, kPausing, kPaused, kResuming, kDestroying };
-std::string_view state_name(StoredState state);  // "creating", ...
+// Whatever else happens to a sandbox becomes true in one step (the write of its manifest, or the
+// rename of its directory) and so needs no state of its own: what comes before is undone after a
+// crash. A directory without a manifest belongs to a sandbox that nobody was told of.
+enum class StoredState {
+  kRunning,  // On top of its checkpoint.
+  kPaused,   // As its checkpoint says.
+};
+std::string_view state_name(StoredState state);  // "running", "paused"
 std::optional<StoredState> stored_state_from_name(std::string_view name);
 
 struct SandboxManifest {
   std::string id;
   std::string team_id;  // May be empty.
   std::string template_name;
-  StoredState state = StoredState::kCreating;
+  StoredState state = StoredState::kRunning;
   int vcpus = 1;                  // 1..256
   int memory_mb = 512;            // 1..4 TiB
   int disk_mb = 0;                // 0: the size of the base image.
@@ -51,9 +55,11 @@ struct SandboxManifest {
   std::string hypervisor;  // "qemu", "firecracker"
   base::Secret envd_token;
   std::map<std::string, std::string> metadata;
-  // The step of creating, pausing, ... that was begun last, for repair and for people.
-  std::string step;
-  std::int64_t step_started_unix_ms = 0;
+  int checkpoint = 0;               // The number of the checkpoint it runs on, or is paused as.
+  std::string boot_id;              // Of the host, when its VM was started.
+  std::int64_t end_at_unix_ms = 0;  // 0: never.
+  bool is_killed_on_timeout = false;
+  std::string reason;  // Why the host paused it: "idle", "lifetime", "vm_ended", "host_restarted".
 };
 
 struct FileStamp {

@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <string_view>
 
+#include "storage/checkpoint_manifest.h"
 #include "storage/manifest.h"
 
 using namespace wrenn::storage;  // NOLINT
@@ -14,6 +15,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     std::abort();
   }
   if (auto m = parse_template_manifest(text); m && !parse_template_manifest(to_json(*m))) {
+    std::abort();
+  }
+  if (auto m = parse_checkpoint_manifest(text); m && !parse_checkpoint_manifest(to_json(*m))) {
     std::abort();
   }
   return 0;

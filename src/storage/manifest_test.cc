@@ -31,8 +31,11 @@ SandboxManifest sample(const std::string& id) {
   m.hypervisor = "qemu";
   m.envd_token = base::Secret("0123456789abcdef");
   m.metadata = {{"purpose", "a \"quoted\" \u00fc \n text"}};
-  m.step = "restore";
-  m.step_started_unix_ms = 1700000000200;
+  m.checkpoint = 3;
+  m.boot_id = "c0ffee";
+  m.end_at_unix_ms = 1700000900000;
+  m.is_killed_on_timeout = true;
+  m.reason = "idle";
   return m;
 }
 
@@ -99,7 +102,7 @@ TEST(ManifestTest, TheErrorNamesTheField) {
   expect_broken(with("\"state\":\"running\"", "\"state\":\"flying\""), "\"state\" is unknown");
   expect_broken(with("\"id\":\"cl-a\"", "\"id\":\"\""), "\"id\" is empty");
   expect_broken(with("\"id\":\"cl-a\"", "\"id\":\"" + std::string(300, 'x') + "\""), "\"id\"");
-  expect_broken(with("\"step\":\"restore\"", "\"step\":null"), "\"step\" is not a text");
+  expect_broken(with("\"reason\":\"idle\"", "\"reason\":null"), "\"reason\" is not a text");
   expect_broken(with("{\"purpose\":", "{\"" + std::string(129, 'k') + "\":"), "\"metadata\"");
 }
 
@@ -126,7 +129,7 @@ TEST(ManifestTest, HostileTextIsRefused) {
 }
 
 TEST(ManifestTest, ANewerFormatSaysUpgrade) {
-  const auto parsed = parse_sandbox_manifest(with("\"format\":1", "\"format\":2"));
+  const auto parsed = parse_sandbox_manifest(with("\"format\":2", "\"format\":3"));
   ASSERT_FALSE(parsed);
   EXPECT_EQ(parsed.error().code, Code::kFailedPrecondition);
   EXPECT_NE(parsed.error().remedy.find("upgrade"), std::string::npos);
