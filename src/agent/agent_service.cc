@@ -47,7 +47,7 @@ pb::SandboxInfo to_info(const SandboxView& view) {
   const auto& manifest = view.manifest;
   pb::SandboxInfo info;
   info.set_sandbox_id(manifest.id);
-  info.set_status(view.is_ruin ? "error" : "running");
+  info.set_status(view.status);
   info.set_template_(manifest.template_name);
   info.set_vcpus(manifest.vcpus);
   info.set_memory_mb(manifest.memory_mb);
@@ -59,7 +59,58 @@ pb::SandboxInfo to_info(const SandboxView& view) {
   info.set_memory_bytes(static_cast<std::int64_t>(view.stats.memory_bytes));
   info.set_cpu_usec(static_cast<std::int64_t>(view.stats.cpu_usec));
   info.set_disk_bytes(static_cast<std::int64_t>(view.disk_bytes));
+  pb::Lifecycle& lifecycle = *info.mutable_lifecycle();
+  lifecycle.set_timeout_sec(manifest.timeout_sec);
+  lifecycle.set_end_at_unix_ms(manifest.end_at_unix_ms);
+  lifecycle.set_on_timeout(manifest.is_killed_on_timeout ? "kill" : "pause");
+  info.set_pause_mode(view.pause_mode);
+  info.set_reason(manifest.reason);
   return info;
+}
+
+pb::TemplateInfo to_template_info(const TemplateView& view) {
+  pb::TemplateInfo info;
+  info.set_name(view.name);
+  info.set_type(view.is_snapshot ? "snapshot" : "base");
+  info.set_size_bytes(static_cast<std::int64_t>(view.size_bytes));
+  info.set_created_at_unix(view.created_unix_ms / 1000);
+  if (!view.is_snapshot) return info;
+  info.set_vcpus(view.shape.vcpus);
+  info.set_memory_mb(view.shape.memory_mb);
+  info.set_disk_size_mb(view.shape.disk_mb);
+  return info;
+}
+
+Result<Lifecycle> to_lifecycle(const pb::Lifecycle& message) {
+  const bool is_known = message.on_timeout().empty() || message.on_timeout() == "pause" ||
+                        message.on_timeout() == "kill";
+  if (!is_known) {
+    return base::fail(Code::kInvalidArgument,
+                      concat("on_timeout '", message.on_timeout(), "' is unknown"),
+                      "use pause or kill");
+  }
+  if (message.timeout_sec() < 0 || message.timeout_sec() > kMaxTimeoutSec ||
+      message.end_at_unix_ms() < 0) {
+    return base::fail(Code::kInvalidArgument,
+                      concat("timeout_sec must be from 0 to ", kMaxTimeoutSec,
+                             ", and end_at_unix_ms not below 0"));
+  }
+  return Lifecycle{.timeout_sec = message.timeout_sec(),
+                   .end_at_unix_ms = message.end_at_unix_ms(),
+                   .is_killed = message.on_timeout() == "kill"};
+}
+
+template <class Request>
+Result<std::optional<Lifecycle>> optional_lifecycle(const Request& request) {
+  if (!request.has_lifecycle()) return std::optional<Lifecycle>();
+  WRENN_TRY_ASSIGN(const Lifecycle lifecycle, to_lifecycle(request.lifecycle()));
+  return std::optional(lifecycle);
+}
+
+// Of any response that has them.
+template <class Response>
+void set_timings(const Timings& timings, Response& response) {
+  for (const auto& [step, ms] : timings) (*response.mutable_timings_ms())[step] = ms;
 }
 
 }  // namespace
@@ -70,6 +121,13 @@ void AgentService::add_to(connect::Router& router) {
   };
   router.unary(path("CreateSandbox"), *this, &AgentService::create);
   router.unary(path("DestroySandbox"), *this, &AgentService::destroy);
+  router.unary(path("PauseSandbox"), *this, &AgentService::pause);
+  router.unary(path("ResumeSandbox"), *this, &AgentService::resume);
+  router.unary(path("ForkSandbox"), *this, &AgentService::fork);
+  router.unary(path("SnapshotSandbox"), *this, &AgentService::snapshot);
+  router.unary(path("SetLifecycle"), *this, &AgentService::set_lifecycle);
+  router.unary(path("ListTemplates"), *this, &AgentService::list_templates);
+  router.unary(path("DeleteTemplate"), *this, &AgentService::delete_template);
   router.unary(path("PingSandbox"), *this, &AgentService::ping);
   router.unary(path("ListSandboxes"), *this, &AgentService::list);
   router.stream(path("ExecStream"), *this, &AgentService::exec);
@@ -91,15 +149,107 @@ AgentService::Reply<pb::CreateSandboxResponse> AgentService::create(
   create.shape = {.vcpus = value_or(request.vcpus(), kDefaultVcpus),
                   .memory_mb = value_or(request.memory_mb(), kDefaultMemoryMb),
                   .disk_mb = value_or(request.disk_size_mb(), kDefaultDiskMb)};
-  create.timeout_sec = request.timeout_sec();
-  WRENN_CO_TRY_ASSIGN(const CreatedSandbox created, co_await manager_.create(std::move(create)));
+  create.lifecycle.timeout_sec = request.timeout_sec();
+  if (request.has_lifecycle()) {
+    WRENN_CO_TRY_ASSIGN(create.lifecycle, to_lifecycle(request.lifecycle()));
+  }
+  WRENN_CO_TRY_ASSIGN(const Outcome created, co_await manager_.create(std::move(create)));
   pb::CreateSandboxResponse response;
-  response.set_sandbox_id(created.id);
-  response.set_status("running");
-  response.set_host_ip(created.host_ip);
-  for (const auto& [name, value] : created.metadata) (*response.mutable_metadata())[name] = value;
-  for (const auto& [step, ms] : created.timings_ms) (*response.mutable_timings_ms())[step] = ms;
+  *response.mutable_sandbox() = to_info(created.sandbox);
+  response.set_sandbox_id(response.sandbox().sandbox_id());
+  response.set_status(response.sandbox().status());
+  response.set_host_ip(response.sandbox().host_ip());
+  *response.mutable_metadata() = response.sandbox().metadata();
+  set_timings(created.timings, response);
   co_return response;
+}
+
+AgentService::Reply<pb::PauseSandboxResponse> AgentService::pause(
+    Context&, const pb::PauseSandboxRequest& request) {
+  PauseMode mode = PauseMode::kMemory;
+  if (request.mode() == "disk") {
+    mode = PauseMode::kDisk;
+  } else if (!request.mode().empty() && request.mode() != "memory") {
+    co_return base::fail(Code::kInvalidArgument, concat("mode '", request.mode(), "' is unknown"),
+                         "use memory or disk");
+  }
+  WRENN_CO_TRY_ASSIGN(const Outcome paused, co_await manager_.pause(request.sandbox_id(), mode));
+  pb::PauseSandboxResponse response;
+  *response.mutable_sandbox() = to_info(paused.sandbox);
+  set_timings(paused.timings, response);
+  co_return response;
+}
+
+AgentService::Reply<pb::ResumeSandboxResponse> AgentService::resume(
+    Context&, const pb::ResumeSandboxRequest& request) {
+  WRENN_CO_TRY_ASSIGN(const auto lifecycle, optional_lifecycle(request));
+  WRENN_CO_TRY_ASSIGN(const Outcome resumed,
+                      co_await manager_.resume(request.sandbox_id(), lifecycle));
+  pb::ResumeSandboxResponse response;
+  *response.mutable_sandbox() = to_info(resumed.sandbox);
+  set_timings(resumed.timings, response);
+  co_return response;
+}
+
+AgentService::Reply<pb::ForkSandboxResponse> AgentService::fork(
+    Context&, const pb::ForkSandboxRequest& request) {
+  constexpr int kMaxForks = 100;
+  if (request.fork_ids_size() < 1 || request.fork_ids_size() > kMaxForks) {
+    co_return base::fail(Code::kInvalidArgument,
+                         concat("fork_ids must hold 1 to ", kMaxForks, " ids"));
+  }
+  ForkRequest fork{.id = request.sandbox_id(),
+                   .fork_ids = {request.fork_ids().begin(), request.fork_ids().end()},
+                   .lifecycle = std::nullopt};
+  WRENN_CO_TRY_ASSIGN(fork.lifecycle, optional_lifecycle(request));
+  Timings timings;
+  WRENN_CO_TRY_ASSIGN(const auto outcomes, co_await manager_.fork(std::move(fork), timings));
+  pb::ForkSandboxResponse response;
+  for (const auto& outcome : outcomes) {
+    pb::ForkResult& result = *response.add_forks();
+    if (outcome.sandbox) {
+      *result.mutable_sandbox() = to_info(*outcome.sandbox);
+      continue;
+    }
+    result.mutable_sandbox()->set_sandbox_id(outcome.id);
+    result.set_error_code(std::string(base::code_name(outcome.sandbox.error().code)));
+    result.set_error(outcome.sandbox.error().message);
+  }
+  set_timings(timings, response);
+  co_return response;
+}
+
+AgentService::Reply<pb::SnapshotSandboxResponse> AgentService::snapshot(
+    Context&, const pb::SnapshotSandboxRequest& request) {
+  Timings timings;
+  WRENN_CO_TRY_ASSIGN(const TemplateView made,
+                      co_await manager_.snapshot(request.sandbox_id(), request.name(), timings));
+  pb::SnapshotSandboxResponse response;
+  *response.mutable_template_() = to_template_info(made);
+  set_timings(timings, response);
+  co_return response;
+}
+
+AgentService::Reply<pb::SetLifecycleResponse> AgentService::set_lifecycle(
+    Context&, const pb::SetLifecycleRequest& request) {
+  WRENN_CO_TRY_ASSIGN(const Lifecycle lifecycle, to_lifecycle(request.lifecycle()));
+  WRENN_CO_TRY(co_await manager_.set_lifecycle(request.sandbox_id(), lifecycle));
+  co_return pb::SetLifecycleResponse();
+}
+
+AgentService::Reply<pb::ListTemplatesResponse> AgentService::list_templates(
+    Context&, const pb::ListTemplatesRequest&) {
+  WRENN_CO_TRY_ASSIGN(const auto views, co_await manager_.templates().list());
+  pb::ListTemplatesResponse response;
+  for (const auto& view : views) *response.add_templates() = to_template_info(view);
+  co_return response;
+}
+
+AgentService::Reply<pb::DeleteTemplateResponse> AgentService::delete_template(
+    Context&, const pb::DeleteTemplateRequest& request) {
+  WRENN_CO_TRY_ASSIGN(const auto name, storage::Name::parse("template name", request.name()));
+  WRENN_CO_TRY(co_await manager_.templates().remove(name));
+  co_return pb::DeleteTemplateResponse();
 }
 
 AgentService::Reply<pb::DestroySandboxResponse> AgentService::destroy(
@@ -125,7 +275,7 @@ AgentService::Reply<pb::ListSandboxesResponse> AgentService::list(Context&,
 AgentService::Reply<void> AgentService::exec(Context& context, const pb::ExecStreamRequest& request,
                                              connect::StreamWriter<pb::ExecStreamResponse>& out) {
   WRENN_CO_TRY_ASSIGN(const SandboxUse use, manager_.use(request.sandbox_id()));
-  Exec exec(*use->guest, use.token(), out);
+  Exec exec(use.guest(), use.token(), out);
   co_return co_await while_it_lives(use, exec.run(request, context));
 }
 
@@ -142,7 +292,7 @@ AgentService::Reply<pb::StartBackgroundResponse> AgentService::start_background(
                   .tag = tag,
                   .limit = {}};
   WRENN_CO_TRY_ASSIGN(auto events,
-                      co_await while_it_lives(use, use->guest->start(std::move(command))));
+                      co_await while_it_lives(use, use.guest().start(std::move(command))));
   WRENN_CO_TRY_ASSIGN(const auto first, co_await while_it_lives(use, events.next()));
   if (!first || !first->event().has_start()) {
     co_return base::fail(Code::kInternal, "the guest did not say that the command started");
@@ -157,7 +307,7 @@ AgentService::Reply<pb::ListProcessesResponse> AgentService::list_processes(
     Context&, const pb::ListProcessesRequest& request) {
   WRENN_CO_TRY_ASSIGN(const SandboxUse use, manager_.use(request.sandbox_id()));
   WRENN_CO_TRY_ASSIGN(const auto listed,
-                      co_await while_it_lives(use, use->guest->list_processes()));
+                      co_await while_it_lives(use, use.guest().list_processes()));
   pb::ListProcessesResponse response;
   for (const auto& process : listed.processes()) {
     auto& entry = *response.add_processes();
@@ -186,7 +336,7 @@ AgentService::Reply<pb::KillProcessResponse> AgentService::kill_process(
                          "use SIGKILL or SIGTERM");
   }
   WRENN_CO_TRY_ASSIGN(const SandboxUse use, manager_.use(request.sandbox_id()));
-  WRENN_CO_TRY(co_await while_it_lives(use, use->guest->signal(std::move(selector), signal)));
+  WRENN_CO_TRY(co_await while_it_lives(use, use.guest().signal(std::move(selector), signal)));
   co_return pb::KillProcessResponse();
 }
 
@@ -195,7 +345,7 @@ AgentService::Reply<pb::ListDirResponse> AgentService::list_dir(Context&,
   WRENN_CO_TRY_ASSIGN(const SandboxUse use, manager_.use(request.sandbox_id()));
   WRENN_CO_TRY_ASSIGN(
       const auto listed,
-      co_await while_it_lives(use, use->guest->list_dir(request.path(), request.depth())));
+      co_await while_it_lives(use, use.guest().list_dir(request.path(), request.depth())));
   pb::ListDirResponse response;
   for (const auto& info : listed.entries()) *response.add_entries() = to_file_entry(info);
   co_return response;
@@ -205,7 +355,7 @@ AgentService::Reply<pb::MakeDirResponse> AgentService::make_dir(Context&,
                                                                 const pb::MakeDirRequest& request) {
   WRENN_CO_TRY_ASSIGN(const SandboxUse use, manager_.use(request.sandbox_id()));
   WRENN_CO_TRY_ASSIGN(const auto made,
-                      co_await while_it_lives(use, use->guest->make_dir(request.path())));
+                      co_await while_it_lives(use, use.guest().make_dir(request.path())));
   pb::MakeDirResponse response;
   *response.mutable_entry() = to_file_entry(made.entry());
   co_return response;
@@ -214,14 +364,14 @@ AgentService::Reply<pb::MakeDirResponse> AgentService::make_dir(Context&,
 AgentService::Reply<pb::RemovePathResponse> AgentService::remove_path(
     Context&, const pb::RemovePathRequest& request) {
   WRENN_CO_TRY_ASSIGN(const SandboxUse use, manager_.use(request.sandbox_id()));
-  WRENN_CO_TRY(co_await while_it_lives(use, use->guest->remove(request.path())));
+  WRENN_CO_TRY(co_await while_it_lives(use, use.guest().remove(request.path())));
   co_return pb::RemovePathResponse();
 }
 
 AgentService::Reply<pb::ListPortsResponse> AgentService::list_ports(
     Context&, const pb::ListPortsRequest& request) {
   WRENN_CO_TRY_ASSIGN(const SandboxUse use, manager_.use(request.sandbox_id()));
-  WRENN_CO_TRY_ASSIGN(const auto listed, co_await while_it_lives(use, use->guest->list_ports()));
+  WRENN_CO_TRY_ASSIGN(const auto listed, co_await while_it_lives(use, use.guest().list_ports()));
   pb::ListPortsResponse response;
   for (const auto& port : listed.ports()) {
     auto& entry = *response.add_ports();

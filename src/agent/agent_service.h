@@ -22,6 +22,14 @@ class AgentService {
 
   Reply<pb::CreateSandboxResponse> create(Context&, const pb::CreateSandboxRequest& request);
   Reply<pb::DestroySandboxResponse> destroy(Context&, const pb::DestroySandboxRequest& request);
+  Reply<pb::PauseSandboxResponse> pause(Context&, const pb::PauseSandboxRequest& request);
+  Reply<pb::ResumeSandboxResponse> resume(Context&, const pb::ResumeSandboxRequest& request);
+  Reply<pb::ForkSandboxResponse> fork(Context&, const pb::ForkSandboxRequest& request);
+  Reply<pb::SnapshotSandboxResponse> snapshot(Context&, const pb::SnapshotSandboxRequest& request);
+  Reply<pb::SetLifecycleResponse> set_lifecycle(Context&, const pb::SetLifecycleRequest& request);
+  Reply<pb::ListTemplatesResponse> list_templates(Context&, const pb::ListTemplatesRequest&);
+  Reply<pb::DeleteTemplateResponse> delete_template(Context&,
+                                                    const pb::DeleteTemplateRequest& request);
   Reply<pb::PingSandboxResponse> ping(Context&, const pb::PingSandboxRequest& request);
   Reply<pb::ListSandboxesResponse> list(Context&, const pb::ListSandboxesRequest& request);
   Reply<void> exec(Context&, const pb::ExecStreamRequest& request,

@@ -65,7 +65,7 @@ Task<void> DataPlane::serve(proxy::GuestTable& guests, net::Listener listener) {
 }
 
 Result<void> DataPlane::add(const Sandbox& sandbox) {
-  WRENN_TRY_ASSIGN(base::Fd netns, copy_fd(sandbox.place.slot.netns.get()));
+  WRENN_TRY_ASSIGN(base::Fd netns, copy_fd(sandbox.vm->place.slot.netns.get()));
   WRENN_TRY_ASSIGN(base::Fd watch_netns, copy_fd(netns.get()));
   const std::string_view token = sandbox.manifest.envd_token.reveal();
   auto settings = std::make_shared<proxy::GuestSettings>(proxy::GuestSettings{

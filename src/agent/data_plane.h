@@ -24,7 +24,7 @@ class DataPlane {
   // Cuts everything that is open.
   ~DataPlane();
 
-  // From now on the ports of the sandbox can be reached.
+  // From now on the ports of the sandbox, which runs, can be reached.
   base::Result<void> add(const Sandbox& sandbox);
   // Cuts what is open to it, and returns when nothing of it is left there. Unknown ids are fine.
   net::Task<void> remove(std::string sandbox_id);

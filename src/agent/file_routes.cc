@@ -130,7 +130,7 @@ net::Task<Result<void>> FileRoutes::serve(net::Request& request, net::ResponseWr
 
 net::Task<Result<void>> FileRoutes::read(const SandboxUse& use, const Target& target,
                                          net::ResponseWriter& response) {
-  WRENN_CO_TRY_ASSIGN(auto content, co_await use->guest->read_file(target.path, target.user));
+  WRENN_CO_TRY_ASSIGN(auto content, co_await use.guest().read_file(target.path, target.user));
   if (content.status() != 200) co_return base::fail(co_await guest_error(content));
   std::optional<std::uint64_t> length;
   if (const auto text = content.headers().find("content-length")) {
@@ -150,7 +150,7 @@ net::Task<Result<void>> FileRoutes::read(const SandboxUse& use, const Target& ta
 net::Task<Result<void>> FileRoutes::write(const SandboxUse& use, const Target& target,
                                           net::Request& request, net::ResponseWriter& response) {
   WRENN_CO_TRY_ASSIGN(auto answer,
-                      co_await use->guest->write_file(target.path, target.user, request.body(),
+                      co_await use.guest().write_file(target.path, target.user, request.body(),
                                                       request.content_length()));
   if (answer.status() >= 300) co_return base::fail(co_await guest_error(answer));
   // envd lists what it wrote; it is read so that the connection can be used again.

@@ -107,10 +107,14 @@ net::Task<Result<void>> GuestClient::init(GuestInit request) {
   message.set_template_id(std::move(request.template_id));
   message.set_entropy(base::random_bytes(kEntropyBytes));
   message.set_default_user(std::move(request.default_user));
+  message.set_restored(request.is_restored);
   for (auto& [name, value] : request.envs) (*message.mutable_env_vars())[name] = std::move(value);
   WRENN_CO_TRY_ASSIGN(std::string body, connect::encode(message, connect::Codec::kProto));
   net::ClientRequest init{
-      .method = "POST", .target = "/init", .headers = with_token(), .body = std::move(body)};
+      .method = "POST",
+      .target = "/init",
+      .headers = envd_headers(request.known_token ? *request.known_token : token_),
+      .body = std::move(body)};
   init.headers.set("Content-Type", "application/proto");
   WRENN_CO_TRY_ASSIGN(auto response, co_await unary_http_.send(std::move(init)));
   WRENN_CO_TRY(expect_status(response, 204, "its set-up"));

@@ -45,6 +45,10 @@ struct GuestInit {
   std::string template_id = {};  // Likewise.
   std::string default_user;      // Empty: stays as it is.
   std::map<std::string, std::string> envs;
+  bool is_restored = false;  // Its connections to others are dead.
+  // The token that the guest holds now, which opens it once more; absent: the client's own, or
+  // none.
+  std::optional<base::Secret> known_token = {};
 };
 
 // A port of every guest, as seen from inside its network namespace.

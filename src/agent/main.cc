@@ -58,7 +58,7 @@ net::Task<void> stop_on_signal(net::Signals& signals, net::StopSource& stop) {
 }
 
 net::Task<Result<void>> run(agent::Host& host, agent::DataPlane& data_plane, net::Signals& signals,
-                            std::vector<storage::SandboxManifest> running, const Options& options) {
+                            agent::Recovered recovered, const Options& options) {
   const net::Context context = co_await net::current_context();
   net::StopSource stop;
   net::TaskScope signal_scope(*context.loop);
@@ -67,13 +67,8 @@ net::Task<Result<void>> run(agent::Host& host, agent::DataPlane& data_plane, net
   agent::Server server(manager);
   auto listener = agent::listen_for_control_plane(*context.loop, host.config.socket);
   if (listener) {
-    for (auto& manifest : running) {
-      const std::string id = manifest.id;
-      if (auto adopted = co_await manager.adopt(std::move(manifest)); !adopted) {
-        base::log_error("a sandbox could not be adopted",
-                        {{"sandbox", id}, {"error", adopted.error()}});
-      }
-    }
+    co_await manager.adopt(std::move(recovered));
+    manager.watch_lifecycles();
     const auto prepared = co_await net::with_stop(stop.token(), manager.prepare_default_template());
     if (!prepared && !stop.stop_requested()) {
       base::log_error("the default template is not ready", {{"error", prepared.error()}});
@@ -97,13 +92,15 @@ Result<void> serve(const Options& options) {
   WRENN_TRY_ASSIGN(auto signals, net::Signals::create({SIGTERM, SIGINT}));
   net::ignore_sigpipe();
   base::log_info("starting", {{"version", WRENN_VERSION}, {"dir", config.layout.root().native()}});
-  WRENN_TRY_ASSIGN(auto running, agent::recover(config));
+  WRENN_TRY_ASSIGN(auto recovered, agent::recover(config));
   std::vector<hostnet::SlotIndex> keep;
-  for (const auto& one : running) keep.push_back(static_cast<hostnet::SlotIndex>(one.slot));
+  for (const auto& one : recovered.running) {
+    keep.push_back(static_cast<hostnet::SlotIndex>(one.slot));
+  }
   WRENN_TRY_ASSIGN(const auto host, agent::open_host(config, std::move(keep)));
   WRENN_TRY_ASSIGN(const auto data_plane, agent::DataPlane::start(config, options.proxy_limits));
   net::Loop loop;
-  return loop.block_on(run(*host, *data_plane, signals, std::move(running), options));
+  return loop.block_on(run(*host, *data_plane, signals, std::move(recovered), options));
 }
 
 Result<void> purge(const Options& options) {

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "agent/start_vm.h"
 #include "agent/vm_place.h"
 #include "base/cgroup.h"
 #include "base/log.h"
@@ -21,10 +22,24 @@ using base::Code;
 using base::Result;
 using storage::SandboxManifest;
 
-// A VM can be taken over only when its manifest was complete and its process is the very same.
-bool is_running(const SandboxManifest& manifest) {
-  return manifest.state == storage::StoredState::kRunning && manifest.slot >= 0 &&
-         base::is_alive(manifest.process);
+Recovered classify(std::vector<SandboxManifest> manifests) {
+  const std::string boot_id = host_boot_id();
+  Recovered recovered;
+  for (auto& manifest : manifests) {
+    if (manifest.state == storage::StoredState::kPaused) {
+      recovered.paused.push_back(std::move(manifest));
+    } else if (manifest.slot >= 0 && base::is_alive(manifest.process)) {
+      recovered.running.push_back(std::move(manifest));
+    } else if (manifest.boot_id != boot_id && manifest.checkpoint > 0) {
+      manifest.reason = "host_restarted";
+      manifest.state = storage::StoredState::kPaused;
+      recovered.paused.push_back(std::move(manifest));
+    } else {
+      manifest.reason = manifest.boot_id == boot_id ? "vm_ended" : "host_restarted";
+      recovered.ended.push_back(std::move(manifest));
+    }
+  }
+  return recovered;
 }
 
 void sweep_cgroups(const AgentConfig& config, const std::vector<SandboxManifest>& running) {
@@ -44,17 +59,25 @@ void sweep_cgroups(const AgentConfig& config, const std::vector<SandboxManifest>
   }
 }
 
-// Everything under sandboxes/ that is not the directory of a running one.
-Result<void> sweep_directories(const AgentConfig& config,
-                               const std::vector<SandboxManifest>& running) {
-  WRENN_TRY_ASSIGN(const auto names, config.layout.list_sandboxes());
-  for (const auto& name : names) {
-    const bool is_wanted = std::any_of(running.begin(), running.end(),
-                                       [&](const auto& one) { return one.id == name.text(); });
-    if (is_wanted) continue;
-    base::log_info("clearing away a sandbox that no longer runs", {{"sandbox", name.text()}});
-    WRENN_TRY(base::remove_tree(config.layout.sandbox_dir(name)));
+// Leaves of a sandbox's directory what its manifest speaks of. `keeps_vm`: and of its VM.
+Result<void> sweep_sandbox(const AgentConfig& config, const SandboxManifest& manifest,
+                           bool keeps_vm) {
+  WRENN_TRY_ASSIGN(const auto id, storage::Name::parse("sandbox id", manifest.id));
+  if (!keeps_vm) WRENN_TRY(base::remove_tree(config.layout.sandbox_dir(id) / "vm"));
+  const std::string wanted = base::concat(manifest.checkpoint);
+  std::vector<base::Path> others;
+  std::error_code error;
+  for (const auto& entry :
+       std::filesystem::directory_iterator(config.layout.checkpoints_dir(id), error)) {
+    if (entry.path().filename().native() != wanted) others.push_back(entry.path());
   }
+  for (const auto& other : others) WRENN_TRY(base::remove_tree(other));
+  return {};
+}
+
+Result<void> remove_all_sandboxes(const AgentConfig& config) {
+  WRENN_TRY_ASSIGN(const auto names, config.layout.list_sandboxes());
+  for (const auto& name : names) WRENN_TRY(base::remove_tree(config.layout.sandbox_dir(name)));
   return {};
 }
 
@@ -66,23 +89,32 @@ std::vector<pid_t> pids_of(const std::vector<SandboxManifest>& manifests) {
 
 }  // namespace
 
-Result<std::vector<SandboxManifest>> recover(const AgentConfig& config) {
+Result<Recovered> recover(const AgentConfig& config) {
   WRENN_TRY_ASSIGN(auto scan, storage::scan_sandboxes(config.layout));
+  Recovered recovered = classify(std::move(scan.good));
+  kill_strangers(config, pids_of(recovered.running));
+  sweep_cgroups(config, recovered.running);
   for (const auto& broken : scan.broken) {
-    base::log_warn("a sandbox has no usable manifest",
-                   {{"directory", broken.directory.native()}, {"error", broken.error}});
+    if (broken.error.code == Code::kNotFound) {  // Nobody was told of it.
+      WRENN_TRY(base::remove_tree(broken.directory));
+      continue;
+    }
+    base::log_error("a sandbox has no usable manifest and is left alone",
+                    {{"directory", broken.directory.native()}, {"error", broken.error}});
   }
-  std::vector<SandboxManifest> running;
-  for (auto& manifest : scan.good) {
-    if (is_running(manifest)) running.push_back(std::move(manifest));
+  for (const auto& one : recovered.running) WRENN_TRY(sweep_sandbox(config, one, true));
+  for (const auto& one : recovered.ended) WRENN_TRY(sweep_sandbox(config, one, true));
+  for (const auto& one : recovered.paused) {
+    if (!one.reason.empty()) {
+      WRENN_TRY_ASSIGN(const auto id, storage::Name::parse("sandbox id", one.id));
+      WRENN_TRY(storage::write_manifest(config.layout.sandbox_manifest(id), one));
+    }
+    WRENN_TRY(sweep_sandbox(config, one, false));
   }
-  kill_strangers(config, pids_of(running));
-  sweep_cgroups(config, running);
-  WRENN_TRY(sweep_directories(config, running));
   for (const auto& dir : {config.layout.sandboxes_dir(), config.layout.snapshots_dir()}) {
     WRENN_TRY(storage::sweep_temporaries(dir));
   }
-  return running;
+  return recovered;
 }
 
 Result<void> purge(const AgentConfig& config) {
@@ -99,7 +131,7 @@ Result<void> purge(const AgentConfig& config) {
                                          .state_file = config.layout.run_dir() / "network.state",
                                          .keep = {}}));
   if (std::filesystem::exists(config.layout.sandboxes_dir())) {
-    keep_error(sweep_directories(config, {}));
+    keep_error(remove_all_sandboxes(config));
   }
   for (const auto& dir : {config.layout.sandboxes_dir(), config.layout.snapshots_dir()}) {
     if (auto swept = storage::sweep_temporaries(dir); !swept) keep_error(base::fail(swept.error()));

@@ -7,6 +7,7 @@
 
 #include <gtest/gtest.h>
 
+#include "agent/start_vm.h"
 #include "base/id.h"
 #include "base/jail.h"
 #include "storage/manifest.h"
@@ -32,8 +33,10 @@ class RecoveryTest : public testing::Test {
     return base::spawn(spec).value();
   }
 
+  // One that runs on its second checkpoint, with something of its VM on disk.
   storage::SandboxManifest write_sandbox(storage::StoredState state,
-                                         const base::ProcessIdentity& process) {
+                                         const base::ProcessIdentity& process,
+                                         const std::string& boot_id = host_boot_id()) {
     storage::SandboxManifest manifest;
     manifest.id = base::new_id(base::kSandboxPrefix);
     manifest.template_name = "minimal";
@@ -43,10 +46,21 @@ class RecoveryTest : public testing::Test {
     manifest.uid = config_.sandbox_uid(3);
     manifest.process = process;
     manifest.created_unix_ms = 1;
-    const auto name = storage::Name::parse("sandbox id", manifest.id).value();
-    EXPECT_TRUE(base::make_dirs(config_.layout.sandbox_dir(name)));
-    EXPECT_TRUE(storage::write_manifest(config_.layout.sandbox_manifest(name), manifest));
+    manifest.checkpoint = 1;
+    manifest.boot_id = boot_id;
+    const base::Path directory = directory_of(manifest);
+    for (const char* part : {"checkpoints/1", "checkpoints/2", "vm"}) {
+      EXPECT_TRUE(base::make_dirs(directory / part));
+    }
+    EXPECT_TRUE(storage::write_manifest(directory / storage::kManifestFile, manifest));
     return manifest;
+  }
+
+  base::Path directory_of(const storage::SandboxManifest& manifest) {
+    return config_.layout.sandboxes_dir() / manifest.id;
+  }
+  bool has(const storage::SandboxManifest& manifest, const char* part) {
+    return std::filesystem::exists(directory_of(manifest) / part);
   }
 
   std::size_t sandboxes_on_disk() { return config_.layout.list_sandboxes().value().size(); }
@@ -55,34 +69,72 @@ class RecoveryTest : public testing::Test {
   AgentConfig config_{dir_->path()};
 };
 
-TEST_F(RecoveryTest, ARunningVmIsKeptAndEverythingElseGoes) {
+TEST_F(RecoveryTest, ARunningVmIsKeptAndWhatNobodyWasToldOfGoes) {
   const auto running = start_process(3);
   const auto kept = write_sandbox(storage::StoredState::kRunning, running.identity);
   const auto half_made = start_process(4);
-  write_sandbox(storage::StoredState::kCreating, half_made.identity);
-  // A pid that means another process by now.
-  write_sandbox(storage::StoredState::kRunning, {running.identity.pid, 1});
   ASSERT_TRUE(base::make_dirs(config_.layout.sandboxes_dir() / "cl-without-manifest"));
+  ASSERT_TRUE(base::make_dirs(config_.layout.sandboxes_dir() / "copy.tmp-0123456789ab"));
 
   const auto recovered = recover(config_);
   ASSERT_TRUE(recovered) << recovered.error().message;
-  ASSERT_EQ(recovered->size(), 1u);
-  EXPECT_EQ(recovered->front().id, kept.id);
+  ASSERT_EQ(recovered->running.size(), 1u);
+  EXPECT_EQ(recovered->running.front().id, kept.id);
   EXPECT_TRUE(base::is_alive(running.identity));
   EXPECT_FALSE(base::is_alive(half_made.identity));
   EXPECT_EQ(sandboxes_on_disk(), 1u);
+  EXPECT_TRUE(has(kept, "checkpoints/1"));
+  EXPECT_FALSE(has(kept, "checkpoints/2")) << "a pause that was not finished is undone";
+  EXPECT_TRUE(has(kept, "vm"));
 
   ASSERT_TRUE(base::signal_process(running.identity, SIGKILL));
   EXPECT_TRUE(base::reap(running, std::chrono::seconds(5)));
   (void)base::reap(half_made, std::chrono::seconds(5));
 }
 
-TEST_F(RecoveryTest, AVmThatDiedMeanwhileIsClearedAway) {
-  write_sandbox(storage::StoredState::kRunning, {1 << 22, 1});
+TEST_F(RecoveryTest, WhatAVmHadWrittenIsKeptWhenItDied) {
+  const auto dead = write_sandbox(storage::StoredState::kRunning, {1 << 22, 1});
   const auto recovered = recover(config_);
   ASSERT_TRUE(recovered);
-  EXPECT_TRUE(recovered->empty());
-  EXPECT_EQ(sandboxes_on_disk(), 0u);
+  ASSERT_EQ(recovered->ended.size(), 1u);
+  EXPECT_EQ(recovered->ended.front().reason, "vm_ended");
+  EXPECT_TRUE(has(dead, "vm"));
+  EXPECT_TRUE(has(dead, "checkpoints/1"));
+}
+
+TEST_F(RecoveryTest, AfterARestartOfTheMachineItIsAsItWasPausedLast) {
+  const auto before = write_sandbox(storage::StoredState::kRunning, {1 << 22, 1}, "another-boot");
+  const auto recovered = recover(config_);
+  ASSERT_TRUE(recovered);
+  ASSERT_EQ(recovered->paused.size(), 1u);
+  EXPECT_EQ(recovered->paused.front().reason, "host_restarted");
+  EXPECT_FALSE(has(before, "vm"));
+  EXPECT_TRUE(has(before, "checkpoints/1"));
+  const auto again = recover(config_);
+  ASSERT_TRUE(again);
+  EXPECT_EQ(again->paused.size(), 1u) << "it is written down";
+}
+
+TEST_F(RecoveryTest, APausedOneKeepsItsCheckpointAlone) {
+  const auto process = start_process(3);  // Its VM: the agent died before it ended it.
+  const auto paused = write_sandbox(storage::StoredState::kPaused, process.identity);
+  const auto recovered = recover(config_);
+  ASSERT_TRUE(recovered);
+  ASSERT_EQ(recovered->paused.size(), 1u);
+  EXPECT_FALSE(base::is_alive(process.identity));
+  (void)base::reap(process, std::chrono::seconds(5));
+  EXPECT_TRUE(has(paused, "checkpoints/1"));
+  EXPECT_FALSE(has(paused, "checkpoints/2"));
+  EXPECT_FALSE(has(paused, "vm"));
+}
+
+TEST_F(RecoveryTest, WhatCannotBeReadIsLeftAlone) {
+  const auto broken = write_sandbox(storage::StoredState::kPaused, {});
+  ASSERT_TRUE(base::write_file_atomic(directory_of(broken) / storage::kManifestFile, "{"));
+  const auto recovered = recover(config_);
+  ASSERT_TRUE(recovered);
+  EXPECT_TRUE(recovered->paused.empty());
+  EXPECT_TRUE(has(broken, "checkpoints/1"));
 }
 
 TEST_F(RecoveryTest, OneAgentForEachDirectory) {

@@ -1,7 +1,8 @@
-// SandboxManager: creates, keeps and destroys the sandboxes of this host.
+// SandboxManager: creates, keeps, pauses, resumes, copies and destroys the sandboxes of this host.
 //
-// Before anything of a sandbox is made, its manifest is on disk; after a crash of the agent the
-// manifest tells what to adopt and what to clear away. For one loop.
+// A sandbox lies in sandboxes/<id>/: manifest, checkpoints/<n>/ and, while it runs, vm/. Each
+// change becomes true on disk in one step (see storage::StoredState); after a crash of the agent
+// the manifest tells what to adopt. For one loop.
 #pragma once
 
 #include <map>
@@ -12,35 +13,58 @@
 
 #include "agent/data_plane.h"
 #include "agent/host.h"
+#include "agent/recovery.h"
 #include "agent/sandbox.h"
+#include "agent/stopwatch.h"
 #include "agent/template_store.h"
 #include "net/sync.h"
 
 namespace wrenn::agent {
 
+// When a sandbox stops by itself.
+struct Lifecycle {
+  int timeout_sec = 0;              // Without activity; 0: never.
+  std::int64_t end_at_unix_ms = 0;  // Whatever goes on; 0: never.
+  bool is_killed = false;           // Else it is paused.
+};
+Lifecycle lifecycle_of(const storage::SandboxManifest& manifest);
+
 struct CreateRequest {
   std::string id;  // "cl-" and 25 characters; empty: made here.
   std::string template_name;
-  Shape shape;
-  int timeout_sec = 0;
-};
-
-struct CreatedSandbox {
-  std::string id;
-  std::string host_ip;
-  std::map<std::string, std::string> metadata;
-  std::map<std::string, double> timings_ms;
+  Shape shape;  // A snapshot's own shape takes its place.
+  Lifecycle lifecycle;
 };
 
 struct SandboxView {
   storage::SandboxManifest manifest;
+  std::string status;      // As in SandboxInfo.
+  std::string pause_mode;  // Likewise.
   std::string host_ip;
   std::int64_t last_active_unix_ms = 0;
   vm::VmStats stats;
   std::uint64_t disk_bytes = 0;
-  bool is_ruin = false;  // destroy() could not clear it away: it has to be called again.
 };
 
+// What became of one sandbox, and what the time was spent on.
+struct Outcome {
+  SandboxView sandbox;
+  Timings timings;
+};
+struct ForkOutcome {
+  std::string id;
+  base::Result<SandboxView> sandbox;
+};
+struct ForkRequest {
+  std::string id;
+  std::vector<std::string> fork_ids;
+  std::optional<Lifecycle> lifecycle;  // Absent: as the source's.
+};
+
+enum class PauseMode { kMemory, kDisk };
+
+// Nothing here is cut short by its caller going away: it is done afterwards, or nothing of it is.
+// kNotFound for unknown ids, unless said otherwise.
 class SandboxManager {
  public:
   // All three must outlive it.
@@ -48,43 +72,80 @@ class SandboxManager {
   SandboxManager(const SandboxManager&) = delete;
   SandboxManager& operator=(const SandboxManager&) = delete;
 
-  // Takes over a VM that outlived the last agent.
-  net::Task<base::Result<void>> adopt(storage::SandboxManifest manifest);
+  // Takes over what outlived the last agent.
+  net::Task<void> adopt(Recovered recovered);
   // Builds or loads the snapshot that most sandboxes start from.
   net::Task<base::Result<void>> prepare_default_template();
+  // Pauses and kills what its lifecycle says, until shut_down().
+  void watch_lifecycles();
 
   // kAlreadyExists for a known id, kInvalidArgument for impossible sizes, kResourceExhausted when
-  // the host is full. Not cut short by its caller going away: the sandbox is there afterwards, or
-  // nothing of it is.
-  net::Task<base::Result<CreatedSandbox>> create(CreateRequest request);
+  // the host is full.
+  net::Task<base::Result<Outcome>> create(CreateRequest request);
   // Unknown ids are fine. Nothing of the sandbox is left when this succeeds; after a failure it can
-  // be tried again. Not cut short by its caller going away.
+  // be tried again.
   net::Task<base::Result<void>> destroy(std::string id);
-  // kNotFound for an unknown id or one that is just ending.
+  // A paused one stays as it is. On failure it runs as before.
+  net::Task<base::Result<Outcome>> pause(std::string id, PauseMode mode);
+  // One that runs goes on, with the new lifecycle. On failure it is paused as before.
+  net::Task<base::Result<Outcome>> resume(std::string id, std::optional<Lifecycle> lifecycle);
+  // One outcome for each id, in order. Fails as a whole when the source cannot be copied.
+  net::Task<base::Result<std::vector<ForkOutcome>>> fork(ForkRequest request, Timings& timings);
+  net::Task<base::Result<TemplateView>> snapshot(std::string id, std::string name,
+                                                 Timings& timings);
+  net::Task<base::Result<void>> set_lifecycle(std::string id, Lifecycle lifecycle);
+
+  // kNotFound for an unknown id, kFailedPrecondition for one that is paused.
   base::Result<SandboxUse> use(const std::string& id);
   net::Task<base::Result<std::vector<SandboxView>>> list();
+  TemplateStore& templates() { return templates_; }
 
   // The VMs go on; only the agent's own tasks end.
   net::Task<void> shut_down();
 
  private:
-  net::Task<base::Result<CreatedSandbox>> create_now(CreateRequest request);
-  net::Task<base::Result<std::unique_ptr<Sandbox>>> start(const CreateRequest& request,
-                                                          const TemplateSnapshot& snapshot,
-                                                          std::map<std::string, double>& timings);
+  using SandboxPtr = std::shared_ptr<Sandbox>;
+
+  net::Task<base::Result<Outcome>> create_now(CreateRequest request);
+  net::Task<base::Result<Outcome>> create_from(CreateRequest request, CheckpointPtr from);
   net::Task<base::Result<void>> destroy_now(std::string id);
-  base::Result<void> clear(Sandbox& sandbox);
+  net::Task<base::Result<Outcome>> pause_now(std::string id, PauseMode mode, std::string reason);
+  net::Task<base::Result<void>> save_paused(SandboxPtr sandbox, PauseMode mode, std::string reason,
+                                            Timings& timings);
+  net::Task<base::Result<Outcome>> resume_now(std::string id, std::optional<Lifecycle> lifecycle);
+  net::Task<base::Result<std::vector<ForkOutcome>>> fork_now(ForkRequest request, Timings& timings);
+  net::Task<void> start_fork(std::string id, storage::SandboxManifest source, CheckpointPtr from,
+                             std::optional<Lifecycle> lifecycle, ForkOutcome& outcome);
+  net::Task<base::Result<TemplateView>> snapshot_now(std::string id, std::string name,
+                                                     Timings& timings);
+  net::Task<base::Result<CheckpointPtr>> save_copy(SandboxPtr sandbox, base::Path directory,
+                                                   Timings& timings);
+  // The rest of a pause: the VM, its place, and what it ran on are gone.
+  net::Task<void> let_go(SandboxPtr sandbox);
+  net::Task<base::Result<void>> end_dead(SandboxPtr sandbox, std::string reason);
+
   base::Result<void> check(const CreateRequest& request) const;
-  void keep(std::unique_ptr<Sandbox> sandbox);
-  net::Task<void> watch(std::string id);
-  net::Task<void> watch_idle(std::string id, int timeout_sec);
+  base::Result<void> check_memory(int memory_mb) const;
+  base::Result<SandboxPtr> find(const std::string& id) const;
+  // The lock of a sandbox that is not gone.
+  net::Task<base::Result<net::Mutex::Lock>> lock(SandboxPtr sandbox);
+  void keep(SandboxPtr sandbox);
+  void start_watching(SandboxPtr sandbox);
+  net::Task<void> watch(SandboxPtr sandbox, base::ProcessIdentity process);
+  net::Task<void> watch_lifecycles_now();
+  net::Task<void> end_by_lifecycle(SandboxPtr sandbox);
+  base::Result<SandboxPtr> take_over(storage::SandboxManifest manifest);
+  net::Task<base::Result<void>> adopt_running(storage::SandboxManifest manifest);
+  net::Task<base::Result<void>> adopt_ended(storage::SandboxManifest manifest);
+  base::Result<SandboxPtr> adopt_paused(storage::SandboxManifest manifest);
+  SandboxView view(const Sandbox& sandbox) const;
 
   net::Loop& loop_;
   Host& host_;
   DataPlane& data_plane_;
   TemplateStore templates_;
   net::Semaphore starting_;
-  std::map<std::string, std::unique_ptr<Sandbox>> sandboxes_;
+  std::map<std::string, SandboxPtr> sandboxes_;
   std::map<std::string, bool> creating_;
   net::TaskScope tasks_;
 };

@@ -6,14 +6,15 @@
 #include <array>
 #include <cerrno>
 
-#include "agent/guest_client.h"
+#include "agent/live_vm.h"
+#include "agent/save_vm.h"
+#include "agent/start_vm.h"
 #include "base/id.h"
 #include "base/log.h"
 #include "base/strings.h"
 #include "net/scope.h"
 #include "storage/manifest.h"
 #include "storage/staged_dir.h"
-#include "vm/memory_file.h"
 
 namespace wrenn::agent {
 namespace {
@@ -24,12 +25,14 @@ using base::Result;
 
 constexpr auto kBootTimeout = std::chrono::seconds(120);
 constexpr auto kWarmUpTimeout = std::chrono::seconds(120);
-constexpr const char* kJailImageDir = "/image";
 
 // What agents do first, run once so that it is in memory when a sandbox starts.
 constexpr std::array kWarmUp = {"/bin/true", "bash -lc true",
                                 "python3 -c 'import json, os, re, subprocess, sys'",
                                 "git --version", "ls -la / /usr/bin >/dev/null"};
+
+// save_vm() wants a directory of its own.
+constexpr const char* kSavedDirectory = "saved";
 
 class Builder {
  public:
@@ -47,36 +50,45 @@ class Builder {
   }
 
  private:
+  // The image itself, as a checkpoint without memory.
   Result<void> prepare() {
+    auto manifest = new_checkpoint_manifest(host_, build_.shape);
+    manifest.disks = {storage::DiskFormat::kRaw};
+    image_ = std::make_shared<const Checkpoint>(Checkpoint{staged_ / "image", manifest});
+    WRENN_TRY(base::make_dirs(image_->directory, 0700));
+    WRENN_TRY(
+        link_file(host_.config.layout.image_rootfs(build_.name), image_->directory / disk_file(0)));
+    WRENN_TRY(base::make_dirs(staged_ / kSavedDirectory, 0700));
     WRENN_TRY_ASSIGN(auto slot, host_.slots->acquire());
-    WRENN_TRY_ASSIGN(auto place,
-                     make_place(host_, base::new_id("tpl-"), build_.shape, staged_ / "vm",
-                                image_disk(host_, build_.name), std::move(slot)));
-    place_.emplace(std::move(place));
-    const base::Path memory = place_->directory / vm::kMemoryFile;
-    WRENN_TRY(vm::create_memory_file(memory, build_.shape.memory_bytes()));
-    if (::chown(memory.c_str(), place_->uid, place_->uid) != 0) {
-      return base::fail_errno(errno, "cannot give its memory file to a VM");
-    }
-    WRENN_TRY_ASSIGN(
-        state_, base::open_file(staged_ / storage::kStateFile, O_WRONLY | O_CREAT | O_EXCL, 0600));
+    WRENN_TRY_ASSIGN(vm_.place, make_place(host_, base::new_id("tpl-"), build_.shape,
+                                           staged_ / "vm", image_->disks(), std::move(slot)));
+    has_place_ = true;
     return {};
   }
 
   net::Task<Result<void>> boot_and_save() {
-    const vm::VmSpec spec = place_->spec();
-    const vm::BootSource source{host_.kernel.image, host_.kernel.initramfs};
-    WRENN_CO_TRY_ASSIGN(process_, co_await host_.hypervisor->boot(spec, source, state_.get()));
+    const vm::VmSpec spec = vm_.place.spec();
+    WRENN_CO_TRY_ASSIGN(vm_.process, co_await host_.hypervisor->boot(
+                                         spec, {host_.kernel.image, host_.kernel.initramfs}));
+    has_process_ = true;
     auto warmed = co_await warm_up();
     if (!warmed)
       co_return base::fail(co_await with_console(host_, spec, std::move(warmed).error()));
-    co_return co_await host_.hypervisor->save_state(spec);
+    Timings timings;
+    auto base = std::make_shared<Checkpoint>(*image_);
+    base->manifest.envd_version = envd_version_;
+    const SaveRequest request{.what = SaveWhat::kMemoryAndDisk,
+                              .afterwards = Afterwards::kStays,
+                              .base = std::move(base),
+                              .envd_token = {},
+                              .directory = staged_ / kSavedDirectory};
+    co_return co_await save_vm(host_, vm_, request, timings);
   }
 
   // The guest must come up without any connection of ours that a clone would inherit.
   net::Task<Result<void>> warm_up() {
     {
-      GuestClient guest(place_->slot.netns.get(), base::Secret());
+      GuestClient guest(vm_.place.slot.netns.get(), base::Secret());
       auto version = co_await net::with_timeout(kBootTimeout, guest.wait_until_healthy());
       if (!version) {
         co_return base::fail(std::move(version).error().with_context("the guest does not start"));
@@ -123,26 +135,23 @@ class Builder {
   }
 
   Result<void> clear() {
-    if (process_) WRENN_TRY(vm::kill_vm(*process_));
-    disk_ = place_->disk.path;
-    clear_place(host_, std::move(*place_));
+    if (has_process_) WRENN_TRY(vm::kill_vm(vm_.process));
+    if (has_place_) clear_place(host_, std::move(vm_.place));
     return {};
   }
 
   Result<void> keep_files() {
-    const base::Path memory = staged_ / storage::kMemoryFile;
-    if (::rename((staged_ / "vm" / vm::kMemoryFile).c_str(), memory.c_str()) != 0) {
-      return base::fail_errno(errno, "cannot keep a template's memory");
+    std::error_code error;
+    for (const auto& entry :
+         std::filesystem::directory_iterator(staged_ / kSavedDirectory, error)) {
+      if (::rename(entry.path().c_str(), (staged_ / entry.path().filename()).c_str()) != 0) {
+        return base::fail_errno(errno, concat("cannot keep ", entry.path().native()));
+      }
     }
-    WRENN_TRY(vm::seal_memory_file(memory));
-    const bool is_raw = disk_.extension() == ".raw";
-    const base::Path disk = staged_ / (is_raw ? kSnapshotRawDisk : kSnapshotOverlayDisk);
-    if (::rename(disk_.c_str(), disk.c_str()) != 0 || ::chown(disk.c_str(), 0, 0) != 0 ||
-        // Clones read it as the user of their own slot, through a read-only mount.
-        ::chmod(disk.c_str(), 0444) != 0) {
-      return base::fail_errno(errno, "cannot keep a template's disk");
+    if (error) return base::fail_errno(error.value(), "cannot list what was saved");
+    for (const char* name : {"vm", "image", kSavedDirectory}) {
+      WRENN_TRY(base::remove_tree(staged_ / name));
     }
-    WRENN_TRY(base::remove_tree(staged_ / "vm"));
     storage::TemplateManifest manifest;
     manifest.name = build_.name.text();
     manifest.kernel_version = host_.kernel.version;
@@ -169,22 +178,14 @@ class Builder {
   Host& host_;
   const TemplateBuild build_;
   const base::Path staged_;
-  std::optional<VmPlace> place_;
-  base::Fd state_;
-  std::optional<vm::VmProcess> process_;
-  base::Path disk_;
+  CheckpointPtr image_;
+  LiveVm vm_;
+  bool has_place_ = false;
+  bool has_process_ = false;
   std::string envd_version_;
 };
 
 }  // namespace
-
-BaseDisk image_disk(const Host& host, const storage::Name& name) {
-  BaseDisk disk;
-  disk.path = host.config.layout.image_rootfs(name);
-  disk.name_in_jail = base::Path(kJailImageDir) / storage::kRootfsFile;
-  disk.backing_files = {{disk.path, disk.name_in_jail}};
-  return disk;
-}
 
 net::Task<Result<void>> build_template(Host& host, TemplateBuild build) {
   const auto started = base::steady_now();

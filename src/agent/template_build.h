@@ -12,13 +12,6 @@ struct TemplateBuild {
   std::string input_hash;
 };
 
-// The base image of a template, as the first link of its disks' chain.
-BaseDisk image_disk(const Host& host, const storage::Name& name);
-
-// The names of a snapshot's disk file: one of them exists.
-inline constexpr const char* kSnapshotRawDisk = "disk.raw";
-inline constexpr const char* kSnapshotOverlayDisk = "disk.qcow2";
-
 // Boots, warms up, saves; replaces an older snapshot of the same name and shape. Some seconds to
 // half a minute. Leaves nothing behind on failure, whose error holds what the guest said last.
 net::Task<base::Result<void>> build_template(Host& host, TemplateBuild build);

@@ -144,7 +144,7 @@ TerminalService::Reply<void> TerminalService::attach(
     Context&, const pb::PtyAttachRequest& request,
     connect::StreamWriter<pb::PtyAttachResponse>& out) {
   WRENN_CO_TRY_ASSIGN(const SandboxUse use, manager_.use(request.sandbox_id()));
-  co_return co_await while_it_lives(use, attach_to(*use->guest, request, out));
+  co_return co_await while_it_lives(use, attach_to(use.guest(), request, out));
 }
 
 TerminalService::Reply<void> TerminalService::connect(
@@ -154,7 +154,7 @@ TerminalService::Reply<void> TerminalService::connect(
   WRENN_CO_TRY_ASSIGN(const SandboxUse use, manager_.use(request.sandbox_id()));
   const auto offset = request.has_offset() ? std::optional(request.offset()) : std::nullopt;
   co_return co_await while_it_lives(
-      use, forward_exec(use->guest->attach(std::move(selector), offset), out));
+      use, forward_exec(use.guest().attach(std::move(selector), offset), out));
 }
 
 TerminalService::Reply<pb::SendInputResponse> TerminalService::type(Context&, InputReader& in) {
@@ -172,7 +172,7 @@ TerminalService::Reply<pb::SendInputResponse> TerminalService::send_input(InputR
   if (!request) co_return base::fail(Code::kInvalidArgument, "the stream names no process");
   WRENN_CO_TRY_ASSIGN(process::ProcessSelector selector, selector_of(*request));
   WRENN_CO_TRY_ASSIGN(const SandboxUse use, manager_.use(request->sandbox_id()));
-  WRENN_CO_TRY_ASSIGN(auto input, co_await while_it_lives(use, use->guest->input()));
+  WRENN_CO_TRY_ASSIGN(auto input, co_await while_it_lives(use, use.guest().input()));
   auto sent = co_await while_it_lives(use, input.write(input_start(std::move(selector))));
   while (sent && request) {
     process::StreamInputRequest piece;
@@ -196,7 +196,7 @@ TerminalService::Reply<pb::CloseStdinResponse> TerminalService::close_stdin(
     Context&, const pb::CloseStdinRequest& request) {
   WRENN_CO_TRY_ASSIGN(process::ProcessSelector selector, selector_of(request));
   WRENN_CO_TRY_ASSIGN(const SandboxUse use, manager_.use(request.sandbox_id()));
-  WRENN_CO_TRY(co_await while_it_lives(use, use->guest->close_stdin(std::move(selector))));
+  WRENN_CO_TRY(co_await while_it_lives(use, use.guest().close_stdin(std::move(selector))));
   co_return pb::CloseStdinResponse();
 }
 
@@ -204,7 +204,7 @@ TerminalService::Reply<pb::PtyResizeResponse> TerminalService::resize(
     Context&, const pb::PtyResizeRequest& request) {
   WRENN_CO_TRY_ASSIGN(const SandboxUse use, manager_.use(request.sandbox_id()));
   WRENN_CO_TRY(co_await while_it_lives(
-      use, use->guest->resize(by_tag(request.tag()), {request.cols(), request.rows()})));
+      use, use.guest().resize(by_tag(request.tag()), {request.cols(), request.rows()})));
   co_return pb::PtyResizeResponse();
 }
 
@@ -212,7 +212,7 @@ TerminalService::Reply<pb::PtyKillResponse> TerminalService::kill(
     Context&, const pb::PtyKillRequest& request) {
   WRENN_CO_TRY_ASSIGN(const SandboxUse use, manager_.use(request.sandbox_id()));
   WRENN_CO_TRY(co_await while_it_lives(
-      use, use->guest->signal(by_tag(request.tag()), process::SIGNAL_SIGKILL)));
+      use, use.guest().signal(by_tag(request.tag()), process::SIGNAL_SIGKILL)));
   co_return pb::PtyKillResponse();
 }
 

@@ -18,7 +18,6 @@ using base::Code;
 using base::concat;
 using base::Result;
 
-constexpr const char* kDiskStem = "disk";
 // What QEMU itself takes beside the guest's memory, translated code included.
 constexpr std::uint64_t kHypervisorBytes = 320ull << 20;
 constexpr std::uint64_t kHypervisorThreads = 96;
@@ -37,26 +36,46 @@ Result<void> give_to(const base::Path& path, uid_t uid) {
   return {};
 }
 
-Result<void> make_disk(const Host& host, const BaseDisk& base_disk, VmPlace& place) {
+// What every overlay calls the disk under it, wherever that lies.
+base::Path name_in_jail(std::size_t index) {
+  return concat("/disks/", index);
+}
+
+// `lower`: the chain it is an overlay of.
+Result<storage::Disk> make_top_disk(const VmPlace& place, const DiskChain& lower) {
+  const auto request = storage::DiskRequest{.backend = storage::CowBackend::kQcow2Overlay,
+                                            .base = lower.back().path,
+                                            .base_format = lower.back().format,
+                                            .target = place.directory / disk_file(lower.size()),
+                                            .virtual_size_bytes = place.shape.disk_bytes(),
+                                            .backing_name = name_in_jail(lower.size() - 1)};
+  WRENN_TRY_ASSIGN(auto disk, storage::create_disk(request));
+  WRENN_TRY(give_to(disk.path, place.uid));
+  return disk;
+}
+
+Result<void> make_disk(const Host& host, const DiskChain& base_disks, VmPlace& place) {
+  const DiskFile& base = base_disks.back();
   const bool shares_blocks = host.disk_backend == storage::CowBackend::kReflink &&
-                             base_disk.format == storage::DiskFormat::kRaw;
-  const auto backend = shares_blocks ? host.disk_backend : storage::CowBackend::kQcow2Overlay;
-  const auto request = storage::DiskRequest{
-      .backend = backend,
-      .base = base_disk.path,
-      .base_format = base_disk.format,
-      .target = place.directory / concat(kDiskStem, shares_blocks ? ".raw" : ".qcow2"),
-      .virtual_size_bytes = place.shape.disk_bytes(),
-      .backing_name = base_disk.name_in_jail};
+                             base.format == storage::DiskFormat::kRaw;
+  if (!shares_blocks) {
+    WRENN_TRY_ASSIGN(place.disk, make_top_disk(place, base_disks));
+    place.lower_disks = base_disks;
+    return {};
+  }
+  const auto request = storage::DiskRequest{.backend = host.disk_backend,
+                                            .base = base.path,
+                                            .target = place.directory / disk_file(0),
+                                            .virtual_size_bytes = place.shape.disk_bytes(),
+                                            .backing_name = {}};
   WRENN_TRY_ASSIGN(place.disk, storage::create_disk(request));
-  if (!shares_blocks) place.backing_files = base_disk.backing_files;
   return give_to(place.disk.path, place.uid);
 }
 
-Result<void> fill_place(Host& host, const BaseDisk& base_disk, VmPlace& place) {
+Result<void> fill_place(Host& host, const DiskChain& base_disks, VmPlace& place) {
   WRENN_TRY(base::make_dirs(place.directory, 0700));
   WRENN_TRY(give_to(place.directory, place.uid));
-  WRENN_TRY(make_disk(host, base_disk, place));
+  WRENN_TRY(make_disk(host, base_disks, place));
   WRENN_TRY_ASSIGN(place.tap, place.slot.open_tap(place.uid));
   WRENN_TRY_ASSIGN(place.cgroup, base::Cgroup::create(host.cgroups, host.config.tag.cgroup_parent(),
                                                       place.id, limits_of(place.shape)));
@@ -69,11 +88,9 @@ void warn(const Result<void>& result, std::string_view what, const std::string& 
 
 }  // namespace
 
-std::string Shape::name() const {
-  return concat(vcpus, "cpu-", memory_mb, "mb-", disk_mb, "mb");
-}
-
 vm::VmSpec VmPlace::spec() const {
+  std::vector<vm::BackingFile> backing;
+  for (const auto& file : lower_disks) backing.push_back({file.path, name_in_jail(backing.size())});
   return {.id = id,
           .vcpus = shape.vcpus,
           .memory_mb = shape.memory_mb,
@@ -81,7 +98,7 @@ vm::VmSpec VmPlace::spec() const {
           .disk_file = disk.path.filename(),
           .disk_format = disk.format == storage::DiskFormat::kRaw ? vm::DiskFormat::kRaw
                                                                   : vm::DiskFormat::kQcow2,
-          .backing = backing_files,
+          .backing = std::move(backing),
           .uid = uid,
           .netns_fd = slot.netns.get(),
           .tap_fd = tap.get(),
@@ -89,7 +106,7 @@ vm::VmSpec VmPlace::spec() const {
 }
 
 Result<VmPlace> make_place(Host& host, std::string id, const Shape& shape,
-                           const base::Path& directory, const BaseDisk& base_disk,
+                           const base::Path& directory, const DiskChain& base_disks,
                            hostnet::Slot slot) {
   VmPlace place;
   place.id = std::move(id);
@@ -97,12 +114,18 @@ Result<VmPlace> make_place(Host& host, std::string id, const Shape& shape,
   place.directory = directory;
   place.uid = host.config.sandbox_uid(slot.index);
   place.slot = std::move(slot);
-  if (auto filled = fill_place(host, base_disk, place); !filled) {
+  if (auto filled = fill_place(host, base_disks, place); !filled) {
     clear_place(host, std::move(place));
     warn(base::remove_tree(directory), "a directory stays behind", directory.native());
     return base::fail(std::move(filled).error());
   }
   return place;
+}
+
+Result<storage::Disk> make_overlay(const VmPlace& place) {
+  DiskChain lower = place.lower_disks;
+  lower.push_back({place.disk.path, place.disk.format});
+  return make_top_disk(place, lower);
 }
 
 void clear_place(Host& host, VmPlace place) {

@@ -5,34 +5,19 @@
 #include <string>
 #include <vector>
 
+#include "agent/checkpoint.h"
 #include "agent/host.h"
 
 namespace wrenn::agent {
-
-struct Shape {
-  int vcpus = kDefaultVcpus;
-  int memory_mb = kDefaultMemoryMb;
-  int disk_mb = kDefaultDiskMb;
-  bool operator==(const Shape&) const = default;
-  std::string name() const;  // "1cpu-512mb-5120mb"
-  std::uint64_t memory_bytes() const { return static_cast<std::uint64_t>(memory_mb) << 20; }
-  std::uint64_t disk_bytes() const { return static_cast<std::uint64_t>(disk_mb) << 20; }
-};
-
-// The disk a VM's own disk is an overlay of.
-struct BaseDisk {
-  base::Path path;
-  storage::DiskFormat format = storage::DiskFormat::kRaw;
-  base::Path name_in_jail;                     // What the overlay calls it.
-  std::vector<vm::BackingFile> backing_files;  // All files of the chain, itself included.
-};
 
 struct VmPlace {
   std::string id;
   Shape shape;
   base::Path directory;
-  storage::Disk disk;
-  std::vector<vm::BackingFile> backing_files;
+  // What the VM's own disk is an overlay of: read-only, and empty for a disk that is complete.
+  DiskChain lower_disks;
+  storage::Disk
+      disk;  // What the VM writes to: in `directory`, under disk_file(lower_disks.size()).
   hostnet::Slot slot;
   base::Fd tap;
   base::Cgroup cgroup;
@@ -44,8 +29,11 @@ struct VmPlace {
 // Blocking. On failure nothing is left. `directory` is created; `slot` comes from the pool and is
 // given back on failure.
 base::Result<VmPlace> make_place(Host& host, std::string id, const Shape& shape,
-                                 const base::Path& directory, const BaseDisk& base_disk,
+                                 const base::Path& directory, const DiskChain& base_disks,
                                  hostnet::Slot slot);
+// A fresh overlay in the place's directory, for Hypervisor::switch_disk(); returns its file name.
+// The place stays as it is. Blocking.
+base::Result<storage::Disk> make_overlay(const VmPlace& place);
 // Ends every process of the VM, known or not, and frees all of the place but its directory.
 // Blocking; problems are logged, because there is nobody who could do better.
 void clear_place(Host& host, VmPlace place);

@@ -14,6 +14,7 @@
 #include "base/files.h"
 #include "base/jail.h"
 #include "net/task.h"
+#include "vm/memory_map.h"
 
 namespace wrenn::vm {
 
@@ -46,7 +47,14 @@ struct VmSpec {
   std::vector<base::Path> cgroup_procs;
 };
 
-inline constexpr const char* kMemoryFile = "memory.bin";
+// In the VM's directory: what save_devices() wrote.
+inline constexpr const char* kDevicesFile = "devices.bin";
+
+// A guest's memory on disk: a map, and the files it speaks of by number. Nobody can write to them.
+struct MemoryImage {
+  base::Path map;
+  std::vector<base::Path> layers;
+};
 
 struct BootSource {
   base::Path kernel;
@@ -68,20 +76,32 @@ class Hypervisor {
   virtual std::string_view version() const = 0;
   virtual Accelerator accelerator() const = 0;
 
-  // Starts a VM from its kernel. Returns once the hypervisor runs; whether the guest came up is for
-  // the caller to find out (console() helps). The guest's memory is the file kMemoryFile in the
-  // VM's directory, which belongs to the VM (see memory_file.h). `state_fd`: an empty file, open
-  // for writing only, for save_state() to write to.
-  virtual net::Task<base::Result<VmProcess>> boot(const VmSpec& spec, const BootSource& source,
-                                                  int state_fd) = 0;
-  // Stops the guest and writes its device state; together with the memory and the disk of that
-  // moment it can be restored any number of times. The VM stays stopped: destroy it.
-  virtual net::Task<base::Result<void>> save_state(const VmSpec& spec) = 0;
-  // Starts a private clone: memory is copied page by page as the guest writes. Returns once the
-  // guest runs: what is sent to its network card before that is lost. `memory`: a sealed memory
-  // file; `state_fd`: what save_state() wrote, open for reading.
-  virtual net::Task<base::Result<VmProcess>> restore(const VmSpec& spec, const base::Path& memory,
-                                                     int state_fd) = 0;
+  // Starts a VM from its kernel, with memory that is zero. Returns once the hypervisor runs;
+  // whether the guest came up is for the caller to find out (console() helps).
+  virtual net::Task<base::Result<VmProcess>> boot(const VmSpec& spec, const BootSource& source) = 0;
+  // Starts a private clone of what was saved: memory is copied page by page as the guest writes.
+  // Returns once the guest runs: what is sent to its network card before that is lost.
+  // `devices_fd`: what save_devices() wrote, open for reading.
+  virtual net::Task<base::Result<VmProcess>> restore(const VmSpec& spec, const MemoryImage& memory,
+                                                     int devices_fd) = 0;
+
+  // The guest stands still, and what it wrote is with the host's kernel. Fine when it does already.
+  virtual net::Task<base::Result<void>> stop(const VmSpec& spec) = 0;
+  // Fine when it runs already.
+  virtual net::Task<base::Result<void>> go_on(const VmSpec& spec) = 0;
+  // The following are for a VM that stands still, which may go on afterwards.
+  // Writes its devices to kDevicesFile in its directory. There must be no such file.
+  virtual net::Task<base::Result<void>> save_devices(const VmSpec& spec) = 0;
+  // As save_changed_pages(); `base` is what it was restored from, or zeros when it was booted.
+  virtual net::Task<base::Result<MemoryMap>> save_memory(const VmSpec& spec,
+                                                         const VmProcess& process,
+                                                         const MemoryMap& base, int layer,
+                                                         int fd) = 0;
+  // From now on it writes to `file`, an empty overlay over its current disk, in its directory. The
+  // disk it wrote to before does not change any more.
+  virtual net::Task<base::Result<void>> switch_disk(const VmSpec& spec, std::string file) = 0;
+  // The name of the file it writes to. At any time.
+  virtual net::Task<base::Result<std::string>> current_disk(const VmSpec& spec) = 0;
   // The last part (64 KiB) of what the guest wrote to its console. Not to be trusted.
   virtual net::Task<base::Result<std::string>> console(const VmSpec& spec) = 0;
 };

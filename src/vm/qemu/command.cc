@@ -53,11 +53,10 @@ std::vector<std::string> qemu_command(const QemuBinary& qemu, Accelerator accele
   auto argv = common(qemu, accelerator, spec.vcpus);
   add(argv, {"-name", spec.id});
   add(argv, {"-machine", machine(accelerator, "mem"), "-m", concat(spec.memory_mb, "M")});
-  const std::string memory = mode == StartMode::kBoot
-                                 ? concat(kJailDirectory, '/', kMemoryFile, ",share=on")
-                                 : concat(kJailTemplateMemory, ",share=off");
-  add(argv, {"-object",
-             concat("memory-backend-file,id=mem,size=", spec.memory_mb, "M,mem-path=", memory)});
+  add(argv, {"-object", mode == StartMode::kBoot
+                            ? concat("memory-backend-ram,id=mem,size=", spec.memory_mb, "M")
+                            : concat("memory-backend-file,id=mem,size=", spec.memory_mb,
+                                     "M,mem-path=", kGuestMemory, ",share=off")});
   // A sandbox's disk need not survive the host's power loss, so its flushes cost nothing.
   add(argv, {"-drive", concat("if=none,id=disk,file=", kJailDirectory, '/', spec.disk_file,
                               ",format=", spec.disk_format == DiskFormat::kRaw ? "raw" : "qcow2",
@@ -70,13 +69,12 @@ std::vector<std::string> qemu_command(const QemuBinary& qemu, Accelerator accele
   add(argv, {"-chardev", concat("socket,id=qmp,server=on,wait=off,fd=", kQmpFd), "-mon",
              "chardev=qmp,mode=control"});
   if (mode == StartMode::kBoot) {
-    add(argv, {"-add-fd", concat("set=", kStateFdSet, ",fd=", kStateFd)});
     add(argv, {"-kernel", kJailKernel, "-initrd", kJailInitramfs, "-append",
                kernel_command_line(accelerator, tsc_khz)});
   } else {
     // The saved state is what xen-save-devices-state writes: devices only, without a header.
     add(argv,
-        {"-global", "migration.send-configuration=off", "-incoming", concat("fd:", kStateFd)});
+        {"-global", "migration.send-configuration=off", "-incoming", concat("fd:", kDevicesFd)});
   }
   return argv;
 }

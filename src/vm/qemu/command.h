@@ -11,14 +11,16 @@ namespace wrenn::vm {
 // Descriptors and paths as QEMU sees them in its jail.
 inline constexpr int kTapFd = 3;
 inline constexpr int kPreloadFd = 4;  // What preload.c became.
-inline constexpr int kStateFd = 5;
-inline constexpr int kQmpFd = 6;  // A listening socket.
-inline constexpr int kStateFdSet = 1;
+inline constexpr int kDevicesFd = 5;
+inline constexpr int kQmpFd = 6;        // A listening socket.
+inline constexpr int kMemoryMapFd = 7;  // preload.c says the same of this and the next.
+inline constexpr int kFirstLayerFd = 16;
 inline constexpr const char* kJailDirectory = "/vm";
 inline constexpr const char* kJailKernel = "/boot/vmlinux";
 inline constexpr const char* kJailInitramfs = "/boot/initramfs";
 inline constexpr const char* kJailFds = "/fds";  // The descriptors above, by number.
-inline constexpr const char* kJailTemplateMemory = "/template-memory";  // preload.c says the same.
+// No such file: preload.c, which says the same, makes a mapping of it.
+inline constexpr const char* kGuestMemory = "/guest-memory";
 // In the VM's directory, for us.
 inline constexpr const char* kQmpSocket = "qmp.sock";
 
@@ -28,8 +30,8 @@ struct QemuBinary {
 };
 
 enum class StartMode {
-  kBoot,     // From a kernel; memory shared with its file.
-  kRestore,  // From a saved state; memory private.
+  kBoot,     // From a kernel; memory is zero.
+  kRestore,  // From saved devices and memory.
 };
 
 std::vector<std::string> qemu_command(const QemuBinary& qemu, Accelerator accelerator,

@@ -30,20 +30,19 @@ bool contains(std::string_view text, std::string_view part) {
   return text.find(part) != std::string_view::npos;
 }
 
-TEST(QemuCommand, ARestoreNeverWritesToTheTemplatesMemory) {
+TEST(QemuCommand, ARestoreHasItsMemoryFromThePreload) {
   const auto argv = qemu_command(kQemu, Accelerator::kTcg, spec(), StartMode::kRestore, kTscKhz);
-  EXPECT_TRUE(contains(value_of(argv, "-object"), "mem-path=/template-memory,share=off"));
+  EXPECT_TRUE(contains(value_of(argv, "-object"), "mem-path=/guest-memory,share=off"));
   EXPECT_EQ(value_of(argv, "-incoming"), "fd:5");
   EXPECT_EQ(value_of(argv, "-kernel"), "");
   EXPECT_EQ(value_of(argv, "-name"), "cl-x");
 }
 
-TEST(QemuCommand, ABootKeepsItsMemoryInTheFile) {
+TEST(QemuCommand, ABootHasMemoryOfItsOwn) {
   const auto argv = qemu_command(kQemu, Accelerator::kTcg, spec(), StartMode::kBoot, kTscKhz);
-  EXPECT_TRUE(contains(value_of(argv, "-object"), "mem-path=/vm/memory.bin,share=on"));
+  EXPECT_EQ(value_of(argv, "-object"), "memory-backend-ram,id=mem,size=256M");
   EXPECT_TRUE(contains(value_of(argv, "-append"), "tsc_early_khz=2500000"));
   EXPECT_EQ(value_of(argv, "-incoming"), "");
-  EXPECT_EQ(value_of(argv, "-add-fd"), "set=1,fd=5");
 }
 
 TEST(QemuCommand, MachineIsTheSameForBootAndRestore) {

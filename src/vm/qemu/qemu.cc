@@ -6,12 +6,14 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <charconv>
 
 #include <boost/json.hpp>
 
 #include "base/semver.h"
 #include "base/strings.h"
 #include "net/scope.h"
+#include "vm/memory_save.h"
 #include "vm/qemu/probe.h"
 #include "vm/qemu/qmp.h"
 #include "vm/qemu/tsc.h"
@@ -29,7 +31,7 @@ namespace json = boost::json;
 
 constexpr std::array kPaths = {"/usr/bin/qemu-system-x86_64", "/usr/local/bin/qemu-system-x86_64"};
 constexpr std::string_view kOldestVersion = "7.0";
-constexpr auto kSaveTimeout = std::chrono::seconds(60);
+constexpr auto kCommandTimeout = std::chrono::seconds(30);
 constexpr auto kRestoreTimeout = std::chrono::seconds(30);
 // QEMU's own complaints. Short: it logs nothing on behalf of the guest.
 constexpr const char* kLogFile = "qemu.log";
@@ -66,6 +68,40 @@ std::string last_words(const base::Path& directory) {
   if (!text || text->empty()) return {};
   return concat(
       " (it said: ", base::trim(text->substr(text->size() - std::min(kTail, text->size()))), ")");
+}
+
+// The map first, then the layers.
+base::Result<std::vector<base::Fd>> open_memory(const MemoryImage& memory) {
+  if (memory.layers.size() > kMaxMemoryLayers) {
+    return base::fail(Code::kInvalidArgument, "this memory has too many layers");
+  }
+  std::vector<base::Fd> files;
+  WRENN_TRY_ASSIGN(base::Fd map, base::open_file(memory.map, O_RDONLY));
+  files.push_back(std::move(map));
+  for (const auto& path : memory.layers) {
+    WRENN_TRY_ASSIGN(base::Fd layer, base::open_file(path, O_RDONLY));
+    files.push_back(std::move(layer));
+  }
+  return files;
+}
+
+// "Host virtual address for 0x0 (mem) is 0x7f12..." as JSON text.
+base::Result<std::uint64_t> address_in(std::string_view reply) {
+  constexpr std::string_view kBefore = " is 0x";
+  const auto at = reply.rfind(kBefore);
+  if (at != std::string_view::npos) {
+    const auto digits = reply.substr(at + kBefore.size());
+    std::uint64_t address = 0;
+    const auto end = std::from_chars(digits.data(), digits.data() + digits.size(), address, 16);
+    if (end.ec == std::errc() && address != 0) return address;
+  }
+  return base::fail(Code::kInternal, "QEMU does not tell where the guest's memory is");
+}
+
+net::Task<base::Result<std::string>> execute_now(base::Path directory, std::string command,
+                                                 std::string arguments) {
+  WRENN_CO_TRY_ASSIGN(const auto qmp, co_await Qmp::connect(std::move(directory)));
+  co_return co_await qmp->execute(std::move(command), std::move(arguments));
 }
 
 // The bytes of preload.c's library as a file that ld.so can load from a descriptor.
@@ -115,7 +151,7 @@ Qemu::Qemu(QemuBinary binary, Accelerator accelerator, base::Path device_dir,
       pool_(pool),
       preload_(std::move(preload)) {}
 
-base::JailSpec Qemu::jail(const VmSpec& spec, StartMode mode, int state_fd) const {
+base::JailSpec Qemu::jail(const VmSpec& spec, StartMode mode) const {
   base::JailSpec jail;
   jail.argv = qemu_command(binary_, accelerator_, spec, mode, tsc_khz_);
   base::add_system_files(jail);
@@ -128,7 +164,7 @@ base::JailSpec Qemu::jail(const VmSpec& spec, StartMode mode, int state_fd) cons
     jail.binds.push_back({device_dir_ / "kvm", "/dev/kvm", base::MountAccess::kDevice});
     jail.credentials->groups.push_back(kKvmGroup);
   }
-  jail.fds = {{spec.tap_fd, kTapFd}, {preload_.get(), kPreloadFd}, {state_fd, kStateFd}};
+  jail.fds = {{spec.tap_fd, kTapFd}, {preload_.get(), kPreloadFd}};
   jail.netns_fd = spec.netns_fd;
   jail.new_pid_namespace = true;
   jail.new_ipc_namespace = true;
@@ -139,20 +175,26 @@ base::JailSpec Qemu::jail(const VmSpec& spec, StartMode mode, int state_fd) cons
   return jail;
 }
 
-net::Task<base::Result<VmProcess>> Qemu::boot(const VmSpec& spec, const BootSource& source,
-                                              int state_fd) {
-  base::JailSpec prepared = jail(spec, StartMode::kBoot, state_fd);
+net::Task<base::Result<VmProcess>> Qemu::boot(const VmSpec& spec, const BootSource& source) {
+  base::JailSpec prepared = jail(spec, StartMode::kBoot);
   prepared.binds.push_back({source.kernel, kJailKernel});
   prepared.binds.push_back({source.initramfs, kJailInitramfs});
   co_return co_await pool_.run([&prepared, &spec] { return start(prepared, spec); });
 }
 
-net::Task<base::Result<VmProcess>> Qemu::restore(const VmSpec& spec, const base::Path& memory,
-                                                 int state_fd) {
-  base::JailSpec prepared = jail(spec, StartMode::kRestore, state_fd);
-  prepared.binds.push_back({memory, kJailTemplateMemory});
-  WRENN_CO_TRY_ASSIGN(VmProcess process,
-                      co_await pool_.run([&prepared, &spec] { return start(prepared, spec); }));
+net::Task<base::Result<VmProcess>> Qemu::restore(const VmSpec& spec, const MemoryImage& memory,
+                                                 int devices_fd) {
+  base::JailSpec prepared = jail(spec, StartMode::kRestore);
+  prepared.fds.push_back({devices_fd, kDevicesFd});
+  WRENN_CO_TRY_ASSIGN(VmProcess process, co_await pool_.run([&prepared, &spec,
+                                                             &memory]() -> base::Result<VmProcess> {
+    WRENN_TRY_ASSIGN(const auto files, open_memory(memory));
+    prepared.fds.push_back({files.front().get(), kMemoryMapFd});
+    for (std::size_t i = 1; i < files.size(); ++i) {
+      prepared.fds.push_back({files[i].get(), kFirstLayerFd + static_cast<int>(i) - 1});
+    }
+    return start(prepared, spec);
+  }));
   auto running = co_await net::with_timeout(kRestoreTimeout, wait_until_running(spec));
   if (running) co_return process;
   WRENN_CO_TRY(co_await pool_.run([&process] { return kill_vm(process); }));
@@ -176,24 +218,67 @@ base::Result<VmProcess> Qemu::start(base::JailSpec& jail, const VmSpec& spec) {
   return base::spawn(jail);
 }
 
-net::Task<base::Result<void>> Qemu::save_state(const VmSpec& spec) {
-  co_return co_await net::with_timeout(kSaveTimeout, save_state_now(spec.directory));
+net::Task<base::Result<std::string>> Qemu::execute(base::Path directory, std::string command,
+                                                   std::string arguments) {
+  co_return co_await net::with_timeout(
+      kCommandTimeout, execute_now(std::move(directory), std::move(command), std::move(arguments)));
 }
 
-net::Task<base::Result<void>> Qemu::save_state_now(base::Path directory) {
-  WRENN_CO_TRY_ASSIGN(const auto qmp, co_await Qmp::connect(directory));
-  WRENN_CO_TRY(co_await qmp->execute("stop"));
-  WRENN_CO_TRY(co_await qmp->execute(
-      "xen-save-devices-state",
-      concat(R"({"filename":"/dev/fdset/)", kStateFdSet, R"(","live":false})")));
+net::Task<base::Result<void>> Qemu::stop(const VmSpec& spec) {
+  WRENN_CO_TRY(co_await execute(spec.directory, "stop"));
   co_return {};
 }
 
-net::Task<base::Result<std::string>> Qemu::console(const VmSpec& spec) {
-  WRENN_CO_TRY_ASSIGN(const auto qmp, co_await Qmp::connect(spec.directory));
+net::Task<base::Result<void>> Qemu::go_on(const VmSpec& spec) {
+  WRENN_CO_TRY(co_await execute(spec.directory, "cont"));
+  co_return {};
+}
+
+net::Task<base::Result<void>> Qemu::save_devices(const VmSpec& spec) {
+  // "live" would make QEMU give its disks away when the VM stands still.
+  WRENN_CO_TRY(co_await execute(
+      spec.directory, "xen-save-devices-state",
+      concat(R"({"filename":")", kJailDirectory, '/', kDevicesFile, R"(","live":false})")));
+  co_return {};
+}
+
+net::Task<base::Result<MemoryMap>> Qemu::save_memory(const VmSpec& spec, const VmProcess& process,
+                                                     const MemoryMap& base, int layer, int fd) {
   WRENN_CO_TRY_ASSIGN(
       const std::string reply,
-      co_await qmp->execute("ringbuf-read", R"({"device":"console","size":65536})"));
+      co_await execute(spec.directory, "human-monitor-command", R"({"command-line":"gpa2hva 0"})"));
+  WRENN_CO_TRY_ASSIGN(const std::uint64_t address, address_in(reply));
+  const MemorySource source{.pid = process.identity.pid,
+                            .address = address,
+                            .bytes = static_cast<std::uint64_t>(spec.memory_mb) << 20};
+  co_return co_await pool_.run(
+      [&source, &base, layer, fd] { return save_changed_pages(source, base, layer, fd); });
+}
+
+net::Task<base::Result<void>> Qemu::switch_disk(const VmSpec& spec, std::string file) {
+  WRENN_CO_TRY(co_await execute(
+      spec.directory, "blockdev-snapshot-sync",
+      concat(R"({"device":"disk","format":"qcow2","mode":"existing","snapshot-file":")",
+             kJailDirectory, '/', file, "\"}")));
+  co_return {};
+}
+
+net::Task<base::Result<std::string>> Qemu::current_disk(const VmSpec& spec) {
+  WRENN_CO_TRY_ASSIGN(const std::string reply, co_await execute(spec.directory, "query-block"));
+  boost::system::error_code error;
+  const json::value value = json::parse(reply, error);
+  const json::value* file = error ? nullptr : value.find_pointer("/0/inserted/file", error);
+  if (file == nullptr || !file->is_string()) {
+    co_return base::fail(Code::kInternal, "QEMU does not tell its disk");
+  }
+  const std::string_view name(file->get_string());
+  co_return std::string(name.substr(name.rfind('/') + 1));
+}
+
+net::Task<base::Result<std::string>> Qemu::console(const VmSpec& spec) {
+  WRENN_CO_TRY_ASSIGN(
+      const std::string reply,
+      co_await execute(spec.directory, "ringbuf-read", R"({"device":"console","size":65536})"));
   boost::system::error_code error;
   const json::value value = json::parse(reply, error);
   if (error || !value.is_string()) {

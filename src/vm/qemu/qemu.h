@@ -23,19 +23,26 @@ class Qemu final : public Hypervisor {
   std::string_view version() const override { return binary_.version; }
   Accelerator accelerator() const override { return accelerator_; }
 
-  net::Task<base::Result<VmProcess>> boot(const VmSpec& spec, const BootSource& source,
-                                          int state_fd) override;
-  net::Task<base::Result<void>> save_state(const VmSpec& spec) override;
-  net::Task<base::Result<VmProcess>> restore(const VmSpec& spec, const base::Path& memory,
-                                             int state_fd) override;
+  net::Task<base::Result<VmProcess>> boot(const VmSpec& spec, const BootSource& source) override;
+  net::Task<base::Result<VmProcess>> restore(const VmSpec& spec, const MemoryImage& memory,
+                                             int devices_fd) override;
+  net::Task<base::Result<void>> stop(const VmSpec& spec) override;
+  net::Task<base::Result<void>> go_on(const VmSpec& spec) override;
+  net::Task<base::Result<void>> save_devices(const VmSpec& spec) override;
+  net::Task<base::Result<MemoryMap>> save_memory(const VmSpec& spec, const VmProcess& process,
+                                                 const MemoryMap& base, int layer, int fd) override;
+  net::Task<base::Result<void>> switch_disk(const VmSpec& spec, std::string file) override;
+  net::Task<base::Result<std::string>> current_disk(const VmSpec& spec) override;
   net::Task<base::Result<std::string>> console(const VmSpec& spec) override;
 
  private:
   Qemu(QemuBinary binary, Accelerator accelerator, base::Path device_dir, net::BlockingPool& pool,
        base::Fd preload);
-  base::JailSpec jail(const VmSpec& spec, StartMode mode, int state_fd) const;
+  base::JailSpec jail(const VmSpec& spec, StartMode mode) const;
   static base::Result<VmProcess> start(base::JailSpec& jail, const VmSpec& spec);
-  static net::Task<base::Result<void>> save_state_now(base::Path directory);
+  // One command on a connection of its own, within a deadline; returns what QEMU returned, as JSON.
+  static net::Task<base::Result<std::string>> execute(base::Path directory, std::string command,
+                                                      std::string arguments = {});
   static net::Task<base::Result<void>> wait_until_running(const VmSpec& spec);
 
   const QemuBinary binary_;

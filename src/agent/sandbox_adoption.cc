@@ -1,0 +1,132 @@
+// What a new agent does with the sandboxes of the last one.
+#include "agent/sandbox_manager.h"
+#include "agent/start_vm.h"
+#include "base/log.h"
+#include "base/strings.h"
+
+namespace wrenn::agent {
+namespace {
+
+using base::concat;
+using base::Result;
+
+// The disks of a VM that an earlier agent started: the one with the highest number is the last that
+// was made, and as long as the VM does not write to it, it is empty.
+void find_disks(const Checkpoint& base, VmPlace& place) {
+  const auto exists = [&place](std::size_t index) {
+    return std::filesystem::exists(place.directory / disk_file(index));
+  };
+  // One that is complete takes the first number of all.
+  const bool is_complete = exists(0);
+  if (!is_complete) place.lower_disks = base.disks();
+  for (std::size_t index = place.lower_disks.size(); exists(index); ++index) {
+    if (!place.disk.path.empty()) {
+      place.lower_disks.push_back({place.disk.path, place.disk.format});
+    }
+    place.disk.path = place.directory / disk_file(index);
+    place.disk.format =
+        is_complete && index == 0 ? storage::DiskFormat::kRaw : storage::DiskFormat::kQcow2;
+  }
+}
+
+}  // namespace
+
+net::Task<void> SandboxManager::adopt(Recovered recovered) {
+  for (auto& manifest : recovered.running) {
+    const std::string id = manifest.id;
+    if (auto adopted = co_await adopt_running(std::move(manifest)); !adopted) {
+      base::log_error("a sandbox could not be adopted",
+                      {{"sandbox", id}, {"error", adopted.error()}});
+    }
+  }
+  for (auto& manifest : recovered.ended) {
+    const std::string id = manifest.id;
+    if (auto kept = co_await adopt_ended(std::move(manifest)); !kept) {
+      base::log_error("a sandbox whose VM ended could not be kept",
+                      {{"sandbox", id}, {"error", kept.error()}});
+    }
+  }
+  for (auto& manifest : recovered.paused) {
+    const std::string id = manifest.id;
+    auto adopted =
+        co_await host_.pool->run([this, &manifest] { return adopt_paused(std::move(manifest)); });
+    if (adopted) {
+      keep(*std::move(adopted));
+    } else {
+      base::log_error("a paused sandbox cannot be used",
+                      {{"sandbox", id}, {"error", adopted.error()}});
+    }
+  }
+}
+
+// Blocking. A sandbox with what is on disk of its VM: no process, slot or cgroup yet.
+Result<SandboxManager::SandboxPtr> SandboxManager::take_over(storage::SandboxManifest manifest) {
+  WRENN_TRY_ASSIGN(auto base,
+                   load_checkpoint(checkpoint_directory(host_, manifest.id, manifest.checkpoint)));
+  auto vm = std::make_unique<LiveVm>();
+  vm->place.id = manifest.id;
+  vm->place.shape = {manifest.vcpus, manifest.memory_mb, manifest.disk_mb};
+  vm->place.directory = sandbox_directory(host_, manifest.id) / "vm";
+  vm->place.uid = manifest.uid;
+  find_disks(*base, vm->place);
+  return std::make_shared<Sandbox>(std::move(manifest), std::move(base), std::move(vm));
+}
+
+Result<SandboxManager::SandboxPtr> SandboxManager::adopt_paused(storage::SandboxManifest manifest) {
+  WRENN_TRY_ASSIGN(auto base,
+                   load_checkpoint(checkpoint_directory(host_, manifest.id, manifest.checkpoint)));
+  return std::make_shared<Sandbox>(std::move(manifest), std::move(base), nullptr);
+}
+
+net::Task<Result<void>> SandboxManager::adopt_running(storage::SandboxManifest manifest) {
+  const auto take = [this, &manifest]() -> Result<SandboxPtr> {
+    WRENN_TRY_ASSIGN(base::Fd pidfd, base::open_pidfd(manifest.process));
+    WRENN_TRY_ASSIGN(auto sandbox, take_over(manifest));
+    VmPlace& place = sandbox->vm->place;
+    WRENN_TRY_ASSIGN(place.slot,
+                     host_.slots->adopt(static_cast<hostnet::SlotIndex>(manifest.slot)));
+    place.cgroup =
+        base::Cgroup::adopt(host_.cgroups, host_.config.tag.cgroup_parent(), manifest.id);
+    sandbox->vm->process = {manifest.process, std::move(pidfd)};
+    sandbox->vm->guest = std::make_unique<GuestClient>(
+        place.slot.netns.get(), base::Secret(std::string(manifest.envd_token.reveal())));
+    return sandbox;
+  };
+  WRENN_CO_TRY_ASSIGN(const SandboxPtr sandbox, co_await host_.pool->run(take));
+  VmPlace& place = sandbox->vm->place;
+  // The last agent may have stopped it for a pause or a copy, which is not finished now.
+  const vm::VmSpec spec = place.spec();
+  auto current = co_await host_.hypervisor->current_disk(spec);
+  if (current && *current != place.disk.path.filename().native()) {
+    WRENN_CO_TRY(co_await host_.pool->run([&place, &current]() -> Result<void> {
+      while (place.disk.path.filename().native() != *current && !place.lower_disks.empty()) {
+        WRENN_TRY(base::remove_tree(place.disk.path));
+        place.disk.path = place.lower_disks.back().path;
+        place.disk.format = place.lower_disks.back().format;
+        place.lower_disks.pop_back();
+      }
+      return {};
+    }));
+  }
+  auto going = current ? co_await host_.hypervisor->go_on(spec)
+                       : Result<void>(base::fail(std::move(current).error()));
+  if (!going) {
+    base::log_error("the hypervisor of a sandbox does not answer",
+                    {{"sandbox", manifest.id}, {"error", going.error()}});
+  }
+  base::log_info("sandbox adopted", {{"sandbox", manifest.id}, {"pid", manifest.process.pid}});
+  keep(sandbox);
+  co_return {};
+}
+
+net::Task<Result<void>> SandboxManager::adopt_ended(storage::SandboxManifest manifest) {
+  const std::string reason = manifest.reason;
+  WRENN_CO_TRY_ASSIGN(const SandboxPtr sandbox, co_await host_.pool->run([this, &manifest] {
+    return take_over(std::move(manifest));
+  }));
+  sandboxes_[sandbox->manifest.id] = sandbox;
+  WRENN_CO_TRY_ASSIGN(const auto held, co_await lock(sandbox));
+  co_return co_await end_dead(sandbox, reason);
+}
+
+}  // namespace wrenn::agent

@@ -1,0 +1,375 @@
+// Pausing, resuming, copying, and what happens by the clock.
+#include <sys/stat.h>
+
+#include <cerrno>
+
+#include "agent/sandbox_manager.h"
+#include "agent/save_vm.h"
+#include "agent/start_vm.h"
+#include "base/crypto.h"
+#include "base/log.h"
+#include "base/strings.h"
+#include "storage/staged_dir.h"
+
+namespace wrenn::agent {
+namespace {
+
+using base::Code;
+using base::concat;
+using base::Result;
+
+constexpr auto kLookInterval = std::chrono::milliseconds(250);
+
+void apply(const Lifecycle& lifecycle, storage::SandboxManifest& manifest) {
+  manifest.timeout_sec = lifecycle.timeout_sec;
+  manifest.end_at_unix_ms = lifecycle.end_at_unix_ms;
+  manifest.is_killed_on_timeout = lifecycle.is_killed;
+}
+
+Result<void> write_manifest(const Host& host, const storage::SandboxManifest& manifest) {
+  return storage::write_manifest(sandbox_directory(host, manifest.id) / storage::kManifestFile,
+                                 manifest);
+}
+
+// Removes itself, unless it was given away.
+class StagingArea {
+ public:
+  explicit StagingArea(Host& host)
+      : path_(host.config.layout.sandboxes_dir() /
+              concat("copy.tmp-", base::to_hex(base::random_bytes(6)))) {}
+  StagingArea(const StagingArea&) = delete;
+  StagingArea& operator=(const StagingArea&) = delete;
+  const base::Path& path() const { return path_; }
+  // Blocking, as is the next.
+  Result<void> make() const { return base::make_dirs(path_, 0700); }
+  Result<void> remove() const { return base::remove_tree(path_); }
+
+ private:
+  const base::Path path_;
+};
+
+// Ends what a program that runs in the guest has not written yet.
+net::Task<Result<void>> sync_guest(GuestClient& guest) {
+  constexpr auto kTimeout = std::chrono::seconds(20);
+  WRENN_CO_TRY_ASSIGN(auto events,
+                      co_await net::with_timeout(kTimeout, guest.start({.cmd = "/bin/sync",
+                                                                        .args = {},
+                                                                        .envs = {},
+                                                                        .cwd = "/",
+                                                                        .user = "root",
+                                                                        .tag = {},
+                                                                        .limit = kTimeout})));
+  while (true) {
+    WRENN_CO_TRY_ASSIGN(const auto message, co_await net::with_timeout(kTimeout, events.next()));
+    if (!message || message->event().has_end()) co_return {};
+  }
+}
+
+}  // namespace
+
+net::Task<Result<Outcome>> SandboxManager::pause(std::string id, PauseMode mode) {
+  return net::with_stop(net::StopToken(), pause_now(std::move(id), mode, {}));
+}
+
+net::Task<Result<Outcome>> SandboxManager::pause_now(std::string id, PauseMode mode,
+                                                     std::string reason) {
+  WRENN_CO_TRY_ASSIGN(const SandboxPtr sandbox, find(id));
+  WRENN_CO_TRY_ASSIGN(const auto held, co_await lock(sandbox));
+  Outcome outcome;
+  const auto begin = base::steady_now();
+  if (sandbox->vm) {
+    sandbox->doing = Doing::kPausing;
+    auto saved = co_await save_paused(sandbox, mode, std::move(reason), outcome.timings);
+    sandbox->doing = Doing::kNothing;
+    WRENN_CO_TRY(std::move(saved));
+    base::log_info("sandbox paused",
+                   {{"sandbox", id}, {"ms", base::to_ms(base::steady_now() - begin)}});
+  }
+  outcome.timings["total"] = ms_since(begin);
+  outcome.sandbox = view(*sandbox);
+  co_return outcome;
+}
+
+// Up to the write of the manifest everything can be undone; after it, nothing is left to do but to
+// clear away.
+net::Task<Result<void>> SandboxManager::save_paused(SandboxPtr sandbox, PauseMode mode,
+                                                    std::string reason, Timings& timings) {
+  const std::string id = sandbox->manifest.id;
+  Stopwatch watch(timings);
+  if (mode == PauseMode::kDisk) WRENN_CO_TRY(co_await sync_guest(*sandbox->vm->guest));
+  co_await data_plane_.remove(id);
+  co_await sandbox->end_uses();
+  watch.lap("drain");
+  const int number = sandbox->manifest.checkpoint + 1;
+  const base::Path target = checkpoint_directory(host_, id, number);
+  auto staged = co_await host_.pool->run([&target]() -> Result<storage::StagedDir> {
+    WRENN_TRY(base::remove_tree(target));  // Of a pause that failed.
+    return storage::StagedDir::create(target, 0700);
+  });
+  auto saved = staged ? Result<void>() : base::fail(std::move(staged).error());
+  if (saved) {
+    const SaveRequest request{
+        .what = mode == PauseMode::kDisk ? SaveWhat::kDisk : SaveWhat::kMemoryAndDisk,
+        .afterwards = Afterwards::kStays,
+        .base = sandbox->base,
+        .envd_token = base::Secret(std::string(sandbox->manifest.envd_token.reveal())),
+        .directory = staged->path()};
+    saved = co_await save_vm(host_, *sandbox->vm, request, timings);
+  }
+  if (saved) {
+    watch.lap("save");
+    storage::SandboxManifest paused = sandbox->manifest;
+    paused.state = storage::StoredState::kPaused;
+    paused.checkpoint = number;
+    paused.reason = std::move(reason);
+    auto recorded =
+        co_await host_.pool->run([this, &staged, &paused, &target]() -> Result<CheckpointPtr> {
+          WRENN_TRY(staged->commit());
+          WRENN_TRY_ASSIGN(auto checkpoint, load_checkpoint(target));
+          WRENN_TRY(write_manifest(host_, paused));
+          return checkpoint;
+        });
+    watch.lap("sync");
+    if (recorded) {
+      sandbox->manifest = std::move(paused);
+      sandbox->base = *std::move(recorded);
+      co_await let_go(sandbox);
+      watch.lap("clear");
+      co_return {};
+    }
+    saved = base::fail(std::move(recorded).error());
+    if (auto going = co_await host_.hypervisor->go_on(sandbox->vm->place.spec()); !going) {
+      base::log_error("a VM does not go on", {{"sandbox", id}, {"error", going.error()}});
+    }
+  }
+  co_await host_.pool->run([&target] { return base::remove_tree(target); });
+  if (auto added = data_plane_.add(*sandbox); !added) {
+    base::log_error("the ports of a sandbox cannot be reached",
+                    {{"sandbox", id}, {"error", added.error()}});
+  }
+  co_return base::fail(std::move(saved).error().with_context("the sandbox was not paused"));
+}
+
+net::Task<void> SandboxManager::let_go(SandboxPtr sandbox) {
+  const std::string id = sandbox->manifest.id;
+  std::shared_ptr<LiveVm> vm = std::move(sandbox->vm);
+  vm->guest.reset();
+  const int number = sandbox->manifest.checkpoint;
+  auto cleared = co_await host_.pool->run([this, &vm, &id, number]() -> Result<void> {
+    WRENN_TRY(end_vm(host_, *vm));
+    WRENN_TRY(base::remove_tree(sandbox_directory(host_, id) / "vm"));
+    return base::remove_tree(checkpoint_directory(host_, id, number - 1));
+  });
+  if (cleared) co_return;
+  base::log_warn("what a paused sandbox ran on stays behind",
+                 {{"sandbox", id}, {"error", cleared.error()}});
+}
+
+// Its VM is gone, and its memory with it; what it had written is kept.
+net::Task<Result<void>> SandboxManager::end_dead(SandboxPtr sandbox, std::string reason) {
+  const std::string id = sandbox->manifest.id;
+  sandbox->doing = Doing::kPausing;
+  co_await data_plane_.remove(id);
+  co_await sandbox->end_uses();
+  const int number = sandbox->manifest.checkpoint + 1;
+  const base::Path target = checkpoint_directory(host_, id, number);
+  storage::SandboxManifest paused = sandbox->manifest;
+  paused.state = storage::StoredState::kPaused;
+  paused.checkpoint = number;
+  paused.reason = std::move(reason);
+  auto kept = co_await host_.pool->run([&]() -> Result<CheckpointPtr> {
+    WRENN_TRY(base::remove_tree(target));
+    WRENN_TRY_ASSIGN(auto staged, storage::StagedDir::create(target, 0700));
+    WRENN_TRY(save_disk(host_, sandbox->vm->place, sandbox->base, staged.path()));
+    WRENN_TRY(staged.commit());
+    WRENN_TRY_ASSIGN(auto checkpoint, load_checkpoint(target));
+    WRENN_TRY(write_manifest(host_, paused));
+    return checkpoint;
+  });
+  // Without a VM it cannot be used; it stays in its directory for the next start of the agent.
+  sandbox->doing = kept ? Doing::kNothing : Doing::kEnding;
+  if (!kept) co_return base::fail(std::move(kept).error());
+  sandbox->manifest = std::move(paused);
+  sandbox->base = *std::move(kept);
+  co_await let_go(sandbox);
+  co_return {};
+}
+
+net::Task<Result<Outcome>> SandboxManager::resume(std::string id,
+                                                  std::optional<Lifecycle> lifecycle) {
+  return net::with_stop(net::StopToken(), resume_now(std::move(id), lifecycle));
+}
+
+net::Task<Result<Outcome>> SandboxManager::resume_now(std::string id,
+                                                      std::optional<Lifecycle> lifecycle) {
+  WRENN_CO_TRY_ASSIGN(const SandboxPtr sandbox, find(id));
+  WRENN_CO_TRY_ASSIGN(const auto held, co_await lock(sandbox));
+  Outcome outcome;
+  const auto begin = base::steady_now();
+  storage::SandboxManifest manifest = sandbox->manifest;
+  if (lifecycle) apply(*lifecycle, manifest);
+  if (sandbox->vm) {
+    WRENN_CO_TRY(
+        co_await host_.pool->run([this, &manifest] { return write_manifest(host_, manifest); }));
+    sandbox->manifest = std::move(manifest);
+  } else {
+    WRENN_CO_TRY(check_memory(manifest.memory_mb));
+    sandbox->doing = Doing::kResuming;
+    WRENN_CO_TRY_ASSIGN(const auto permit, co_await starting_.acquire());
+    auto vm = co_await start_vm(host_, manifest, sandbox->base, outcome.timings);
+    sandbox->doing = Doing::kNothing;
+    if (!vm) co_return base::fail(std::move(vm).error().with_context("the sandbox stays paused"));
+    sandbox->manifest = std::move(manifest);
+    sandbox->vm = *std::move(vm);
+    start_watching(sandbox);
+    base::log_info("sandbox resumed",
+                   {{"sandbox", id}, {"ms", base::to_ms(base::steady_now() - begin)}});
+  }
+  sandbox->last_active_unix_ms = base::unix_ms_now();
+  outcome.timings["total"] = ms_since(begin);
+  outcome.sandbox = view(*sandbox);
+  co_return outcome;
+}
+
+// A checkpoint of the sandbox as it is now, running or paused, in `directory`.
+net::Task<Result<CheckpointPtr>> SandboxManager::save_copy(SandboxPtr sandbox, base::Path directory,
+                                                           Timings& timings) {
+  WRENN_CO_TRY_ASSIGN(const auto held, co_await lock(sandbox));
+  if (!sandbox->vm) {
+    WRENN_CO_TRY(co_await host_.pool->run(
+        [&sandbox, &directory] { return link_checkpoint(*sandbox->base, directory); }));
+  } else {
+    const SaveRequest request{
+        .what = SaveWhat::kMemoryAndDisk,
+        .afterwards = Afterwards::kGoesOn,
+        .base = sandbox->base,
+        .envd_token = base::Secret(std::string(sandbox->manifest.envd_token.reveal())),
+        .directory = directory};
+    WRENN_CO_TRY(co_await save_vm(host_, *sandbox->vm, request, timings));
+  }
+  co_return co_await host_.pool->run([&directory] { return load_checkpoint(directory); });
+}
+
+net::Task<Result<std::vector<ForkOutcome>>> SandboxManager::fork(ForkRequest request,
+                                                                 Timings& timings) {
+  return net::with_stop(net::StopToken(), fork_now(std::move(request), timings));
+}
+
+net::Task<Result<std::vector<ForkOutcome>>> SandboxManager::fork_now(ForkRequest request,
+                                                                     Timings& timings) {
+  const auto begin = base::steady_now();
+  WRENN_CO_TRY_ASSIGN(const SandboxPtr source, find(request.id));
+  StagingArea area(host_);
+  WRENN_CO_TRY(co_await host_.pool->run([&area] { return area.make(); }));
+  auto copied = co_await save_copy(source, area.path(), timings);
+  std::vector<ForkOutcome> outcomes;
+  if (copied) {
+    for (auto& id : request.fork_ids) {
+      outcomes.push_back({std::move(id), base::fail(Code::kInternal, "it was not started")});
+    }
+    net::TaskScope forks(loop_);
+    for (auto& outcome : outcomes) {
+      forks.spawn(start_fork(outcome.id, source->manifest, *copied, request.lifecycle, outcome));
+    }
+    co_await forks.join();
+  }
+  if (auto removed = co_await host_.pool->run([&area] { return area.remove(); }); !removed) {
+    base::log_warn("a copy's files stay behind", {{"error", removed.error()}});
+  }
+  if (!copied) co_return base::fail(std::move(copied).error());
+  timings["total"] = ms_since(begin);
+  co_return outcomes;
+}
+
+net::Task<void> SandboxManager::start_fork(std::string id, storage::SandboxManifest source,
+                                           CheckpointPtr from, std::optional<Lifecycle> lifecycle,
+                                           ForkOutcome& outcome) {
+  CreateRequest request{.id = std::move(id),
+                        .template_name = source.template_name,
+                        .shape = from->shape(),
+                        .lifecycle = lifecycle.value_or(lifecycle_of(source))};
+  Result<Outcome> created = base::fail(Code::kInternal, "it was not started");
+  if (auto checked = check(request); !checked) {
+    created = base::fail(std::move(checked).error());
+  } else {
+    created = co_await create_from(std::move(request), std::move(from));
+  }
+  if (created) {
+    outcome.sandbox = std::move(created->sandbox);
+  } else {
+    outcome.sandbox = base::fail(std::move(created).error());
+  }
+}
+
+net::Task<Result<TemplateView>> SandboxManager::snapshot(std::string id, std::string name,
+                                                         Timings& timings) {
+  return net::with_stop(net::StopToken(), snapshot_now(std::move(id), std::move(name), timings));
+}
+
+net::Task<Result<TemplateView>> SandboxManager::snapshot_now(std::string id, std::string name,
+                                                             Timings& timings) {
+  const auto begin = base::steady_now();
+  WRENN_CO_TRY_ASSIGN(const SandboxPtr source, find(id));
+  WRENN_CO_TRY_ASSIGN(const auto template_name, storage::Name::parse("template name", name));
+  WRENN_CO_TRY_ASSIGN(auto staged, co_await templates_.begin_snapshot(template_name));
+  WRENN_CO_TRY(co_await save_copy(source, staged.path(), timings));
+  WRENN_CO_TRY_ASSIGN(auto made,
+                      co_await templates_.keep_snapshot(template_name, std::move(staged)));
+  timings["total"] = ms_since(begin);
+  base::log_info("snapshot taken", {{"sandbox", id}, {"template", name}});
+  co_return made;
+}
+
+net::Task<Result<void>> SandboxManager::set_lifecycle(std::string id, Lifecycle lifecycle) {
+  WRENN_CO_TRY_ASSIGN(const SandboxPtr sandbox, find(id));
+  WRENN_CO_TRY_ASSIGN(const auto held, co_await lock(sandbox));
+  storage::SandboxManifest manifest = sandbox->manifest;
+  apply(lifecycle, manifest);
+  WRENN_CO_TRY(
+      co_await host_.pool->run([this, &manifest] { return write_manifest(host_, manifest); }));
+  sandbox->manifest = std::move(manifest);
+  sandbox->last_active_unix_ms = base::unix_ms_now();
+  co_return {};
+}
+
+void SandboxManager::watch_lifecycles() {
+  tasks_.spawn(watch_lifecycles_now());
+}
+
+net::Task<void> SandboxManager::watch_lifecycles_now() {
+  while (co_await net::sleep_for(kLookInterval)) {
+    const std::int64_t now = base::unix_ms_now();
+    for (const auto& [id, sandbox] : sandboxes_) {
+      const bool is_due = sandbox->is_usable() && !sandbox->changing.is_locked() &&
+                          now >= sandbox->ends_not_before_unix_ms;
+      if (is_due && !sandbox->overdue(now).empty()) tasks_.spawn(end_by_lifecycle(sandbox));
+    }
+  }
+}
+
+net::Task<void> SandboxManager::end_by_lifecycle(SandboxPtr sandbox) {
+  constexpr std::int64_t kRetryMs = 10'000;
+  const std::string id = sandbox->manifest.id;
+  const std::int64_t now = base::unix_ms_now();
+  // Somebody may just have come.
+  std::string reason(sandbox->overdue(now));
+  if (reason.empty() || !sandbox->is_usable()) co_return;
+  sandbox->ends_not_before_unix_ms = now + kRetryMs;
+  const bool is_killed = sandbox->manifest.is_killed_on_timeout;
+  base::log_info("a sandbox ends as its lifecycle says",
+                 {{"sandbox", id}, {"reason", reason}, {"how", is_killed ? "kill" : "pause"}});
+  Result<void> done;
+  if (is_killed) {
+    done = co_await destroy(id);
+  } else {
+    auto paused = co_await net::with_stop(net::StopToken(),
+                                          pause_now(id, PauseMode::kMemory, std::move(reason)));
+    if (!paused) done = base::fail(std::move(paused).error());
+  }
+  if (!done) {
+    base::log_error("a sandbox does not end as its lifecycle says",
+                    {{"sandbox", id}, {"error", done.error()}});
+  }
+}
+
+}  // namespace wrenn::agent
