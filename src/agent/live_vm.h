@@ -15,7 +15,8 @@ struct LiveVm {
   std::unique_ptr<GuestClient> guest;
 };
 
-// Ends it and frees its place; its directory stays. Blocking, and can be called again.
+// Ends it and frees its place; its directory stays. One that has no process is fine. Blocking, and
+// can be called again.
 base::Result<void> end_vm(Host& host, LiveVm& vm);
 
 }  // namespace wrenn::agent

@@ -354,7 +354,6 @@ net::Task<void> SandboxManager::end_by_lifecycle(SandboxPtr sandbox) {
   // Somebody may just have come.
   std::string reason(sandbox->overdue(now));
   if (reason.empty() || !sandbox->is_usable()) co_return;
-  sandbox->ends_not_before_unix_ms = now + kRetryMs;
   const bool is_killed = sandbox->manifest.is_killed_on_timeout;
   base::log_info("a sandbox ends as its lifecycle says",
                  {{"sandbox", id}, {"reason", reason}, {"how", is_killed ? "kill" : "pause"}});
@@ -367,6 +366,7 @@ net::Task<void> SandboxManager::end_by_lifecycle(SandboxPtr sandbox) {
     if (!paused) done = base::fail(std::move(paused).error());
   }
   if (!done) {
+    sandbox->ends_not_before_unix_ms = base::unix_ms_now() + kRetryMs;
     base::log_error("a sandbox does not end as its lifecycle says",
                     {{"sandbox", id}, {"error", done.error()}});
   }

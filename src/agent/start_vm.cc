@@ -183,7 +183,7 @@ net::Task<Result<std::unique_ptr<LiveVm>>> start_vm(Host& host, storage::Sandbox
 }
 
 Result<void> end_vm(Host& host, LiveVm& vm) {
-  WRENN_TRY(vm::kill_vm(vm.process));
+  if (vm.process.identity.pid != 0) WRENN_TRY(vm::kill_vm(vm.process));
   clear_place(host, std::move(vm.place));
   vm.place = {};
   return {};
