@@ -26,7 +26,7 @@ constexpr unsigned set_of(std::initializer_list<SandboxState> states) {
 constexpr std::array<unsigned, kAllSandboxStates.size()> kNext = {
     /* pending    */ set_of({kStarting, kRunning, kStopped, kError, kMissing}),
     /* starting   */ set_of({kRunning, kStopped, kError, kMissing}),
-    // Straight to paused: its host did it alone, on a timeout or without a control plane.
+    // Straight to paused: its host did it alone, by its lifecycle or because its machine ended.
     /* running    */ set_of({kPausing, kPaused, kStopped, kError, kMissing}),
     // Back to running: pausing failed and the machine goes on.
     /* pausing    */ set_of({kPaused, kRunning, kStopped, kError, kMissing}),

@@ -19,7 +19,8 @@ constexpr std::int64_t kTouchEveryMs = 1000;
 // What every SELECT and RETURNING names, in the order that read_sandbox() takes.
 constexpr std::string_view kColumns =
     "id, team_id, host_id, template, status, vcpus, memory_mb, disk_mb, timeout_sec, metadata, "
-    "host_ip, error_message, created_at, started_at, last_active_at, updated_at, stopped_at";
+    "host_ip, error_message, created_at, started_at, last_active_at, updated_at, stopped_at, "
+    "max_lifetime_sec, end_at, on_timeout, auto_resume, pause_mode, pause_reason, paused_at";
 
 Result<std::string> metadata_text(const std::map<std::string, std::string>& metadata) {
   json::object object;
@@ -58,6 +59,13 @@ Result<Sandbox> read_sandbox(const Row& row) {
                  .memory_mb = static_cast<int>(row.integer(6)),
                  .disk_mb = static_cast<int>(row.integer(7)),
                  .timeout_sec = static_cast<int>(row.integer(8)),
+                 .max_lifetime_sec = static_cast<int>(row.integer(17)),
+                 .end_at = row.integer(18),
+                 .on_timeout = row.text(19),
+                 .auto_resume = row.integer(20) != 0,
+                 .pause_mode = row.text(21),
+                 .pause_reason = row.text(22),
+                 .paused_at = row.maybe_integer(23),
                  .metadata = std::move(metadata),
                  .host_ip = row.text(10),
                  .error_message = row.text(11),
@@ -113,15 +121,19 @@ Result<Sandbox> SandboxStore::insert(Sandbox sandbox) {
   WRENN_TRY_ASSIGN(
       const auto rows,
       database_.write().query(
-          concat("INSERT INTO sandboxes (id, team_id, host_id, template, status, vcpus, memory_mb, "
-                 "disk_mb, timeout_sec, metadata, host_ip, created_at, updated_at) "
-                 "SELECT $1, id, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $12 "
-                 "FROM teams WHERE id = $2 RETURNING ",
-                 kColumns),
+          concat(
+              "INSERT INTO sandboxes (id, team_id, host_id, template, status, vcpus, memory_mb, "
+              "disk_mb, timeout_sec, metadata, host_ip, created_at, updated_at, "
+              "max_lifetime_sec, end_at, on_timeout, auto_resume) "
+              "SELECT $1, id, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $12, $13, $14, $15, $16 "
+              "FROM teams WHERE id = $2 RETURNING ",
+              kColumns),
           {sandbox.id, sandbox.team_id, nullable(sandbox.host_id), sandbox.template_name,
            std::string(state_name(sandbox.status)), std::int64_t{sandbox.vcpus},
            std::int64_t{sandbox.memory_mb}, std::int64_t{sandbox.disk_mb},
-           std::int64_t{sandbox.timeout_sec}, std::move(metadata), sandbox.host_ip, now}));
+           std::int64_t{sandbox.timeout_sec}, std::move(metadata), sandbox.host_ip, now,
+           std::int64_t{sandbox.max_lifetime_sec}, sandbox.end_at, sandbox.on_timeout,
+           std::int64_t{sandbox.auto_resume ? 1 : 0}}));
   if (rows.empty()) return base::fail(Code::kNotFound, "team not found");
   return read_sandbox(rows.front());
 }
@@ -175,16 +187,26 @@ Result<bool> SandboxStore::transition(std::string_view id, const std::vector<San
   }
   const std::int64_t now = clock_();
   const bool runs = to == SandboxState::kRunning;
+  const bool pauses = to == SandboxState::kPaused;
   const bool ends = to == SandboxState::kStopped || to == SandboxState::kError;
-  std::vector<Value> args = {
-      std::string(id),           std::string(state_name(to)), now,
-      nullable(changes.host_id), nullable(changes.host_ip),   nullable(changes.error_message),
-      nullable(metadata),        runs ? Value(now) : Value(), ends ? Value(now) : Value()};
+  std::vector<Value> args = {std::string(id),
+                             std::string(state_name(to)),
+                             now,
+                             nullable(changes.host_id),
+                             nullable(changes.host_ip),
+                             nullable(changes.error_message),
+                             nullable(metadata),
+                             runs ? Value(now) : Value(),
+                             ends ? Value(now) : Value(),
+                             pauses ? changes.pause_mode.value_or("") : "",
+                             pauses ? changes.pause_reason.value_or("") : "",
+                             pauses ? Value(now) : Value()};
   std::string sql =
       "UPDATE sandboxes SET status = $2, updated_at = $3, host_id = COALESCE($4, host_id), "
       "host_ip = COALESCE($5, host_ip), error_message = COALESCE($6, error_message), "
       "metadata = COALESCE($7, metadata), started_at = COALESCE(started_at, $8), "
-      "last_active_at = COALESCE($8, last_active_at), stopped_at = COALESCE(stopped_at, $9) "
+      "last_active_at = COALESCE($8, last_active_at), stopped_at = COALESCE(stopped_at, $9), "
+      "pause_mode = $10, pause_reason = $11, paused_at = $12 "
       "WHERE id = $1 AND status IN (";
   for (std::size_t i = 0; i < from.size(); ++i) {
     args.emplace_back(std::string(state_name(from[i])));
@@ -213,12 +235,15 @@ Result<bool> SandboxStore::touch_active(std::string_view id) {
   return changed == 1;
 }
 
-Result<bool> SandboxStore::set_timeout(std::string_view id, int timeout_sec) {
+Result<bool> SandboxStore::set_lifecycle(std::string_view id, const LifecycleSettings& settings) {
   WRENN_TRY_ASSIGN(
       const std::int64_t changed,
-      database_.write().execute("UPDATE sandboxes SET timeout_sec = $2, updated_at = $3 "
-                                "WHERE id = $1 AND status = 'running'",
-                                {std::string(id), std::int64_t{timeout_sec}, clock_()}));
+      database_.write().execute(
+          "UPDATE sandboxes SET timeout_sec = $2, max_lifetime_sec = $3, end_at = $4, "
+          "on_timeout = $5, updated_at = $6 WHERE id = $1 AND status NOT IN ('stopped', 'error')",
+          {std::string(id), std::int64_t{settings.timeout_sec},
+           std::int64_t{settings.max_lifetime_sec}, settings.end_at, settings.on_timeout,
+           clock_()}));
   return changed == 1;
 }
 

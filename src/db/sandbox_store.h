@@ -26,7 +26,14 @@ struct Sandbox {
   int vcpus = 1;
   int memory_mb = 512;
   int disk_mb = 0;
-  int timeout_sec = 0;  // 0: none.
+  int timeout_sec = 0;               // Without activity; 0: none.
+  int max_lifetime_sec = 0;          // Since it was made or resumed; 0: none.
+  std::int64_t end_at = 0;           // What that comes to; 0: never.
+  std::string on_timeout = "pause";  // Or "kill": at either of them.
+  bool auto_resume = true;           // By calls and traffic that need it running.
+  std::string pause_mode;            // While paused: "memory" or "disk".
+  std::string pause_reason;          // Why its host paused it, e.g. "idle"; empty: it was asked to.
+  std::optional<std::int64_t> paused_at;
   std::map<std::string, std::string> metadata;
   std::string host_ip;
   std::string error_message;
@@ -43,6 +50,16 @@ struct SandboxChanges {
   std::optional<std::string> host_ip;
   std::optional<std::string> error_message;
   std::optional<std::map<std::string, std::string>> metadata;
+  std::optional<std::string> pause_mode;  // This and the next: of kPaused only.
+  std::optional<std::string> pause_reason;
+};
+
+// When a sandbox stops by itself.
+struct LifecycleSettings {
+  int timeout_sec = 0;
+  int max_lifetime_sec = 0;
+  std::int64_t end_at = 0;
+  std::string on_timeout = "pause";
 };
 
 enum class Listing { kActive, kAll };  // kActive: without stopped and error.
@@ -73,16 +90,16 @@ class SandboxStore {
 
   // One guarded UPDATE: true when the sandbox was in one of `from` and is in `to` now, false when
   // it was elsewhere (or is unknown) and nothing was changed. started_at is set on the first
-  // kRunning, last_active_at on every one, stopped_at on kStopped and kError, which also make its
-  // ports private again.
+  // kRunning, last_active_at on every one, paused_at on kPaused, stopped_at on kStopped and kError,
+  // which also make its ports private again. What is said of a pause goes with it.
   // kInvalidArgument when may_change() forbids one of the pairs.
   base::Result<bool> transition(std::string_view id, const std::vector<SandboxState>& from,
                                 SandboxState to, const SandboxChanges& changes = {});
 
   // Somebody used it: last_active_at, written at most once a second. False when not running.
   base::Result<bool> touch_active(std::string_view id);
-  // Only while running; false otherwise.
-  base::Result<bool> set_timeout(std::string_view id, int timeout_sec);
+  // In any state but stopped and error; false then.
+  base::Result<bool> set_lifecycle(std::string_view id, const LifecycleSettings& settings);
 
  private:
   Database& database_;

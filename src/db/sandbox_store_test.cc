@@ -211,12 +211,40 @@ TEST_F(SandboxStoreTest, TouchingCountsOnlyWhileRunningAndIsThrottled) {
   EXPECT_FALSE(store_.touch_active("cl-none").value());
 }
 
-TEST_F(SandboxStoreTest, TimeoutChangesOnlyWhileRunning) {
+TEST_F(SandboxStoreTest, ALifecycleChangesUntilTheEnd) {
   add("cl-a");
-  EXPECT_FALSE(store_.set_timeout("cl-a", 60).value());
+  const LifecycleSettings settings{
+      .timeout_sec = 60, .max_lifetime_sec = 3600, .end_at = 5000, .on_timeout = "kill"};
+  EXPECT_TRUE(store_.set_lifecycle("cl-a", settings).value());
+  const auto changed = store_.get_any_team("cl-a");
+  ASSERT_TRUE(changed);
+  EXPECT_EQ(changed->timeout_sec, 60);
+  EXPECT_EQ(changed->max_lifetime_sec, 3600);
+  EXPECT_EQ(changed->end_at, 5000);
+  EXPECT_EQ(changed->on_timeout, "kill");
+  ASSERT_TRUE(store_.transition("cl-a", {kPending}, kStopped).value());
+  EXPECT_FALSE(store_.set_lifecycle("cl-a", settings).value());
+}
+
+TEST_F(SandboxStoreTest, WhatIsSaidOfAPauseGoesWithIt) {
+  add("cl-a");
   ASSERT_TRUE(store_.transition("cl-a", {kPending}, kRunning).value());
-  EXPECT_TRUE(store_.set_timeout("cl-a", 60).value());
-  EXPECT_EQ(get("cl-a").timeout_sec, 60);
+  ASSERT_TRUE(
+      store_
+          .transition("cl-a", {kRunning}, kPaused, {.pause_mode = "memory", .pause_reason = "idle"})
+          .value());
+  const auto paused = store_.get_any_team("cl-a");
+  ASSERT_TRUE(paused);
+  EXPECT_EQ(paused->pause_mode, "memory");
+  EXPECT_EQ(paused->pause_reason, "idle");
+  EXPECT_TRUE(paused->paused_at.has_value());
+  ASSERT_TRUE(store_.transition("cl-a", {kPaused}, kResuming).value());
+  ASSERT_TRUE(store_.transition("cl-a", {kResuming}, kRunning).value());
+  const auto running = store_.get_any_team("cl-a");
+  ASSERT_TRUE(running);
+  EXPECT_EQ(running->pause_mode, "");
+  EXPECT_EQ(running->pause_reason, "");
+  EXPECT_FALSE(running->paused_at.has_value());
 }
 
 }  // namespace
