@@ -136,6 +136,8 @@ Task<base::Result<void>> GuestServer::init(net::Request& request, net::ResponseW
     co_return co_await send_http_error(response, connect::http_status(message.error().code),
                                        message.error());
   }
+  // First, so that no handler of the guest's earlier life goes on in this one.
+  if (message->restored() && server_ != nullptr) server_->cut_all_but(request.stream());
   const auto applied = apply_init(*message, settings_);
   if (!applied) {
     const bool is_bad = applied.error().code == Code::kInvalidArgument;
@@ -143,6 +145,7 @@ Task<base::Result<void>> GuestServer::init(net::Request& request, net::ResponseW
   }
   // Nothing waits between the two, so no later request of whoever reads the answer overtakes this.
   auto sent = co_await response.send(204, {}, "");
+  if (message->restored()) ports_.cut_connections();
   write_names(*applied);
   co_return sent;
 }
@@ -167,7 +170,7 @@ Task<base::Result<void>> GuestServer::send_metrics(net::ResponseWriter& response
 // A connection that is open while the memory is saved is open in every guest restored from it, with
 // nobody at its other end.
 Task<base::Result<void>> GuestServer::prepare_snapshot(net::ResponseWriter& response) {
-  if (close_connections_) close_connections_();
+  if (server_ != nullptr) server_->close_kept();
   response.close_after();
   co_return co_await response.send(204, {}, "");
 }

@@ -1,8 +1,6 @@
 // GuestServer: every route of the guest agent, behind the sandbox's token.
 #pragma once
 
-#include <functional>
-
 #include "connect/router.h"
 #include "envd/files/compose_route.h"
 #include "envd/files/files_route.h"
@@ -13,6 +11,7 @@
 #include "envd/process/process_service.h"
 #include "envd/watch/watch_service.h"
 #include "net/blocking.h"
+#include "net/http_server.h"
 
 namespace wrenn::envd {
 
@@ -30,10 +29,8 @@ class GuestServer final : public net::HttpHandler {
   // To be started once the agent's own port is known, and to be stopped before destruction.
   PortWatch& ports() { return ports_; }
 
-  // What ends the connections of the server that this handler serves: see POST /snapshot/prepare.
-  void on_prepare(std::function<void()> close_connections) {
-    close_connections_ = std::move(close_connections);
-  }
+  // The server that this handler serves; it must outlive every request.
+  void serve_for(net::HttpServer& server) { server_ = &server; }
 
  private:
   using Reply = net::Task<base::Result<void>>;
@@ -59,7 +56,7 @@ class GuestServer final : public net::HttpHandler {
   PortWatch ports_;
   PortsService ports_service_;
   Metrics metrics_;
-  std::function<void()> close_connections_;
+  net::HttpServer* server_ = nullptr;
   connect::Router router_;
 };
 

@@ -122,7 +122,7 @@ Task<Result<void>> run(GuestServer& guest, Options options, net::Signals& signal
                       guest.cgroups().fd(CgroupKind::kRelay));
   // Each command that somebody follows has one.
   net::HttpServer server(guest, {.max_connections = 12'000});
-  guest.on_prepare([&server] { server.close_kept(); });
+  guest.serve_for(server);
   co_await net::with_stop(stop.token(), server.serve(std::move(listener)));
   co_await guest.ports().stop();
   co_await guest.stop();

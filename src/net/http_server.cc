@@ -219,11 +219,11 @@ Task<void> HttpServer::serve(Listener listener) {
       }
       break;
     }
-    if (connections_ >= options_.max_connections) {
-      base::log_warn("a connection is refused: too many are open", {{"open", connections_}});
+    if (connections() >= options_.max_connections) {
+      base::log_warn("a connection is refused: too many are open", {{"open", connections()}});
       continue;
     }
-    ++connections_;
+    streams_.insert(stream->get());
     if (options_.keep_alive) (*stream)->keep_alive();
     scope.spawn(serve_connection(std::move(*stream)));
   }
@@ -236,9 +236,15 @@ void HttpServer::close_kept() {
   closed->request_stop();
 }
 
+void HttpServer::cut_all_but(const Stream& stream) {
+  for (Stream* one : streams_) {
+    if (one != &stream) one->cut();
+  }
+}
+
 Task<void> HttpServer::serve_connection(std::unique_ptr<Stream> stream) {
   const auto served = co_await serve_requests(*stream);
-  --connections_;
+  streams_.erase(stream.get());
   if (!served) base::log_debug("a connection ended", {{"error", served.error()}});
 }
 

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <string_view>
+#include <unordered_set>
 
 #include "net/http_connection.h"
 #include "net/scope.h"
@@ -136,10 +137,13 @@ class HttpServer {
 
   // Accepts until stopped; returns once every connection has ended (they are stopped too).
   Task<void> serve(Listener listener);
-  std::size_t connections() const { return connections_; }
+  std::size_t connections() const { return streams_.size(); }
   // Ends every connection that exists now: those that wait for a request at once, the others after
   // their response.
   void close_kept();
+  // Cuts every connection that exists now but this one (see Stream::cut): nobody is at the other
+  // ends. Their handlers end as for clients that have gone away.
+  void cut_all_but(const Stream& stream);
 
  private:
   Task<void> serve_connection(std::unique_ptr<Stream> stream);
@@ -147,7 +151,7 @@ class HttpServer {
 
   HttpHandler& handler_;
   const HttpServerOptions options_;
-  std::size_t connections_ = 0;
+  std::unordered_set<Stream*> streams_;  // Of all connections.
   // The wait for a next request ends with it. Shared with the connections that it was made for.
   std::shared_ptr<StopSource> kept_ = std::make_shared<StopSource>();
 };

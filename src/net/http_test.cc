@@ -33,11 +33,18 @@ class Service final : public HttpHandler {
     if (path == "/upgrade") co_return co_await upgrade(request, response);
     if (path == "/trailers") co_return co_await trailers(request, response);
     if (path == "/hints") co_return co_await hints(response);
+    if (path == "/flood") co_return co_await flood(response);
+    if (path == "/cut-others") {
+      server->cut_all_but(request.stream());
+      co_return co_await response.send(200, {}, "done");
+    }
     co_return co_await response.send(404, {}, "");
   }
 
   int requests = 0;
   bool saw_disconnect = false;
+  bool saw_broken_write = false;
+  HttpServer* server = nullptr;  // While it runs.
 
  private:
   static Task<Result<void>> stream(ResponseWriter& response) {
@@ -68,6 +75,16 @@ class Service final : public HttpHandler {
     WRENN_CO_TRY(co_await response.write("half"));
     response.abort();
     co_return {};
+  }
+  // Until a write fails.
+  Task<Result<void>> flood(ResponseWriter& response) {
+    WRENN_CO_TRY(co_await response.start(200, {}));
+    const std::string bytes(1 << 20, 'f');
+    while (true) {
+      const auto written = co_await response.write(bytes);
+      saw_broken_write = !written && written.error().code == Code::kUnavailable;
+      if (!written) co_return written;
+    }
   }
   Task<Result<void>> wait(Request& request, ResponseWriter& response) {
     WRENN_CO_TRY(co_await response.start(200, {}));
@@ -104,6 +121,7 @@ class HttpTest : public testing::Test {
     ASSERT_TRUE(listener) << listener.error().message;
     endpoint = *Endpoint::tcp("127.0.0.1", listener->port());
     HttpServer server(service, options);
+    service.server = &server;
     loop.block_on(run_both(server, std::move(*listener), test()));
   }
 
@@ -237,6 +255,43 @@ Task<void> check_disconnect(Endpoint endpoint, bool* saw) {
 
 TEST_F(HttpTest, TheHandlerLearnsThatTheClientLeft) {
   run([this] { return check_disconnect(endpoint, &service.saw_disconnect); });
+}
+
+Task<std::unique_ptr<Stream>> open_and_send(Endpoint endpoint, std::string target) {
+  auto stream = std::move(*co_await connect(endpoint));
+  EXPECT_TRUE(
+      co_await stream->write_all(base::concat("GET ", target, " HTTP/1.1\r\nHost: a\r\n\r\n")));
+  co_return stream;
+}
+
+// A handler that waits, one whose client does not read, and a connection without a request.
+Task<void> check_cut(Endpoint endpoint, Service& service) {
+  const auto waits = co_await open_and_send(endpoint, "/wait");
+  const auto unread = co_await open_and_send(endpoint, "/flood");
+  const auto idle = co_await open_and_send(endpoint, "/echo");
+  while (service.requests < 3) (void)co_await sleep_for(milliseconds(5));
+  (void)co_await sleep_for(milliseconds(50));
+  HttpClient client(endpoint, {});
+  const auto started = base::steady_now();
+  EXPECT_EQ((co_await get(client, "/cut-others")).value_or("failed"), "done");
+  while (service.server->connections() > 1 &&
+         base::steady_now() - started < std::chrono::seconds(5)) {
+    (void)co_await sleep_for(milliseconds(1));
+  }
+  EXPECT_EQ(service.server->connections(), 1U);
+  EXPECT_LT(base::steady_now() - started, milliseconds(300));  // And not after a timeout.
+  EXPECT_TRUE(service.saw_disconnect);
+  EXPECT_TRUE(service.saw_broken_write);
+  // The one that asked for it goes on, on its connection.
+  const int before = service.requests;
+  EXPECT_EQ((co_await get(client, "/cut-others")).value_or("failed"), "done");
+  EXPECT_EQ(service.requests, before + 1);
+  EXPECT_EQ(service.server->connections(), 1U);
+}
+
+TEST_F(HttpTest, AllConnectionsButOneAreCut) {
+  options.idle_timeout = std::chrono::seconds(60);
+  run([this] { return check_cut(endpoint, service); });
 }
 
 Task<void> check_hostile(Endpoint endpoint, std::string bytes, std::string expected) {

@@ -214,6 +214,14 @@ void Stream::shutdown_write() {
   ::shutdown(fd_.get(), SHUT_WR);
 }
 
+void Stream::cut() {
+  // Closing it then leaves nothing in the kernel that would be sent again and again.
+  const linger at_once{.l_onoff = 1, .l_linger = 0};
+  ::setsockopt(fd_.get(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+  // Fails when it is cut already.
+  ::shutdown(fd_.get(), SHUT_RDWR);
+}
+
 bool Stream::is_stale() {
   if (!fd_.maybe_readable()) return false;
   char byte = 0;

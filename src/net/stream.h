@@ -44,6 +44,9 @@ class Stream {
                                         std::string_view third = {});
   // No more bytes will come from this side; the peer reads an end.
   void shutdown_write();
+  // Ends a socket at once, both ways and whatever its peer does: what waits for it wakes up, reads
+  // find an end and writes fail. What was written and has not arrived is given up.
+  void cut();
 
   // True when the peer has closed or sent something nobody asked for: not fit for reuse.
   bool is_stale();

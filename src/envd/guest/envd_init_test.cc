@@ -66,6 +66,59 @@ class InitTest : public EnvdTest {
     co_return {};
   }
 
+  // As a fork: with a token of its own, on a host whose clock is behind.
+  Task<Result<void>> restored() {
+    const std::int64_t now = base::unix_ms_now();
+    EXPECT_EQ(co_await init(at(now, R"("accessToken":"source","envVars":{"A":"source"})")), 204);
+    const std::string fork = at(now - 60'000, R"("accessToken":"fork","restored":true,)"
+                                              R"("envVars":{"A":"fork"})");
+    EXPECT_EQ(co_await init(fork), 401);
+    EXPECT_EQ(co_await init(fork, with_token("guessed")), 401);
+    EXPECT_EQ(co_await init(fork, with_token("source")), 204);
+    EXPECT_EQ(co_await look("source"), 401);
+    EXPECT_EQ(co_await look("fork"), 200);
+    // A repetition, since the answer was lost.
+    EXPECT_EQ(co_await init(fork, with_token("source")), 204);
+    // What comes next is measured by the new host's clock.
+    EXPECT_EQ(co_await init(at(now - 50'000, R"("envVars":{"B":"later"})"), with_token("fork")),
+              204);
+    WRENN_CO_TRY_ASSIGN(const auto env, co_await send("GET", "/envs", "", with_token("fork")));
+    EXPECT_EQ(env.body, R"({"A":"fork","B":"later"})");
+    co_return {};
+  }
+
+  // Those who were connected are cut off at once; the commands and their output stay.
+  Task<Result<void>> cut_off() {
+    EXPECT_EQ(co_await init(R"({"accessToken":"one"})"), 204);
+    connect::CallOptions call;
+    call.headers = with_token("one");
+    const std::string go = (dir.path() / "go").native();
+    WRENN_CO_TRY_ASSIGN(
+        auto stream,
+        co_await open(shell(base::concat("echo first; while [ ! -e ", go,
+                                         " ]; do sleep 0.01; done; echo missed; sleep 1000")),
+                      call));
+    Outcome before;
+    while (before.out != "first\n") WRENN_CO_TRY(co_await take_event(stream, before));
+    const auto started = base::steady_now();
+    EXPECT_EQ(co_await init(R"({"accessToken":"two","restored":true})", with_token("one")), 204);
+    EXPECT_FALSE(co_await take_rest(stream, before));
+    EXPECT_LT(base::steady_now() - started, std::chrono::seconds(2));
+    // A call that is no restore cuts nobody off, nor does one that is refused.
+    process::ConnectRequest request;
+    *request.mutable_process() = select(before.pid);
+    request.set_output_offset(0);
+    call.headers = with_token("two");
+    WRENN_CO_TRY_ASSIGN(auto again, co_await connect(request, call));
+    EXPECT_EQ(co_await init("{}", with_token("two")), 204);
+    EXPECT_EQ(co_await init(R"({"restored":true})", with_token("one")), 401);
+    WRENN_CO_TRY(base::write_file_atomic(go, ""));
+    Outcome after;
+    while (after.out != "first\nmissed\n") WRENN_CO_TRY(co_await take_event(again, after));
+    EXPECT_EQ(after.pid, before.pid);
+    co_return {};
+  }
+
   Task<Result<void>> defaults() {
     const std::string body =
         base::concat(R"({"defaultUser":"daemon","defaultWorkdir":")", dir.path().native(),
@@ -95,6 +148,12 @@ TEST_F(InitTest, TokenRules) {
 }
 TEST_F(InitTest, AnOvertakenRequestChangesNothing) {
   run(&InitTest::order);
+}
+TEST_F(InitTest, ARestoredGuestTakesANewTokenFromWhoKnowsTheOldOne) {
+  run(&InitTest::restored);
+}
+TEST_F(InitTest, ARestoredGuestCutsOldConnectionsAndKeepsCommands) {
+  run(&InitTest::cut_off);
 }
 TEST_F(InitTest, DefaultsCountForCommandsAndFiles) {
   if (::geteuid() != 0) GTEST_SKIP() << "needs root";

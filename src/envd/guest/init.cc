@@ -99,9 +99,11 @@ Result<void> add_entropy(const std::string& bytes) {
 
 // Later than all before it, or of the same time: a caller may repeat itself. The token of a guest
 // that has none yet is always taken: whatever the host's clock was when its memory was saved, it
-// must not go on without one.
+// must not go on without one. So is what a restored guest is told: the last moment it knows of is
+// from before, and may be by another host's clock.
 bool is_current(const ::envd::InitRequest& request, std::optional<std::int64_t> time,
                 const GuestSettings& settings) {
+  if (request.restored()) return true;
   if (!time || !settings.last_init || *time >= *settings.last_init) return true;
   return settings.token.empty() && !request.access_token().empty();
 }

@@ -157,6 +157,23 @@ class PortsTest : private OwnNetwork, public EnvdTest {
     co_return {};
   }
 
+  // What is carried ends, and the port stays reachable.
+  Task<Result<void>> restored() {
+    WRENN_CO_TRY_ASSIGN(auto watch, co_await open_watch());
+    WRENN_CO_TRY_ASSIGN(auto server, co_await open(http_server("127.0.0.1", 8001)));
+    while (!is_reachable(8001)) WRENN_CO_TRY(co_await next(watch));
+    WRENN_CO_TRY_ASSIGN(const auto outside, net::Endpoint::tcp(kGuestAddress, 8001));
+    WRENN_CO_TRY_ASSIGN(auto stream, co_await net::connect(outside));
+    const auto early = co_await net::with_timeout(milliseconds(200), stream->wait_hangup());
+    EXPECT_FALSE(early) << "ended too early";
+    WRENN_CO_TRY_ASSIGN(const auto reply, co_await send("POST", "/init", R"({"restored":true})"));
+    EXPECT_EQ(reply.status, 204);
+    WRENN_CO_TRY(co_await net::with_timeout(std::chrono::seconds(5), stream->wait_hangup()));
+    WRENN_CO_TRY_ASSIGN(const int status, co_await get_status(8001));
+    EXPECT_EQ(status, 200);
+    co_return {};
+  }
+
   Task<Result<void>> many() {
     WRENN_CO_TRY_ASSIGN(auto watch, co_await open_watch());
     std::vector<base::Fd> listeners;
@@ -246,6 +263,9 @@ TEST_F(PortsTest, APrivilegedPortIsRelayedToo) {
 }
 TEST_F(PortsTest, ARelayGoesWithItsPort) {
   run(&PortsTest::relay_goes_with_its_port);
+}
+TEST_F(PortsTest, ARestoredGuestCutsWhatIsRelayed) {
+  run(&PortsTest::restored);
 }
 TEST_F(PortsTest, RelaysAreLimited) {
   run(&PortsTest::many);

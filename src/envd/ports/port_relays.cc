@@ -43,6 +43,18 @@ Task<void> end_relay(const Spawned& child) {
   }
 }
 
+// The parent of a process, or 0.
+pid_t parent_of(std::string_view pid) {
+  const auto stat = base::read_file(base::concat("/proc/", pid, "/stat"));
+  if (!stat) return 0;  // It has ended.
+  // "PID (NAME) STATE PARENT ...", and the name may hold anything.
+  const std::size_t name_end = stat->rfind(')');
+  if (name_end == std::string::npos) return 0;
+  const auto fields = base::split(std::string_view(*stat).substr(name_end + 1), ' ');
+  constexpr std::size_t kParent = 2;  // After the space and the state.
+  return fields.size() > kParent ? base::parse_int<pid_t>(fields[kParent]).value_or(0) : 0;
+}
+
 }  // namespace
 
 SpawnSpec make_relay_spec(const IpAddress& bind_address, const RelayTarget& target, bool is_root) {
@@ -69,6 +81,7 @@ struct PortRelays::Relay {
   RelayTarget target;
   bool is_wanted = true;
   bool is_running = false;
+  pid_t pid = 0;  // While it is running.
   // Ends what it is waiting for: its program's end, or the pause before the next.
   net::StopSource* wait = nullptr;
 };
@@ -104,6 +117,22 @@ std::set<std::uint16_t> PortRelays::running() const {
   return ports;
 }
 
+// Each connection has a process of its own.
+void PortRelays::cut_connections() {
+  std::set<pid_t> programs;
+  for (const auto& [port, relay] : relays_) {
+    if (relay->is_running) programs.insert(relay->pid);
+  }
+  if (programs.empty()) return;
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator("/proc", error)) {
+    const std::string name = entry.path().filename();
+    const auto pid = base::parse_int<pid_t>(name);
+    if (pid && programs.contains(parent_of(name))) ::kill(*pid, SIGKILL);
+  }
+  if (error) base::log_error("relayed connections stay", {{"error", error.message()}});
+}
+
 Task<void> PortRelays::stop() {
   scope_.request_stop();
   co_await scope_.join();
@@ -122,6 +151,7 @@ Task<void> PortRelays::run_once(Relay& relay) {
   }
   base::log_debug("relay started", {{"port", target.port}, {"pid", child->pid}});
   relay.is_running = true;
+  relay.pid = child->pid;
   const bool has_died =
       (co_await net::with_stop(context.stop, net::wait_readable(child->pidfd.get()))).has_value();
   co_await end_relay(*child);

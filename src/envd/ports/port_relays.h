@@ -39,6 +39,8 @@ class PortRelays {
   void set_targets(std::span<const RelayTarget> targets);
   // The ports whose relay's process is there; whether it listens already only the sockets tell.
   std::set<std::uint16_t> running() const;
+  // Ends every connection that is carried now; the relays go on. Blocking, but brief.
+  void cut_connections();
   // Kills them all; to be called before destruction.
   net::Task<void> stop();
 

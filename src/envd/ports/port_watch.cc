@@ -70,6 +70,10 @@ void PortWatch::expect_change() {
   interval_.start(kBusyInterval);
 }
 
+void PortWatch::cut_connections() {
+  if (relays_) relays_->cut_connections();
+}
+
 net::Task<base::Result<void>> PortWatch::wait_change(std::uint64_t known) {
   while (version_ == known) {
     if (co_await watchers_.wait() == net::Woken::kStopped)

@@ -29,6 +29,8 @@ class PortWatch {
   net::Task<void> stop();
   // Something was begun that may soon listen.
   void expect_change();
+  // See PortRelays.
+  void cut_connections();
 
   const std::vector<PortEntry>& ports() const { return ports_; }
   // Grows with every change of the list.
