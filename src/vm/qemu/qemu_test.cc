@@ -1,0 +1,269 @@
+// Real VMs under emulation, with the little guest of test_guest.S: it counts, and notices by itself
+// when its memory is wrong.
+#include "vm/qemu/qemu.h"
+
+#include <fcntl.h>
+#include <linux/if.h>
+#include <linux/if_tun.h>
+#include <sched.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include <charconv>
+#include <cstring>
+#include <optional>
+#include <thread>
+
+#include <gtest/gtest.h>
+
+#include "base/strings.h"
+#include "net/scope.h"
+#include "vm/qemu/qmp.h"
+
+// Defined in test_guest.S.
+extern "C" const char wrenn_test_guest_begin[];
+extern "C" const char wrenn_test_guest_end[];
+
+namespace wrenn::vm {
+namespace {
+
+using base::concat;
+using base::Result;
+
+constexpr int kMemoryMb = 64;
+constexpr std::uint64_t kMemoryBytes = std::uint64_t{kMemoryMb} << 20;
+constexpr uid_t kFirstUid = 1'879'099'500;
+// The guest looks at each of its pages once in so many counts.
+constexpr unsigned kRound = 256;
+
+// A network of its own, which the guest does not use.
+struct Network {
+  base::Fd netns;
+  base::Fd tap;
+};
+
+Network make_network() {
+  Network network;
+  std::thread([&network] {
+    if (::unshare(CLONE_NEWNET) != 0) return;
+    network.netns = base::Fd(::open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC));
+    base::Fd tap(::open("/dev/net/tun", O_RDWR | O_CLOEXEC));
+    ifreq request{};
+    std::strcpy(request.ifr_name, "tap0");
+    request.ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR;
+    if (::ioctl(tap.get(), TUNSETIFF, &request) == 0) network.tap = std::move(tap);
+  }).join();
+  return network;
+}
+
+struct TestVm {
+  VmSpec spec;
+  Network network;
+  std::optional<VmProcess> process;
+};
+
+net::Task<Result<std::string>> monitor_now(base::Path directory, std::string command) {
+  WRENN_CO_TRY_ASSIGN(const auto qmp, co_await Qmp::connect(std::move(directory)));
+  co_return co_await qmp->execute("human-monitor-command",
+                                  concat(R"({"command-line":")", command, "\"}"));
+}
+
+class QemuTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    if (::geteuid() != 0) GTEST_SKIP() << "needs root: it makes jails and a network";
+    auto binary = find_qemu();
+    if (!binary) GTEST_SKIP() << binary.error().message;
+    if (!make_network().tap.valid()) GTEST_SKIP() << "this machine makes no TAP devices";
+    ASSERT_TRUE(dir_);
+    auto qemu = Qemu::create(*std::move(binary), Accelerator::kTcg, dir_->path(), pool_);
+    ASSERT_TRUE(qemu) << qemu.error().to_string();
+    qemu_ = *std::move(qemu);
+    ASSERT_TRUE(base::write_file_atomic(dir_->path() / "guest",
+                                        {wrenn_test_guest_begin, wrenn_test_guest_end}));
+  }
+  void TearDown() override {
+    for (auto& vm : vms_) kill(*vm);
+  }
+
+  template <class T>
+  T wait(net::Task<T> task) {
+    return loop_.block_on(std::move(task));
+  }
+
+  // A VM that is not started yet, with an empty disk.
+  TestVm& make_vm(const std::string& name) {
+    auto vm = std::make_unique<TestVm>();
+    vm->network = make_network();
+    VmSpec& spec = vm->spec;
+    spec.id = name;
+    spec.memory_mb = kMemoryMb;
+    spec.directory = dir_->path() / name;
+    spec.disk_file = "disk-0";
+    spec.uid = kFirstUid + static_cast<uid_t>(vms_.size());
+    spec.netns_fd = vm->network.netns.get();
+    spec.tap_fd = vm->network.tap.get();
+    EXPECT_TRUE(base::make_dirs(spec.directory, 0700));
+    EXPECT_TRUE(base::write_file_atomic(spec.directory / "disk-0", std::string(1 << 20, '\0')));
+    give(spec.directory, spec.uid);
+    give(spec.directory / "disk-0", spec.uid);
+    vms_.push_back(std::move(vm));
+    return *vms_.back();
+  }
+  static void give(const base::Path& path, uid_t uid) {
+    EXPECT_EQ(::chown(path.c_str(), uid, uid), 0);
+  }
+
+  void boot(TestVm& vm) {
+    const base::Path guest = dir_->path() / "guest";
+    auto process = wait(qemu_->boot(vm.spec, {guest, guest}));
+    ASSERT_TRUE(process) << process.error().to_string();
+    vm.process = *std::move(process);
+  }
+  Result<void> restore(TestVm& vm, const MemoryImage& memory, const base::Path& devices) {
+    const auto file = base::open_file(devices, O_RDONLY);
+    EXPECT_TRUE(file);
+    WRENN_TRY_ASSIGN(vm.process, wait(qemu_->restore(vm.spec, memory, file->get())));
+    return {};
+  }
+  static void kill(TestVm& vm) {
+    if (vm.process) EXPECT_TRUE(kill_vm(*vm.process));
+    vm.process.reset();
+  }
+
+  std::string monitor(const TestVm& vm, std::string command) {
+    auto reply = wait(monitor_now(vm.spec.directory, std::move(command)));
+    return reply ? *reply : reply.error().to_string();
+  }
+
+  // What the guest prints: the numbers that have come since the last call, at least so many.
+  struct Counts {
+    unsigned first = 0;
+    unsigned last = 0;
+  };
+  Counts counts(const TestVm& vm, unsigned at_least) {
+    std::string printed;
+    Counts counts;
+    unsigned seen = 0;
+    for (int tries = 0; tries == 0 || (seen < at_least && tries < 2000); ++tries) {
+      if (tries > 0) ::usleep(5000);
+      const auto text = wait(qemu_->console(vm.spec));
+      EXPECT_TRUE(text) << text.error().to_string();
+      if (!text) break;
+      printed += *text;
+      EXPECT_EQ(printed.find("wrong"), std::string::npos) << "the guest found wrong memory";
+      for (auto end = printed.find('\n'); end != std::string::npos; end = printed.find('\n')) {
+        // The first line may have begun before.
+        if (end == 8) {
+          std::from_chars(printed.data(), printed.data() + end, counts.last, 16);
+          if (++seen == 1) counts.first = counts.last;
+        }
+        printed.erase(0, end + 1);
+      }
+    }
+    EXPECT_GE(seen, at_least) << "the guest does not run";
+    return counts;
+  }
+
+  std::string guest_memory(const TestVm& vm) {
+    const std::string reply = monitor(vm, "gpa2hva 0");
+    std::uint64_t address = 0;
+    const auto at = reply.rfind("0x");
+    EXPECT_NE(at, std::string::npos) << reply;
+    std::from_chars(reply.data() + at + 2, reply.data() + reply.size(), address, 16);
+    std::string memory(kMemoryBytes, '\0');
+    const iovec local{memory.data(), memory.size()};
+    const iovec remote{reinterpret_cast<void*>(address), memory.size()};
+    EXPECT_EQ(::process_vm_readv(vm.process->identity.pid, &local, 1, &remote, 1, 0),
+              static_cast<ssize_t>(memory.size()));
+    return memory;
+  }
+  static std::string put_together(const MemoryMap& map, const MemoryImage& image) {
+    std::string memory(map.memory_bytes, '\0');
+    for (const auto& extent : map.extents) {
+      if (extent.layer == kZeroLayer) continue;
+      const auto file =
+          base::open_file(image.layers[static_cast<std::size_t>(extent.layer)], O_RDONLY);
+      EXPECT_TRUE(file);
+      EXPECT_EQ(::pread(file->get(), memory.data() + extent.offset, extent.length,
+                        static_cast<off_t>(extent.layer_offset)),
+                static_cast<ssize_t>(extent.length));
+    }
+    return memory;
+  }
+
+  // Saves a VM that stands still into files that begin with this name.
+  struct Saved {
+    MemoryMap map;
+    MemoryImage image;
+    base::Path devices;
+  };
+  Saved save(const TestVm& vm, const Saved& base, const std::string& name) {
+    Saved saved{.map = {},
+                .image = {dir_->path() / concat(name, ".map"), base.image.layers},
+                .devices = dir_->path() / concat(name, ".devices")};
+    const int layer = base.map.layer_count;
+    saved.image.layers.push_back(dir_->path() / concat(name, '.', layer));
+    const auto devices = wait(qemu_->save_devices(vm.spec));
+    EXPECT_TRUE(devices) << devices.error().to_string();
+    std::filesystem::rename(vm.spec.directory / kDevicesFile, saved.devices);
+    const auto file = base::open_file(saved.image.layers.back(), O_RDWR | O_CREAT | O_EXCL, 0400);
+    EXPECT_TRUE(file);
+    auto map = wait(qemu_->save_memory(vm.spec, *vm.process, base.map, layer, file->get()));
+    EXPECT_TRUE(map) << map.error().to_string();
+    if (map) saved.map = *std::move(map);
+    EXPECT_TRUE(base::write_file_atomic(saved.image.map, to_bytes(saved.map), 0400));
+    EXPECT_TRUE(put_together(saved.map, saved.image) == guest_memory(vm));
+    return saved;
+  }
+  static Saved nothing() {
+    return {.map = MemoryMap::zero(kMemoryBytes), .image = {}, .devices = {}};
+  }
+
+  std::string status(const TestVm& vm) { return monitor(vm, "info status"); }
+
+  Result<base::TempDir> dir_ = base::TempDir::create();
+  net::Loop loop_;
+  net::BlockingPool pool_{2};
+  std::unique_ptr<Qemu> qemu_;
+  std::vector<std::unique_ptr<TestVm>> vms_;
+};
+
+TEST_F(QemuTest, AGuestIsSavedAgainAndAgainAndItsClonesGoOnWhereItWas) {
+  TestVm& first = make_vm("first");
+  ASSERT_NO_FATAL_FAILURE(boot(first));
+  counts(first, 2 * kRound);
+  ASSERT_TRUE(wait(qemu_->stop(first.spec)));
+  ASSERT_TRUE(wait(qemu_->stop(first.spec))) << "twice is fine";
+  ::usleep(20'000);
+  counts(first, 0);
+  const Saved one = save(first, nothing(), "one");
+  EXPECT_NE(status(first).find("paused"), std::string::npos) << status(first);
+  ::usleep(20'000);
+  ASSERT_TRUE(wait(qemu_->go_on(first.spec)));
+  ASSERT_TRUE(wait(qemu_->go_on(first.spec))) << "twice is fine";
+  const unsigned next = counts(first, 1).first;
+  counts(first, kRound + 10);
+
+  TestVm& second = make_vm("second");
+  const auto restored = restore(second, one.image, one.devices);
+  ASSERT_TRUE(restored) << restored.error().to_string();
+  EXPECT_EQ(counts(second, kRound + 10).first, next) << "it goes on where the first one did";
+  ASSERT_TRUE(wait(qemu_->stop(second.spec)));
+  const Saved two = save(second, one, "two");
+  EXPECT_EQ(two.map.layer_count, 2);
+  EXPECT_LT(std::filesystem::file_size(two.image.layers[1]), 8u << 20) << "what changed only";
+  kill(second);
+
+  for (const auto* name : {"third", "fourth"}) {
+    TestVm& clone = make_vm(name);
+    const auto again = restore(clone, two.image, two.devices);
+    ASSERT_TRUE(again) << again.error().to_string();
+    counts(clone, kRound + 10);
+  }
+}
+
+}  // namespace
+}  // namespace wrenn::vm
