@@ -37,7 +37,8 @@ struct VmSpec {
   int memory_mb = 512;
   // The VM's own directory: holds the disk, and sockets once it runs. Belongs to `uid`.
   base::Path directory;
-  std::string disk_file;  // Its name inside `directory`.
+  // Its name inside `directory`: at most 31 letters, digits and "-._", a letter first; not "disk".
+  std::string disk_file;
   DiskFormat disk_format = DiskFormat::kRaw;
   std::vector<BackingFile> backing;
   // The hypervisor runs as this user and group, used by no other process of the machine.
@@ -97,8 +98,8 @@ class Hypervisor {
                                                          const VmProcess& process,
                                                          const MemoryMap& base, int layer,
                                                          int fd) = 0;
-  // From now on it writes to `file`, an empty overlay over its current disk, in its directory. The
-  // disk it wrote to before does not change any more.
+  // From now on it writes to `file`, an empty overlay over its current disk, in its directory,
+  // named as VmSpec::disk_file is. The disk it wrote to before does not change any more.
   virtual net::Task<base::Result<void>> switch_disk(const VmSpec& spec, std::string file) = 0;
   // The name of the file it writes to. At any time.
   virtual net::Task<base::Result<std::string>> current_disk(const VmSpec& spec) = 0;

@@ -58,7 +58,9 @@ std::vector<std::string> qemu_command(const QemuBinary& qemu, Accelerator accele
                             : concat("memory-backend-file,id=mem,size=", spec.memory_mb,
                                      "M,mem-path=", kGuestMemory, ",share=off")});
   // A sandbox's disk need not survive the host's power loss, so its flushes cost nothing.
-  add(argv, {"-drive", concat("if=none,id=disk,file=", kJailDirectory, '/', spec.disk_file,
+  // The node is called as its file is: Qemu::current_disk() reads that.
+  add(argv, {"-drive", concat("if=none,id=disk,node-name=", spec.disk_file,
+                              ",file=", kJailDirectory, '/', spec.disk_file,
                               ",format=", spec.disk_format == DiskFormat::kRaw ? "raw" : "qcow2",
                               ",cache=unsafe,aio=threads,discard=unmap,file.locking=off")});
   add(argv, {"-device", "virtio-blk-device,drive=disk"});

@@ -6,9 +6,6 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <charconv>
-
-#include <boost/json.hpp>
 
 #include "base/semver.h"
 #include "base/strings.h"
@@ -16,6 +13,7 @@
 #include "vm/memory_save.h"
 #include "vm/qemu/probe.h"
 #include "vm/qemu/qmp.h"
+#include "vm/qemu/reply.h"
 #include "vm/qemu/tsc.h"
 
 // Defined in preload_blob.S.
@@ -27,7 +25,6 @@ namespace {
 
 using base::Code;
 using base::concat;
-namespace json = boost::json;
 
 constexpr std::array kPaths = {"/usr/bin/qemu-system-x86_64", "/usr/local/bin/qemu-system-x86_64"};
 constexpr std::string_view kOldestVersion = "7.0";
@@ -83,19 +80,6 @@ base::Result<std::vector<base::Fd>> open_memory(const MemoryImage& memory) {
     files.push_back(std::move(layer));
   }
   return files;
-}
-
-// "Host virtual address for 0x0 (mem) is 0x7f12..." as JSON text.
-base::Result<std::uint64_t> address_in(std::string_view reply) {
-  constexpr std::string_view kBefore = " is 0x";
-  const auto at = reply.rfind(kBefore);
-  if (at != std::string_view::npos) {
-    const auto digits = reply.substr(at + kBefore.size());
-    std::uint64_t address = 0;
-    const auto end = std::from_chars(digits.data(), digits.data() + digits.size(), address, 16);
-    if (end.ec == std::errc() && address != 0) return address;
-  }
-  return base::fail(Code::kInternal, "QEMU does not tell where the guest's memory is");
 }
 
 net::Task<base::Result<std::string>> execute_now(base::Path directory, std::string command,
@@ -224,6 +208,11 @@ net::Task<base::Result<std::string>> Qemu::execute(base::Path directory, std::st
       kCommandTimeout, execute_now(std::move(directory), std::move(command), std::move(arguments)));
 }
 
+net::Task<base::Result<std::string>> Qemu::ask_monitor(base::Path directory, std::string question) {
+  co_return co_await execute(std::move(directory), "human-monitor-command",
+                             concat(R"({"command-line":")", question, "\"}"));
+}
+
 net::Task<base::Result<void>> Qemu::stop(const VmSpec& spec) {
   WRENN_CO_TRY(co_await execute(spec.directory, "stop"));
   co_return {};
@@ -244,10 +233,8 @@ net::Task<base::Result<void>> Qemu::save_devices(const VmSpec& spec) {
 
 net::Task<base::Result<MemoryMap>> Qemu::save_memory(const VmSpec& spec, const VmProcess& process,
                                                      const MemoryMap& base, int layer, int fd) {
-  WRENN_CO_TRY_ASSIGN(
-      const std::string reply,
-      co_await execute(spec.directory, "human-monitor-command", R"({"command-line":"gpa2hva 0"})"));
-  WRENN_CO_TRY_ASSIGN(const std::uint64_t address, address_in(reply));
+  WRENN_CO_TRY_ASSIGN(const std::string reply, co_await ask_monitor(spec.directory, "gpa2hva 0"));
+  WRENN_CO_TRY_ASSIGN(const std::uint64_t address, memory_address_in(reply));
   const MemorySource source{.pid = process.identity.pid,
                             .address = address,
                             .bytes = static_cast<std::uint64_t>(spec.memory_mb) << 20};
@@ -259,32 +246,21 @@ net::Task<base::Result<void>> Qemu::switch_disk(const VmSpec& spec, std::string 
   WRENN_CO_TRY(co_await execute(
       spec.directory, "blockdev-snapshot-sync",
       concat(R"({"device":"disk","format":"qcow2","mode":"existing","snapshot-file":")",
-             kJailDirectory, '/', file, "\"}")));
+             kJailDirectory, '/', file, R"(","snapshot-node-name":")", file, "\"}")));
   co_return {};
 }
 
 net::Task<base::Result<std::string>> Qemu::current_disk(const VmSpec& spec) {
-  WRENN_CO_TRY_ASSIGN(const std::string reply, co_await execute(spec.directory, "query-block"));
-  boost::system::error_code error;
-  const json::value value = json::parse(reply, error);
-  const json::value* file = error ? nullptr : value.find_pointer("/0/inserted/file", error);
-  if (file == nullptr || !file->is_string()) {
-    co_return base::fail(Code::kInternal, "QEMU does not tell its disk");
-  }
-  const std::string_view name(file->get_string());
-  co_return std::string(name.substr(name.rfind('/') + 1));
+  WRENN_CO_TRY_ASSIGN(const std::string reply,
+                      co_await ask_monitor(spec.directory, "info block disk"));
+  co_return disk_file_in(reply);
 }
 
 net::Task<base::Result<std::string>> Qemu::console(const VmSpec& spec) {
   WRENN_CO_TRY_ASSIGN(
       const std::string reply,
       co_await execute(spec.directory, "ringbuf-read", R"({"device":"console","size":65536})"));
-  boost::system::error_code error;
-  const json::value value = json::parse(reply, error);
-  if (error || !value.is_string()) {
-    co_return base::fail(Code::kInternal, "QEMU did not return the console");
-  }
-  co_return std::string(std::string_view(value.get_string()));
+  co_return console_in(reply);
 }
 
 }  // namespace wrenn::vm

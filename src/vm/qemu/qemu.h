@@ -43,6 +43,9 @@ class Qemu final : public Hypervisor {
   // One command on a connection of its own, within a deadline; returns what QEMU returned, as JSON.
   static net::Task<base::Result<std::string>> execute(base::Path directory, std::string command,
                                                       std::string arguments = {});
+  // The same of the monitor for people: what it prints, as a JSON text.
+  static net::Task<base::Result<std::string>> ask_monitor(base::Path directory,
+                                                          std::string question);
   static net::Task<base::Result<void>> wait_until_running(const VmSpec& spec);
 
   const QemuBinary binary_;
