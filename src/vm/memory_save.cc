@@ -1,10 +1,12 @@
 #include "vm/memory_save.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <span>
@@ -13,6 +15,7 @@
 
 #include "base/files.h"
 #include "base/strings.h"
+#include "vm/memory_mapping.h"
 
 namespace wrenn::vm {
 namespace {
@@ -22,9 +25,12 @@ using base::concat;
 using base::Result;
 
 constexpr std::uint64_t kPage = 4096;
-constexpr std::size_t kChunkPages = 256;   // Read and written at a time.
-constexpr std::size_t kSmallGap = 8;       // Pages.
-constexpr std::size_t kWantedRuns = 4096;  // Each becomes an extent or two.
+constexpr std::size_t kBatchPages = 512;  // Read and written at a time.
+constexpr std::size_t kSmallGap = 8;      // Pages.
+// Memory that changed all over is copied in larger pieces rather than mapped in more.
+constexpr std::size_t kWantedExtents = 8192;
+// Zeros that only reading the memory shows may add some.
+constexpr std::size_t kAcceptedExtents = 2 * kWantedExtents;
 
 // https://docs.kernel.org/admin-guide/mm/pagemap.html
 constexpr std::uint64_t kPresent = 1ull << 63;
@@ -50,169 +56,331 @@ Result<void> read_pagemap(const MemorySource& source, std::vector<std::uint64_t>
   return {};
 }
 
-class Saver {
- public:
-  Saver(const MemorySource& source, const MemoryMap& base, int layer, int fd)
-      : source_(source), base_(base), layer_(layer), fd_(fd) {}
+// Pages that go to the new layer, or are noted as zero.
+struct Run {
+  std::size_t begin = 0;
+  std::size_t end = 0;
+};
 
-  Result<MemoryMap> run() {
-    WRENN_TRY(find_wanted());
-    fill_gaps();
-    map_.memory_bytes = base_.memory_bytes;
-    map_.layer_count = layer_ + 1;
-    buffer_.resize(kChunkPages * kPage);
-    for (std::size_t page = 0; page < wanted_.size();) {
-      std::size_t end = page + 1;
-      while (end < wanted_.size() && wanted_[end] == wanted_[page]) ++end;
-      if (wanted_[page]) {
-        WRENN_TRY(write_run(page, end));
-      } else {
-        keep_run(page, end);
+// A file that grows by pieces of memory, which stay the caller's until flush().
+class LayerWriter {
+ public:
+  explicit LayerWriter(int fd) : fd_(fd) {}
+
+  std::uint64_t size() const { return size_; }
+
+  Result<void> add(const char* data, std::size_t bytes) {
+    size_ += bytes;
+    if (!parts_.empty()) {
+      iovec& last = parts_.back();
+      if (static_cast<const char*>(last.iov_base) + last.iov_len == data) {
+        last.iov_len += bytes;
+        return {};
       }
-      page = end;
     }
-    if (map_.extents.size() > kMaxMemoryExtents) {
-      return base::fail(Code::kInternal, "a VM's memory is in too many pieces");
+    if (parts_.size() == kMaxParts) WRENN_TRY(flush());
+    parts_.push_back({const_cast<char*>(data), bytes});
+    return {};
+  }
+
+  Result<void> flush() {
+    std::span<iovec> left = parts_;
+    while (!left.empty()) {
+      const ssize_t n =
+          ::pwritev(fd_, left.data(), static_cast<int>(left.size()), static_cast<off_t>(written_));
+      if (n < 0 && errno == EINTR) continue;
+      if (n <= 0) return base::fail_errno(n < 0 ? errno : EIO, "cannot write a VM's memory");
+      written_ += static_cast<std::uint64_t>(n);
+      left = skip(left, static_cast<std::size_t>(n));
     }
-    return std::move(map_);
+    parts_.clear();
+    return {};
+  }
+
+  Result<void> start_again() {
+    parts_.clear();
+    size_ = written_ = 0;
+    if (::ftruncate(fd_, 0) == 0) return {};
+    return base::fail_errno(errno, "cannot empty a memory layer");
+  }
+
+  static std::span<iovec> skip(std::span<iovec> parts, std::size_t bytes) {
+    while (!parts.empty() && bytes >= parts.front().iov_len) {
+      bytes -= parts.front().iov_len;
+      parts = parts.subspan(1);
+    }
+    if (bytes > 0) {
+      parts.front().iov_base = static_cast<char*>(parts.front().iov_base) + bytes;
+      parts.front().iov_len -= bytes;
+    }
+    return parts;
   }
 
  private:
-  Result<void> find_wanted() {
-    std::vector<std::uint64_t> entries(source_.bytes / kPage);
+  static constexpr std::size_t kMaxParts = 1024;  // The kernel takes no more.
+  const int fd_;
+  std::vector<iovec> parts_;
+  std::uint64_t size_ = 0;
+  std::uint64_t written_ = 0;
+};
+
+class Saver {
+ public:
+  Saver(const MemorySource& source, const MemoryMap& base, int layer, int fd)
+      : source_(source), base_(base), layer_(layer), pages_(source.bytes / kPage), writer_(fd) {}
+
+  Result<MemoryMap> run() {
+    WRENN_TRY(find_runs());
+    while (true) {
+      join_runs();
+      const bool can_widen = gap_ < pages_;
+      WRENN_TRY_ASSIGN(const bool is_whole,
+                       write(can_widen ? kAcceptedExtents : kMaxMemoryExtents));
+      if (is_whole) return std::move(map_);
+      if (!can_widen) return base::fail(Code::kInternal, "a VM's memory is in too many pieces");
+      // There are more rows of zeros than anybody could know before.
+      WRENN_TRY(writer_.start_again());
+      gap_ *= 2;
+    }
+  }
+
+ private:
+  Result<void> find_runs() {
+    std::vector<std::uint64_t> entries(pages_);
     WRENN_TRY(read_pagemap(source_, entries));
-    wanted_.resize(entries.size());
-    for (std::size_t page = 0; page < entries.size(); ++page) {
+    std::vector<bool> wanted(pages_);
+    for (std::size_t page = 0; page < pages_; ++page) {
       const std::uint64_t entry = entries[page];
-      wanted_[page] = (entry & (kPresent | kSwapped)) != 0 && (entry & kFileOrShared) == 0;
+      wanted[page] = (entry & (kPresent | kSwapped)) != 0 && (entry & kFileOrShared) == 0;
     }
     for (const auto& extent : base_.extents) {
       if (extent.layer < layer_) continue;
-      const auto begin = wanted_.begin() + static_cast<std::ptrdiff_t>(extent.offset / kPage);
+      const auto begin = wanted.begin() + static_cast<std::ptrdiff_t>(extent.offset / kPage);
       std::fill_n(begin, extent.length / kPage, true);
     }
+    for (std::size_t page = 0; page < pages_; ++page) {
+      if (!wanted[page]) continue;
+      if (runs_.empty() || runs_.back().end != page) runs_.push_back({page, page});
+      runs_.back().end = page + 1;
+    }
     return {};
   }
 
-  std::size_t count_runs() const {
-    std::size_t runs = 0;
-    for (std::size_t page = 0; page < wanted_.size(); ++page) {
-      runs += wanted_[page] && (page == 0 || !wanted_[page - 1]) ? 1 : 0;
-    }
-    return runs;
+  void begin_map() {
+    map_ = {.memory_bytes = base_.memory_bytes, .layer_count = layer_ + 1, .extents = {}};
+    next_base_ = 0;
+    next_page_ = 0;
   }
 
-  // Also of memory that changed all over in single pages, a map of reasonable length.
-  void fill_gaps() {
-    fill_gaps_up_to(gap_);
-    while (count_runs() > kWantedRuns) fill_gaps_up_to(gap_ *= 4);
-  }
-  void fill_gaps_up_to(std::size_t limit) {
-    std::size_t last_end = wanted_.size();  // None yet.
-    for (std::size_t page = 0; page < wanted_.size(); ++page) {
-      if (!wanted_[page]) continue;
-      if (last_end < page && page - last_end <= limit) {
-        std::fill(wanted_.begin() + static_cast<std::ptrdiff_t>(last_end),
-                  wanted_.begin() + static_cast<std::ptrdiff_t>(page), true);
+  // What lies between two runs. Its pages are copied when the runs become one.
+  struct Gap {
+    std::size_t run = 0;  // It lies behind this one.
+    std::size_t pages = 0;
+    std::size_t saved = 0;  // Extents that the map gets shorter by.
+    bool operator<(const Gap& other) const {
+      return pages * other.saved < other.pages * saved;  // Pages for each extent.
+    }
+  };
+
+  // Joins runs over small gaps, and over those that cost the least until the map is short enough.
+  void join_runs() {
+    begin_map();
+    std::vector<Gap> gaps;
+    for (std::size_t i = 0; i < runs_.size(); ++i) {
+      keep_until(runs_[i].begin);
+      append_data((runs_[i].end - runs_[i].begin) * kPage, runs_[i].begin * kPage);
+      next_page_ = runs_[i].end;
+      if (i + 1 == runs_.size()) break;
+      const std::size_t before = map_.extents.size();
+      keep_until(runs_[i + 1].begin);
+      // Joined they are one, but for the rows of zeros in it.
+      const std::size_t kept = map_.extents.size() - before;
+      const auto zeros = std::count_if(map_.extents.end() - static_cast<std::ptrdiff_t>(kept),
+                                       map_.extents.end(), [this](const MemoryExtent& e) {
+                                         return e.layer == kZeroLayer && e.length >= gap_ * kPage;
+                                       });
+      gaps.push_back({.run = i,
+                      .pages = runs_[i + 1].begin - runs_[i].end,
+                      .saved = kept + 1 - std::min(kept + 1, 2 * static_cast<std::size_t>(zeros))});
+    }
+    keep_until(pages_);
+    std::size_t extents = map_.extents.size();
+    std::vector<bool> is_joined(runs_.size());
+    std::sort(gaps.begin(), gaps.end());
+    for (const Gap& gap : gaps) {
+      const bool is_wanted = extents > kWantedExtents && gap.saved > 0;
+      if (gap.pages > gap_ && !is_wanted) continue;
+      is_joined[gap.run] = true;
+      extents -= gap.saved;
+    }
+    std::vector<Run> joined;
+    for (std::size_t i = 0; i < runs_.size(); ++i) {
+      if (i > 0 && is_joined[i - 1]) {
+        joined.back().end = runs_[i].end;
+      } else {
+        joined.push_back(runs_[i]);
       }
-      last_end = page + 1;
     }
+    runs_ = std::move(joined);
   }
 
-  void keep_run(std::size_t begin, std::size_t end) {
-    const std::uint64_t from = begin * kPage;
-    const std::uint64_t to = end * kPage;
-    while (base_.extents[next_base_].offset + base_.extents[next_base_].length <= from) {
-      ++next_base_;
+  // All of map_ and of the layer; false as soon as the map has more extents than that.
+  Result<bool> write(std::size_t max_extents) {
+    begin_map();
+    zeros_ = 0;
+    std::vector<Run> batch;
+    std::size_t batch_pages = 0;
+    for (const Run& run : runs_) {
+      for (std::size_t page = run.begin; page < run.end;) {
+        const std::size_t end = std::min(run.end, page + (kBatchPages - batch_pages));
+        batch.push_back({page, end});
+        batch_pages += end - page;
+        page = end;
+        if (batch_pages < kBatchPages) continue;
+        WRENN_TRY(write_batch(batch));
+        batch.clear();
+        batch_pages = 0;
+        if (map_.extents.size() > max_extents) return false;
+      }
     }
-    for (std::size_t i = next_base_; i < base_.extents.size() && base_.extents[i].offset < to;
-         ++i) {
-      const MemoryExtent& extent = base_.extents[i];
-      const std::uint64_t first = std::max(extent.offset, from);
-      const std::uint64_t last = std::min(extent.offset + extent.length, to);
-      const bool is_zero = extent.layer == kZeroLayer;
-      map_.append({.offset = first,
-                   .length = last - first,
-                   .layer = extent.layer,
-                   .layer_offset = is_zero ? 0 : extent.layer_offset + (first - extent.offset)});
-    }
+    WRENN_TRY(write_batch(batch));
+    WRENN_TRY(end_run(pages_));
+    WRENN_TRY(writer_.flush());
+    return map_.extents.size() <= max_extents;
   }
 
-  Result<void> write_run(std::size_t begin, std::size_t end) {
-    for (std::size_t page = begin; page < end; page += kChunkPages) {
-      const std::size_t count = std::min(kChunkPages, end - page);
-      WRENN_TRY(read_pages(page, count));
-      WRENN_TRY(write_pages(page, count));
+  Result<void> write_batch(const std::vector<Run>& batch) {
+    WRENN_TRY(read_pages(batch));
+    const char* data = buffer_.data();
+    for (const Run& run : batch) {
+      for (std::size_t page = run.begin; page < run.end; ++page, data += kPage) {
+        WRENN_TRY(take(page, data));
+      }
     }
-    return {};
+    // The buffer is about to be used again.
+    return writer_.flush();
   }
 
-  Result<void> read_pages(std::size_t page, std::size_t count) {
+  Result<void> read_pages(const std::vector<Run>& batch) {
+    std::vector<iovec> remote;
+    std::size_t bytes = 0;
+    for (const Run& run : batch) {
+      const std::size_t length = (run.end - run.begin) * kPage;
+      remote.push_back({reinterpret_cast<void*>(source_.address + run.begin * kPage), length});
+      bytes += length;
+    }
     std::size_t done = 0;
-    while (done < count * kPage) {
-      const iovec local{buffer_.data() + done, count * kPage - done};
-      const iovec remote{reinterpret_cast<void*>(source_.address + page * kPage + done),
-                         local.iov_len};
-      const ssize_t n = ::process_vm_readv(source_.pid, &local, 1, &remote, 1, 0);
+    for (std::span<iovec> left = remote; !left.empty();) {
+      const iovec local{buffer_.data() + done, bytes - done};
+      const ssize_t n = ::process_vm_readv(source_.pid, &local, 1, left.data(), left.size(), 0);
       if (n < 0 && errno == EINTR) continue;
       if (n <= 0) return base::fail_errno(n < 0 ? errno : EIO, "cannot read a VM's memory");
       done += static_cast<std::size_t>(n);
+      left = LayerWriter::skip(left, static_cast<std::size_t>(n));
     }
     return {};
   }
 
-  // Runs of zero pages are noted only, unless they are so short that data around them would fall
-  // into too many pieces.
-  Result<void> write_pages(std::size_t page, std::size_t count) {
-    const std::span<const char> bytes(buffer_.data(), count * kPage);
-    for (std::size_t at = 0; at < count;) {
-      std::size_t data_end = at;
-      std::size_t zero_end = at;  // Of the zeros behind the data.
-      while (data_end < count) {
-        while (zero_end < count && is_zero(bytes.subspan(zero_end * kPage, kPage))) ++zero_end;
-        if (zero_end - data_end >= gap_ || (zero_end == count && zero_end > data_end)) break;
-        data_end = std::max(zero_end, data_end + 1);
-        zero_end = data_end;
-      }
-      if (data_end > at)
-        WRENN_TRY(write_data(page + at, bytes.subspan(at * kPage, (data_end - at) * kPage)));
-      if (zero_end > data_end) {
-        map_.append({.offset = (page + data_end) * kPage, .length = (zero_end - data_end) * kPage});
-      }
-      at = std::max(zero_end, data_end);
+  // The next page of a run. Long rows of zero pages are noted only; short ones between data are
+  // data, because each would be a mapping of its own.
+  Result<void> take(std::size_t page, const char* data) {
+    if (page != next_page_) WRENN_TRY(end_run(page));
+    ++next_page_;
+    if (is_zero({data, kPage})) {
+      ++zeros_;
+      return {};
     }
+    if (zeros_ > 0 && zeros_ < gap_ && ends_with_data(page - zeros_)) {
+      WRENN_TRY(add_zeros());
+    } else {
+      note_zeros();
+    }
+    append_data(kPage, writer_.size());
+    return writer_.add(data, kPage);
+  }
+
+  // What lies between the run and this page is as it was before.
+  Result<void> end_run(std::size_t page) {
+    note_zeros();
+    keep_until(page);
     return {};
   }
 
-  Result<void> write_data(std::size_t page, std::span<const char> bytes) {
-    map_.append({.offset = page * kPage,
-                 .length = bytes.size(),
-                 .layer = layer_,
-                 .layer_offset = written_});
-    written_ += bytes.size();
-    return base::write_all(fd_, {bytes.data(), bytes.size()});
+  // Whether the map ends with data of the new layer, right before this page.
+  bool ends_with_data(std::size_t page) const {
+    if (map_.extents.empty()) return false;
+    const MemoryExtent& last = map_.extents.back();
+    return last.layer == layer_ && last.offset + last.length == page * kPage;
+  }
+
+  Result<void> add_zeros() {
+    static constexpr std::array<char, 64 * kPage> kZeros{};
+    while (zeros_ > 0) {
+      const std::size_t count = std::min(zeros_, kZeros.size() / kPage);
+      append_data(count * kPage, writer_.size());
+      WRENN_TRY(writer_.add(kZeros.data(), count * kPage));
+      zeros_ -= count;
+    }
+    return {};
+  }
+  void note_zeros() {
+    if (zeros_ > 0) map_.append({.offset = map_end(), .length = zeros_ * kPage});
+    zeros_ = 0;
+  }
+
+  void append_data(std::uint64_t length, std::uint64_t layer_offset) {
+    map_.append(
+        {.offset = map_end(), .length = length, .layer = layer_, .layer_offset = layer_offset});
+  }
+  std::uint64_t map_end() const {
+    return map_.extents.empty() ? 0 : map_.extents.back().offset + map_.extents.back().length;
+  }
+
+  void keep_until(std::size_t page) {
+    const std::uint64_t from = next_page_ * kPage;
+    const std::uint64_t to = page * kPage;
+    next_page_ = page;
+    for (; next_base_ < base_.extents.size(); ++next_base_) {
+      const MemoryExtent& extent = base_.extents[next_base_];
+      if (extent.offset >= to) return;
+      const std::uint64_t first = std::max(extent.offset, from);
+      const std::uint64_t last = std::min(extent.offset + extent.length, to);
+      if (first < last) {
+        const bool is_zero = extent.layer == kZeroLayer;
+        map_.append({.offset = first,
+                     .length = last - first,
+                     .layer = extent.layer,
+                     .layer_offset = is_zero ? 0 : extent.layer_offset + (first - extent.offset)});
+      }
+      if (extent.offset + extent.length > to) return;
+    }
   }
 
   const MemorySource& source_;
   const MemoryMap& base_;
   const int layer_;
-  const int fd_;
+  const std::size_t pages_;
+  LayerWriter writer_;
+  std::vector<char> buffer_ = std::vector<char>(kBatchPages * kPage);
   std::size_t gap_ = kSmallGap;
-  std::vector<bool> wanted_;  // By page: it is written, or noted as zero.
+  std::vector<Run> runs_;
+
   MemoryMap map_;
-  std::size_t next_base_ = 0;
-  std::vector<char> buffer_;
-  std::uint64_t written_ = 0;
+  std::size_t next_base_ = 0;  // The first extent of the base that may lie behind the map's end.
+  std::size_t next_page_ = 0;  // All before it was taken, or is kept.
+  std::size_t zeros_ = 0;      // Taken pages that the map does not have yet.
 };
 
 }  // namespace
 
 Result<MemoryMap> save_changed_pages(const MemorySource& source, const MemoryMap& base, int layer,
                                      int fd) {
+  struct stat file{};
   const bool fits = source.bytes == base.memory_bytes && source.bytes % kPage == 0 &&
                     source.address % kPage == 0 && layer >= 0 && layer <= base.layer_count &&
-                    layer < kMaxMemoryLayers;
+                    layer < kMaxMemoryLayers && ::fstat(fd, &file) == 0 && file.st_size == 0;
   if (!fits) return base::fail(Code::kInvalidArgument, "this memory cannot be saved so");
+  WRENN_TRY(check_mapping(source, base));
   Saver saver(source, base, layer, fd);
   return saver.run();
 }

@@ -22,8 +22,9 @@ struct MemorySource {
 //
 // Writes to `fd`, an empty file, which becomes layer number `layer` in the place of all of `base`
 // from there on: `base.layer_count` adds a layer, a lower number merges some. Unchanged pages in
-// small gaps are written along, which keeps the map short. Nothing is synced. Blocking;
-// kInvalidArgument when the sizes do not fit together.
+// small gaps are written along, and in wider ones where the map would get longer than some thousand
+// extents. Nothing is synced. Blocking; kInvalidArgument when the sizes do not fit together,
+// kInternal when the process has something else mapped.
 base::Result<MemoryMap> save_changed_pages(const MemorySource& source, const MemoryMap& base,
                                            int layer, int fd);
 

@@ -263,6 +263,11 @@ TEST_F(QemuTest, AGuestIsSavedAgainAndAgainAndItsClonesGoOnWhereItWas) {
   const Saved two = save(second, one, "two");
   EXPECT_EQ(two.map.layer_count, 2);
   EXPECT_LT(std::filesystem::file_size(two.image.layers[1]), 8u << 20) << "what changed only";
+  // It goes on after a save as if there had been none, and still has the first one mapped.
+  ASSERT_TRUE(wait(qemu_->go_on(second.spec)));
+  counts(second, kRound + 10);
+  ASSERT_TRUE(wait(qemu_->stop(second.spec)));
+  save(second, one, "three");
   kill(second);
 
   for (const auto* name : {"third", "fourth"}) {
