@@ -125,6 +125,35 @@ class Sandbox:
         assert reply.status == 200, reply
         return reply.json()
 
+    def change(self, verb, **fields):
+        reply = self.api.post(f"{self.path}/{verb}", fields)
+        assert reply.status == 200, reply
+        self.info = reply.json()
+        return self.info
+
+    def pause(self, **fields):
+        info = self.change("pause", **fields)
+        assert info["status"] == "paused", info
+        return info
+
+    def resume(self, **fields):
+        info = self.change("resume", **fields)
+        assert info["status"] == "running", info
+        return info
+
+    def fork(self, count=1, **fields):
+        """The copies, and what the time was spent on."""
+        reply = self.api.post(f"{self.path}/fork", {"count": count, **fields})
+        assert reply.status == 201, reply
+        answer = reply.json()
+        assert len(answer["capsules"]) == count and not any("error" in one for one in answer["capsules"]), answer
+        return [Sandbox(self.api, one) for one in answer["capsules"]], answer["timings_ms"]
+
+    def set_timeout(self, **fields):
+        reply = self.api.request("PUT", f"{self.path}/timeout", fields)
+        assert reply.status == 200, reply
+        return reply.json()
+
     def destroy(self):
         reply = self.api.delete(self.path)
         assert reply.status == 204, reply

@@ -4,6 +4,7 @@ import json
 import os
 import pathlib
 import signal
+import stat
 import subprocess
 import time
 
@@ -139,6 +140,24 @@ class Installation:
     def sandbox_dirs(self):
         directory = self.directory / "sandboxes"
         return os.listdir(directory) if directory.is_dir() else []
+
+    def files(self, sandbox_id):
+        """The files of a sandbox, each by its inode: the bytes it takes on the disk."""
+        found = {}
+        for path in (self.directory / "sandboxes" / sandbox_id).rglob("*"):
+            try:
+                status = path.lstat()
+            except FileNotFoundError:
+                continue  # Removed meanwhile.
+            if stat.S_ISREG(status.st_mode):
+                found[status.st_ino] = status.st_blocks * 512
+        return found
+
+    def things(self):
+        """How many there are of all that sandboxes need on the machine."""
+        return {"processes": len(self.sandbox_pids()), "mounts": len(self.mounts()), "netns": len(self.netns()),
+                "links": len(self.links()), "cgroups": len(self.cgroups()), "routes": len(self.routes()),
+                "sandboxes": self.sandbox_dirs()}
 
     def leftovers(self):
         """Everything on the machine that `wrenn down` must have removed."""
