@@ -1,10 +1,13 @@
 """kill -9 of everything, at rest and in the middle of things: no sandbox is lost, no orphan stays."""
+import http.client
 import threading
 import time
 
 import pytest
 
+from support.api import Sandbox
 from support.machine import is_alive, kill, wait_for
+from support.proof import Proof
 
 
 @pytest.fixture(autouse=True)
@@ -14,18 +17,35 @@ def tidy(own_wrenn):
     own_wrenn.remove_all()
 
 
-def test_a_dead_vm_is_seen_within_seconds(own_wrenn):
+def becomes(sandbox, wanted, seconds=10):
+    return wait_for(lambda: (info := sandbox.get())["status"] == wanted and info, seconds=seconds)
+
+
+def test_a_vm_that_dies_is_paused_within_seconds_and_keeps_its_files(own_wrenn):
     machine = own_wrenn.machine
-    victim, other = own_wrenn.api.create(), own_wrenn.api.create()
+    victim, other = own_wrenn.api.create(auto_resume=False), own_wrenn.api.create()
+    proof = Proof(victim)
+    proof.check_moves()
+    proof.keep()
+    began = time.monotonic()
     kill(machine.qemu_pid(victim.id))
-    def is_over():
-        info = victim.get()
-        return info["status"] != "running" and info
-    info = wait_for(is_over, seconds=10)
-    assert info["status"] in ("error", "stopped", "missing")
+    info = becomes(victim, "paused")
+    took = time.monotonic() - began
+    assert (info["pause_mode"], info["pause_reason"]) == ("disk", "vm_ended") and info["status_reason"], info
     refused = victim.try_exec("true")
-    assert refused.status in (404, 409), refused
+    assert refused.status == 409 and refused.code == "invalid_state", refused
     assert other.exec("echo", "alive").text == "alive"
+    victim.resume()
+    proof.check_booted()
+    proof.check_moves()
+    assert took < 3, took
+    # Also when it dies of what goes on inside it.
+    victim.try_exec("/bin/sh", "-c", "sync; echo c >/proc/sysrq-trigger", user="root", timeout_sec=5)
+    becomes(victim, "paused", seconds=20)
+    victim.resume()
+    proof.kept = {}
+    proof.check_booted()
+    victim.destroy()
     wait_for(lambda: victim.id not in machine.sandbox_dirs())
 
 
@@ -66,16 +86,114 @@ def test_sandboxes_outlive_the_control_plane(own_wrenn):
     assert [one["id"] for one in own_wrenn.api.list()] == [sandbox.id]
 
 
-def test_a_vm_that_died_while_nobody_looked_is_not_kept(own_wrenn):
+def test_a_vm_that_died_while_nobody_looked_is_paused(own_wrenn):
     machine = own_wrenn.machine
     sandbox = own_wrenn.api.create()
+    proof = Proof(sandbox)
+    proof.check_moves()
+    proof.keep()
     qemu = machine.qemu_pid(sandbox.id)
     kill(machine.pid("agent"))
     kill(qemu)
     own_wrenn.up()
-    wait_for(lambda: sandbox.get()["status"] != "running", seconds=20)
-    assert machine.sandbox_dirs() == []
+    info = becomes(sandbox, "paused", seconds=20)
+    assert (info["pause_mode"], info["pause_reason"]) == ("disk", "vm_ended"), info
     assert machine.sandbox_pids() == []
+    proof.check_booted()  # Any call wakes it.
+    proof.check_moves()
+
+
+def test_a_paused_sandbox_outlives_agent_and_control_plane(own_wrenn):
+    machine = own_wrenn.machine
+    sandbox = own_wrenn.api.create()
+    proof = Proof(sandbox)
+    proof.check_moves()
+    sandbox.pause()
+    for names in (["agent"], ["cp"], ["cp", "agent"]):
+        for name in names:
+            kill(machine.pid(name))
+        own_wrenn.up()
+        assert sandbox.get()["status"] == "paused"
+    sandbox.resume()
+    proof.check_moves()
+
+
+def settled(sandbox):
+    """Its status once nobody changes it any more. Agent and control plane were restarted: a minute may pass."""
+    return wait_for(lambda: (info := sandbox.get())["status"] in ("running", "paused") and info["status"], seconds=90)
+
+
+@pytest.mark.parametrize("victims", [["agent"], ["cp"], ["cp", "agent"]], ids="+".join)
+@pytest.mark.parametrize("verb", ["pause", "resume"])
+@pytest.mark.parametrize("delay", [0.01, 0.05, 0.12, 0.25])
+def test_killed_in_the_middle_of_a_change_nothing_is_half_done(own_wrenn, victims, verb, delay):
+    """Pauses and resumes that are torn are finished or undone: either way the memory is there."""
+    machine = own_wrenn.machine
+    sandbox = own_wrenn.api.create()
+    proof = Proof(sandbox)
+    sandbox.pause()
+    sandbox.resume()  # There are layers to lose.
+    proof.check_moves()
+    if verb == "resume":
+        sandbox.pause()
+
+    def change():
+        try:
+            own_wrenn.api.post(f"{sandbox.path}/{verb}", {})
+        except (OSError, http.client.HTTPException):
+            pass  # The control plane went away, as it was meant to.
+
+    changing = threading.Thread(target=change)
+    changing.start()
+    time.sleep(delay)
+    for victim in victims:
+        kill(machine.pid(victim))
+    own_wrenn.up()
+    changing.join()
+    status = settled(sandbox)
+    assert machine.sandbox_dirs() == [sandbox.id]
+    if status == "paused":
+        wait_for(lambda: machine.sandbox_pids() == [])
+    proof.check_moves()  # Wakes it where it is asleep.
+    assert settled(sandbox) == "running"
+    sandbox.pause()
+    sandbox.resume()
+    proof.check_moves()
+    # Nothing of what was begun and given up is left in its directory.
+    checkpoints = machine.directory / "sandboxes" / sandbox.id / "checkpoints"
+    wait_for(lambda: len(list(checkpoints.iterdir())) == 1)
+
+
+@pytest.mark.parametrize("victim", ["agent", "cp"])
+@pytest.mark.parametrize("delay", [0.05, 0.2, 0.5])
+def test_killed_while_forking_the_source_goes_on_and_nothing_is_orphaned(own_wrenn, victim, delay):
+    machine, api = own_wrenn.machine, own_wrenn.api
+    sandbox = api.create()
+    proof = Proof(sandbox)
+
+    def fork():
+        try:
+            api.post(f"{sandbox.path}/fork", {"count": 3})
+        except (OSError, http.client.HTTPException):
+            pass
+
+    forking = threading.Thread(target=fork)
+    forking.start()
+    time.sleep(delay)
+    kill(machine.pid(victim))
+    own_wrenn.up()
+    forking.join()
+    proof.check_moves()
+
+    def agrees():
+        rows = {one["id"]: one["status"] for one in own_wrenn.api.list()}
+        alive = {id for id, status in rows.items() if status in ("running", "paused")}
+        return alive == set(machine.sandbox_dirs()) and not set(rows.values()) - {"running", "paused", "error", "missing"}
+
+    wait_for(agrees, seconds=40, every=0.3)
+    for one in own_wrenn.api.list():
+        if one["status"] == "running" and one["id"] != sandbox.id:
+            proof.copy(Sandbox(own_wrenn.api, one)).check_moves()
 
 
 @pytest.mark.parametrize("victim", ["agent", "cp"])

@@ -232,7 +232,7 @@ def listens(port):
 
 
 def test_proxied_traffic_keeps_a_sandbox_awake(wrenn, api):
-    with api.create(timeout_sec=15) as made:
+    with api.create(timeout_sec=15, auto_resume=False) as made:
         assert made.write("/tmp/app.py", APP.read_bytes()).status == 204
         start(made, PORT, "0.0.0.0")
         proxied = Proxied(wrenn, made)

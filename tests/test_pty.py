@@ -224,7 +224,7 @@ def test_a_command_outlives_its_socket_and_is_attached_to(sandbox):
 
 
 def test_an_open_terminal_keeps_its_sandbox_in_use(api):
-    with api.create(timeout_sec=4) as sandbox, Pty(sandbox) as pty:
+    with api.create(timeout_sec=4, auto_resume=False) as sandbox, Pty(sandbox) as pty:
         pty.start("/bin/sh")
         time.sleep(9)
         pty.type("echo al''ive\n")

@@ -79,7 +79,7 @@ def test_the_asked_size_is_given(api):
 
 def test_an_idle_sandbox_is_destroyed_and_a_ping_keeps_it(api, wrenn):
     import time
-    with api.create(timeout_sec=3) as idle, api.create(timeout_sec=3) as pinged:
+    with api.create(timeout_sec=3, on_timeout="kill") as idle, api.create(timeout_sec=3) as pinged:
         began = time.monotonic()
         def still_pinged():
             assert api.post(f"{pinged.path}/ping").status == 204
