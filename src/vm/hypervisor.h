@@ -44,7 +44,7 @@ struct VmSpec {
   // The hypervisor runs as this user and group, used by no other process of the machine.
   uid_t uid = 0;
   int netns_fd = -1;
-  int tap_fd = -1;
+  int tap_fd = -1;  // -1: it has no network card.
   std::vector<base::Path> cgroup_procs;
 };
 
@@ -81,8 +81,10 @@ class Hypervisor {
   // whether the guest came up is for the caller to find out (console() helps).
   virtual net::Task<base::Result<VmProcess>> boot(const VmSpec& spec, const BootSource& source) = 0;
   // Starts a private clone of what was saved: memory is copied page by page as the guest writes.
-  // Returns once the guest runs: what is sent to its network card before that is lost.
-  // `devices_fd`: what save_devices() wrote, open for reading.
+  // Returns once the guest runs: what is sent to its network card before that is lost. It must have
+  // been past its firmware, which finds no kernel any more.
+  // `devices_fd`: what save_devices() wrote, open for reading. kDataLoss when the files of the
+  // memory are not whole.
   virtual net::Task<base::Result<VmProcess>> restore(const VmSpec& spec, const MemoryImage& memory,
                                                      int devices_fd) = 0;
 

@@ -64,8 +64,10 @@ std::vector<std::string> qemu_command(const QemuBinary& qemu, Accelerator accele
                               ",format=", spec.disk_format == DiskFormat::kRaw ? "raw" : "qcow2",
                               ",cache=unsafe,aio=threads,discard=unmap,file.locking=off")});
   add(argv, {"-device", "virtio-blk-device,drive=disk"});
-  add(argv, {"-netdev", concat("tap,id=net,fd=", kTapFd)});
-  add(argv, {"-device", "virtio-net-device,netdev=net,mac=02:FC:00:00:00:05"});
+  if (spec.tap_fd >= 0) {
+    add(argv, {"-netdev", concat("tap,id=net,fd=", kTapFd)});
+    add(argv, {"-device", "virtio-net-device,netdev=net,mac=02:FC:00:00:00:05"});
+  }
   add(argv, {"-device", "virtio-rng-device"});
   add(argv, {"-chardev", "ringbuf,id=console,size=65536", "-serial", "chardev:console"});
   add(argv, {"-chardev", concat("socket,id=qmp,server=on,wait=off,fd=", kQmpFd), "-mon",

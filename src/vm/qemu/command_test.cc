@@ -17,6 +17,7 @@ VmSpec spec() {
   spec.memory_mb = 256;
   spec.disk_file = "disk.qcow2";
   spec.disk_format = DiskFormat::kQcow2;
+  spec.tap_fd = 9;
   return spec;
 }
 
@@ -54,6 +55,21 @@ TEST(QemuCommand, MachineIsTheSameForBootAndRestore) {
       EXPECT_EQ(value_of(boot, option), value_of(restore, option)) << option;
     }
   }
+}
+
+TEST(QemuCommand, TheDiskIsCalledAsItsFileIs) {
+  const auto argv = qemu_command(kQemu, Accelerator::kTcg, spec(), StartMode::kBoot, kTscKhz);
+  EXPECT_TRUE(contains(value_of(argv, "-drive"), "node-name=disk.qcow2,file=/vm/disk.qcow2,"));
+}
+
+TEST(QemuCommand, WithoutATapThereIsNoNetworkCard) {
+  VmSpec without = spec();
+  without.tap_fd = -1;
+  const auto argv = qemu_command(kQemu, Accelerator::kTcg, without, StartMode::kBoot, kTscKhz);
+  EXPECT_EQ(value_of(argv, "-netdev"), "");
+  EXPECT_EQ(
+      std::count(argv.begin(), argv.end(), "virtio-net-device,netdev=net,mac=02:FC:00:00:00:05"),
+      0);
 }
 
 TEST(QemuCommand, TheSeccompSandboxIsAlwaysOn) {

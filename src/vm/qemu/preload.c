@@ -48,24 +48,47 @@ static void map_at(char* address, uint64_t length, int protection, int flags, in
   }
 }
 
+// How long the file of a layer is; 0 when there is none.
+static uint64_t layer_bytes(int32_t layer) {
+  struct stat info;
+  return fstat(kFirstLayerFd + layer, &info) == 0 && info.st_size > 0 ? (uint64_t)info.st_size : 0;
+}
+
+static void check_extent(const struct wrenn_map_extent* extent, uint64_t end, uint64_t length,
+                         const uint64_t* layers, uint32_t layer_count) {
+  const uint64_t in_page = extent->length | extent->layer_offset;
+  if (extent->offset != end || extent->length == 0 || extent->length > length - end ||
+      in_page % WRENN_MAP_PAGE != 0) {
+    give_up("the map is broken");
+  }
+  if (extent->layer == WRENN_MAP_ZERO) return;
+  if (extent->layer < 0 || (uint32_t)extent->layer >= layer_count) {
+    give_up("the map is of other layers");
+  }
+  const uint64_t bytes = layers[extent->layer];
+  if (extent->length > bytes || extent->layer_offset > bytes - extent->length) {
+    give_up("a layer is missing or too short");
+  }
+}
+
+// All is checked that has to be right for the memory to be there; that it is the right one, the
+// checksum says to who passes the map.
 static void map_layers(char* address, uint64_t length, int protection,
                        const struct wrenn_map_header* map) {
-  if (map->magic != WRENN_MAP_MAGIC || map->memory_bytes != length ||
-      map->layer_count > WRENN_MAP_MAX_LAYERS || map->extent_count > WRENN_MAP_MAX_EXTENTS) {
-    give_up("the map is of another memory");
-  }
   const struct wrenn_map_extent* extents = (const struct wrenn_map_extent*)(map + 1);
+  uint64_t layers[WRENN_MAP_MAX_LAYERS];
+  for (uint32_t i = 0; i < map->layer_count; ++i) layers[i] = layer_bytes((int32_t)i);
   map_at(address, length, protection, MAP_ANONYMOUS, -1, 0);
+  uint64_t end = 0;
   for (uint32_t i = 0; i < map->extent_count; ++i) {
     const struct wrenn_map_extent* extent = &extents[i];
+    check_extent(extent, end, length, layers, map->layer_count);
+    end += extent->length;
     if (extent->layer == WRENN_MAP_ZERO) continue;
-    if (extent->layer < 0 || (uint32_t)extent->layer >= map->layer_count ||
-        extent->offset > length || extent->length > length - extent->offset) {
-      give_up("the map is broken");
-    }
     map_at(address + extent->offset, extent->length, protection, 0, kFirstLayerFd + extent->layer,
            extent->layer_offset);
   }
+  if (end != length) give_up("the map is broken");
 }
 
 static void map_guest(char* address, uint64_t length, int protection) {
@@ -74,8 +97,12 @@ static void map_guest(char* address, uint64_t length, int protection) {
   const size_t size = (size_t)info.st_size;
   const struct wrenn_map_header* map = map_raw(NULL, size, PROT_READ, MAP_PRIVATE, kMapFd, 0);
   if (map == MAP_FAILED || size < sizeof *map ||
-      size - sizeof *map < map->extent_count * sizeof(struct wrenn_map_extent)) {
+      (size - sizeof *map) / sizeof(struct wrenn_map_extent) < map->extent_count) {
     give_up("the map cannot be read");
+  }
+  if (map->magic != WRENN_MAP_MAGIC || map->memory_bytes != length ||
+      map->layer_count > WRENN_MAP_MAX_LAYERS || map->extent_count > WRENN_MAP_MAX_EXTENTS) {
+    give_up("the map is of another memory");
   }
   map_layers(address, length, protection, map);
   munmap((void*)map, size);

@@ -67,11 +67,17 @@ std::string last_words(const base::Path& directory) {
       " (it said: ", base::trim(text->substr(text->size() - std::min(kTail, text->size()))), ")");
 }
 
+std::uint64_t memory_bytes(const VmSpec& spec) {
+  return static_cast<std::uint64_t>(spec.memory_mb) << 20;
+}
+
 // The map first, then the layers.
-base::Result<std::vector<base::Fd>> open_memory(const MemoryImage& memory) {
-  if (memory.layers.size() > kMaxMemoryLayers) {
-    return base::fail(Code::kInvalidArgument, "this memory has too many layers");
+base::Result<std::vector<base::Fd>> open_memory(const MemoryImage& memory, std::uint64_t bytes) {
+  WRENN_TRY_ASSIGN(const MemoryMap parsed, read_memory_map(memory.map));
+  if (parsed.memory_bytes != bytes) {
+    return base::fail(Code::kDataLoss, concat(memory.map.native(), " is of another memory"));
   }
+  WRENN_TRY(check_layers(parsed, memory.layers));
   std::vector<base::Fd> files;
   WRENN_TRY_ASSIGN(base::Fd map, base::open_file(memory.map, O_RDONLY));
   files.push_back(std::move(map));
@@ -148,7 +154,8 @@ base::JailSpec Qemu::jail(const VmSpec& spec, StartMode mode) const {
     jail.binds.push_back({device_dir_ / "kvm", "/dev/kvm", base::MountAccess::kDevice});
     jail.credentials->groups.push_back(kKvmGroup);
   }
-  jail.fds = {{spec.tap_fd, kTapFd}, {preload_.get(), kPreloadFd}};
+  jail.fds = {{preload_.get(), kPreloadFd}};
+  if (spec.tap_fd >= 0) jail.fds.push_back({spec.tap_fd, kTapFd});
   jail.netns_fd = spec.netns_fd;
   jail.new_pid_namespace = true;
   jail.new_ipc_namespace = true;
@@ -172,7 +179,7 @@ net::Task<base::Result<VmProcess>> Qemu::restore(const VmSpec& spec, const Memor
   prepared.fds.push_back({devices_fd, kDevicesFd});
   WRENN_CO_TRY_ASSIGN(VmProcess process, co_await pool_.run([&prepared, &spec,
                                                              &memory]() -> base::Result<VmProcess> {
-    WRENN_TRY_ASSIGN(const auto files, open_memory(memory));
+    WRENN_TRY_ASSIGN(const auto files, open_memory(memory, memory_bytes(spec)));
     prepared.fds.push_back({files.front().get(), kMemoryMapFd});
     for (std::size_t i = 1; i < files.size(); ++i) {
       prepared.fds.push_back({files[i].get(), kFirstLayerFd + static_cast<int>(i) - 1});
@@ -235,9 +242,8 @@ net::Task<base::Result<MemoryMap>> Qemu::save_memory(const VmSpec& spec, const V
                                                      const MemoryMap& base, int layer, int fd) {
   WRENN_CO_TRY_ASSIGN(const std::string reply, co_await ask_monitor(spec.directory, "gpa2hva 0"));
   WRENN_CO_TRY_ASSIGN(const std::uint64_t address, memory_address_in(reply));
-  const MemorySource source{.pid = process.identity.pid,
-                            .address = address,
-                            .bytes = static_cast<std::uint64_t>(spec.memory_mb) << 20};
+  const MemorySource source{
+      .pid = process.identity.pid, .address = address, .bytes = memory_bytes(spec)};
   co_return co_await pool_.run(
       [&source, &base, layer, fd] { return save_changed_pages(source, base, layer, fd); });
 }

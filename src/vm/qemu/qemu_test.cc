@@ -3,10 +3,7 @@
 #include "vm/qemu/qemu.h"
 
 #include <fcntl.h>
-#include <linux/if.h>
-#include <linux/if_tun.h>
 #include <sched.h>
-#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -38,29 +35,19 @@ constexpr uid_t kFirstUid = 1'879'099'500;
 // The guest looks at each of its pages once in so many counts.
 constexpr unsigned kRound = 256;
 
-// A network of its own, which the guest does not use.
-struct Network {
-  base::Fd netns;
-  base::Fd tap;
-};
-
-Network make_network() {
-  Network network;
+// A network with nothing in it.
+base::Fd make_network() {
+  base::Fd network;
   std::thread([&network] {
     if (::unshare(CLONE_NEWNET) != 0) return;
-    network.netns = base::Fd(::open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC));
-    base::Fd tap(::open("/dev/net/tun", O_RDWR | O_CLOEXEC));
-    ifreq request{};
-    std::strcpy(request.ifr_name, "tap0");
-    request.ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR;
-    if (::ioctl(tap.get(), TUNSETIFF, &request) == 0) network.tap = std::move(tap);
+    network = base::Fd(::open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC));
   }).join();
   return network;
 }
 
 struct TestVm {
   VmSpec spec;
-  Network network;
+  base::Fd network;
   std::optional<VmProcess> process;
 };
 
@@ -73,10 +60,9 @@ net::Task<Result<std::string>> monitor_now(base::Path directory, std::string com
 class QemuTest : public testing::Test {
  protected:
   void SetUp() override {
-    if (::geteuid() != 0) GTEST_SKIP() << "needs root: it makes jails and a network";
+    if (::geteuid() != 0) GTEST_SKIP() << "needs root: it makes jails";
     auto binary = find_qemu();
     if (!binary) GTEST_SKIP() << binary.error().message;
-    if (!make_network().tap.valid()) GTEST_SKIP() << "this machine makes no TAP devices";
     ASSERT_TRUE(dir_);
     auto qemu = Qemu::create(*std::move(binary), Accelerator::kTcg, dir_->path(), pool_);
     ASSERT_TRUE(qemu) << qemu.error().to_string();
@@ -103,8 +89,7 @@ class QemuTest : public testing::Test {
     spec.directory = dir_->path() / name;
     spec.disk_file = "disk-0";
     spec.uid = kFirstUid + static_cast<uid_t>(vms_.size());
-    spec.netns_fd = vm->network.netns.get();
-    spec.tap_fd = vm->network.tap.get();
+    spec.netns_fd = vm->network.get();
     EXPECT_TRUE(base::make_dirs(spec.directory, 0700));
     EXPECT_TRUE(base::write_file_atomic(spec.directory / "disk-0", std::string(1 << 20, '\0')));
     give(spec.directory, spec.uid);
@@ -276,6 +261,42 @@ TEST_F(QemuTest, AGuestIsSavedAgainAndAgainAndItsClonesGoOnWhereItWas) {
     ASSERT_TRUE(again) << again.error().to_string();
     counts(clone, kRound + 10);
   }
+}
+
+TEST_F(QemuTest, AMemoryThatIsNotWholeIsNotRestored) {
+  TestVm& vm = make_vm("vm");
+  ASSERT_NO_FATAL_FAILURE(boot(vm));
+  counts(vm, 1);  // Firmware that is still looking for its kernel finds none after a restore.
+  ASSERT_TRUE(wait(qemu_->stop(vm.spec)));
+  const Saved good = save(vm, nothing(), "good");
+  TestVm& clone = make_vm("clone");
+  const auto refusal = [&](const Saved& saved) {
+    const auto restored = restore(clone, saved.image, saved.devices);
+    EXPECT_FALSE(restored);
+    return restored ? base::Code::kUnknown : restored.error().code;
+  };
+
+  Saved bad = good;
+  bad.image.layers.front() = dir_->path() / "short";
+  const auto size = std::filesystem::file_size(good.image.layers.front());
+  ASSERT_TRUE(base::write_file_atomic(bad.image.layers.front(), std::string(size - 4096, 'x')));
+  EXPECT_EQ(refusal(bad), base::Code::kDataLoss);
+  bad = good;
+  bad.image.layers.clear();
+  EXPECT_EQ(refusal(bad), base::Code::kDataLoss);
+  bad = good;
+  bad.image.map = dir_->path() / "other";
+  ASSERT_TRUE(base::write_file_atomic(bad.image.map, to_bytes(MemoryMap::zero(kMemoryBytes / 2))));
+  EXPECT_EQ(refusal(bad), base::Code::kDataLoss);
+  // What QEMU itself refuses.
+  bad = good;
+  bad.devices = dir_->path() / "guest";
+  EXPECT_EQ(refusal(bad), base::Code::kUnavailable);
+
+  TestVm& again = make_vm("again");
+  const auto restored = restore(again, good.image, good.devices);
+  ASSERT_TRUE(restored) << restored.error().to_string();
+  counts(again, 1);
 }
 
 // An overlay over the disk of this number, as the agent makes them: all call it /disks/N.
