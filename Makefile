@@ -9,7 +9,7 @@ PRESET ?= release
 # Where `make quickstart`, `make dev` and the tests keep images: never the machine's own Wrenn.
 export WRENN_DIR := $(CURDIR)/.wrenn
 
-.PHONY: help setup build images quickstart stop test check fuzz bench dev dev-agent format clean
+.PHONY: help setup build images quickstart stop test torture check fuzz bench dev dev-agent format clean
 
 help: ## List the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -31,6 +31,9 @@ stop: ## Stop what quickstart started and remove every sandbox (as root)
 
 test: setup ## Build, then the unit tests, the checks of the sources and the end-to-end tests (as root)
 	@scripts/test.sh
+
+torture: images ## Random operations on sandboxes while everything is killed; SEED= and OPERATIONS= (as root)
+	@SEED=$(SEED) OPERATIONS=$(OPERATIONS) scripts/torture.sh
 
 check: setup ## The slow checks: clang-tidy, sanitizers, fuzzing (30 minutes and more)
 	@scripts/check.sh

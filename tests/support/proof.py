@@ -2,8 +2,10 @@
 import hashlib
 import random
 
-# The number lives in the shell's memory alone; the logs say what it was, on disk and in memory.
+# The number lives in the shell's memory alone; the logs say what it was, on disk and in memory. Of two that are started for one
+# life, since the first answer was lost, one counts.
 COUNTER = """
+mkdir "/dev/shm/life-$1" || exit 0
 n=0
 while :; do
   n=$((n + 1))
@@ -12,29 +14,43 @@ while :; do
   sleep 0.1
 done
 """
-LOOK = "cat /home/user/log; echo --; cat /dev/shm/log 2>/dev/null; echo --; md5sum </home/user/file"
+LOOK = ("cat /proc/sys/kernel/random/boot_id; echo --; cat /home/user/log; echo --; cat /dev/shm/log 2>/dev/null; echo --; "
+        "md5sum </home/user/file")
+
+
+class Lost(AssertionError):
+    """Data is gone, or other data has come in its place."""
+
+
+def need(condition, message):
+    if not condition:
+        raise Lost(message)
 
 
 def check_lives(lines, what):
     """Each life of the counter is 1, 2, 3 ... without a gap, and the lives follow each other. The last number of each."""
     last = {}
     for line in lines:
-        life, number = map(int, line.split())
-        assert number == last.get(life, 0) + 1, f"{what}: after {last.get(life, 0)} of life {life} comes {number}"
-        assert life == max([life, *last]), f"{what}: life {life} goes on after {max(last)}"
+        try:
+            life, number = map(int, line.split())
+        except ValueError:
+            raise Lost(f"{what} has the line {line!r}") from None
+        need(number == last.get(life, 0) + 1, f"{what}: after {last.get(life, 0)} of life {life} comes {number}")
+        need(life == max([life, *last]), f"{what}: life {life} goes on after {max([life, *last])}")
         last[life] = number
     return last
 
 
 class Proof:
-    """What must be true of one sandbox."""
+    """What must be true of one sandbox. Errors of calls are AssertionErrors; after one of these any call here may be made again."""
 
     def __init__(self, sandbox, seed=None):
         self.sandbox = sandbox
         self.random = random.Random(seed)
-        self.life = 0
+        self.life = 1
         self.seen = {}  # The last number that each life has shown.
         self.kept = {}  # The same, of what no crash may take away.
+        self.md5 = self.pid = self.boot = None
         self.write_file()
         self.begin()
 
@@ -54,46 +70,60 @@ class Proof:
         self.keep()
 
     def begin(self):
-        """A new life: of a guest that has booted."""
-        self.life += 1
+        """The counter of this life: of a guest that has booted."""
         self.pid = self.sandbox.background("/bin/sh", "-c", COUNTER, "counter", str(self.life))["pid"]
+        self.boot = self.sandbox.exec("cat", "/proc/sys/kernel/random/boot_id").text
 
     def keep(self):
         """From now on all that was seen is on the guest's disk."""
+        seen = dict(self.seen)
         self.sandbox.sh("sync")
-        self.kept = dict(self.seen)
+        self.kept = seen
 
     def look(self):
-        log, memory, md5 = self.sandbox.sh(LOOK).stdout.decode().split("--\n")
-        assert md5.split()[0] == self.md5, "the file is another"
-        return check_lives(log.splitlines(), "the log"), check_lives(memory.splitlines(), "the log in memory")
+        boot, log, memory, md5 = self.sandbox.sh(LOOK).stdout.decode(errors="replace").split("--\n")
+        need(md5.split()[0] == self.md5, "the file is another")
+        return boot.strip(), check_lives(log.splitlines(), "the log"), check_lives(memory.splitlines(), "the log in memory")
 
-    def check(self):
-        """The counter has gone on where it was, and everything else is there. How far it is."""
-        log, memory = self.look()
+    def check(self, may_boot=False):
+        """The counter has gone on where it was, and everything else is there; or it `may_boot` and has done so. How far it is."""
+        boot, log, memory = self.look()
+        if may_boot and boot != self.boot:
+            return self.booted(log, memory)
+        need(boot == self.boot, "it has booted")
         before = self.seen.get(self.life, 0)
         number = memory.get(self.life, 0)
-        assert number >= before, f"the counter was at {before} and is at {number}"
+        need(number >= before, f"the counter was at {before} and is at {number}")
         # It goes on between the two looks.
-        assert -1 <= number - log.get(self.life, 0) <= 20, (log, memory)
+        need(-1 <= number - log.get(self.life, 0) <= 20, f"{log} on disk, {memory} in memory")
         for life, seen in self.seen.items():
-            assert log.get(life, 0) >= seen, f"the log has lost the end of life {life}: {log} for {self.seen}"
+            need(log.get(life, 0) >= seen, f"the log has lost the end of life {life}: {log} for {self.seen}")
         self.seen = log
         return number
 
-    def check_moves(self):
+    def check_moves(self, may_boot=False):
         """The same, and the counter's process lives."""
-        before = self.check()
+        before = self.check(may_boot)
         for _ in range(100):
             if self.check() > before:
                 return
-        raise AssertionError(f"the counter stands still at {before}")
+        raise Lost(f"the counter stands still at {before}")
 
     def check_booted(self):
+        boot, log, memory = self.look()
+        need(boot != self.boot, "it has not booted")
+        self.booted(log, memory)
+
+    def booted(self, log, memory):
         """Its memory is gone; what was kept on disk is there. Begins anew."""
-        log, memory = self.look()
-        assert memory == {}, f"a booted guest remembers {memory}"
         for life, kept in self.kept.items():
-            assert log.get(life, 0) >= kept, f"the log has lost the end of life {life}: {log} for {self.kept}"
+            need(log.get(life, 0) >= kept, f"the log has lost the end of life {life}: {log} for {self.kept}")
+        need(set(memory) <= {self.life + 1}, f"a booted guest remembers {memory}")
+        self.life += 1
+        try:
+            self.begin()
+        except BaseException:
+            self.life -= 1
+            raise
         self.seen = log
-        self.begin()
+        return 0
