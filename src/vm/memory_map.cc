@@ -117,6 +117,7 @@ Result<MemoryMap> parse_memory_map(std::string_view bytes) {
   std::uint64_t end = 0;
   while (!bytes.empty()) {
     const auto raw = take<wrenn_map_extent>(bytes);
+    if (raw.reserved != 0) return broken("is of a later kind");
     const MemoryExtent extent{raw.offset, raw.length, raw.layer, raw.layer_offset};
     WRENN_TRY(check_extent(extent, end, map));
     end += extent.length;

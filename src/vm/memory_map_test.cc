@@ -86,6 +86,7 @@ TEST(MemoryMapTest, AMapThatCannotBeIsRefused) {
   expect_broken(with(2, [](auto& e) { e.layer = -2; }), "no layer");
   expect_broken(with(2, [](auto& e) { e.layer_offset = 1; }), "no layer");
   expect_broken(with(1, [](auto& e) { e.layer_offset = kPage; }), "no layer");
+  expect_broken(with(1, [](auto& e) { e.reserved = 1; }), "later kind");
 }
 
 TEST(MemoryMapTest, LayersMustBeLongEnough) {
