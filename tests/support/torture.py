@@ -220,6 +220,7 @@ class Torture:
             self.attempt(rng, weights, subject)
 
     def attempt(self, rng, weights, subject):
+        held = subject
         name = "create" if subject is None else rng.choices(list(weights), list(weights.values()))[0]
         if name in ("fork", "snapshot") and len(self.subjects) >= self.most + 2:
             name = "destroy"
@@ -234,8 +235,8 @@ class Torture:
             self.note(f"{name} of {subject and subject.name} FAILED: {error!r}", began)
             return
         finally:
-            if subject and subject.busy.locked():
-                subject.busy.release()
+            if held:
+                held.busy.release()
         with self.lock:
             self.done += 1
             self.counts[name] = self.counts.get(name, 0) + 1
