@@ -6,11 +6,12 @@
 
 #include <stdint.h>
 
-#define WRENN_MAP_MAGIC 0x31304d454d4e5257ull  // "WRNMEM01"
-#define WRENN_MAP_PAGE 4096ull
-#define WRENN_MAP_ZERO (-1)
-#define WRENN_MAP_MAX_LAYERS 16
-#define WRENN_MAP_MAX_EXTENTS 32768
+static const uint64_t WRENN_MAP_MAGIC = 0x31304d454d4e5257u;  // "WRNMEM01"
+static const uint64_t WRENN_MAP_PAGE = 4096;
+
+enum { WRENN_MAP_ZERO = -1 };
+enum { WRENN_MAP_MAX_LAYERS = 16 };
+enum { WRENN_MAP_MAX_EXTENTS = 32768 };
 
 struct wrenn_map_header {
   uint64_t magic;

@@ -266,6 +266,7 @@ class Saver {
     std::size_t bytes = 0;
     for (const Run& run : batch) {
       const std::size_t length = (run.end - run.begin) * kPage;
+      // NOLINTNEXTLINE(performance-no-int-to-ptr): an address of the other process.
       remote.push_back({reinterpret_cast<void*>(source_.address + run.begin * kPage), length});
       bytes += length;
     }

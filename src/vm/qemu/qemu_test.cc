@@ -168,6 +168,7 @@ class QemuTest : public testing::Test {
     std::from_chars(reply.data() + at + 2, reply.data() + reply.size(), address, 16);
     std::string memory(kMemoryBytes, '\0');
     const iovec local{memory.data(), memory.size()};
+    // NOLINTNEXTLINE(performance-no-int-to-ptr): an address of the other process.
     const iovec remote{reinterpret_cast<void*>(address), memory.size()};
     EXPECT_EQ(::process_vm_readv(vm.process->identity.pid, &local, 1, &remote, 1, 0),
               static_cast<ssize_t>(memory.size()));
