@@ -31,6 +31,7 @@ inline constexpr std::string_view kSandboxPrefix = "cl-";
 inline constexpr std::string_view kKeyPrefix = "key-";
 inline constexpr std::string_view kTeamPrefix = "team-";
 inline constexpr std::string_view kHostPrefix = "host-";
+inline constexpr std::string_view kTemplatePrefix = "tpl-";
 
 std::string new_id(std::string_view prefix);
 // True for the prefix followed by exactly one Uuid in base 36.

@@ -197,7 +197,7 @@ Task<void> check_reconciling(World& world) {
   EXPECT_TRUE(co_await world.reconciler.run_once());
   EXPECT_FALSE(world.agent.sandboxes.contains("cl-stranger"));
   const Got got = co_await world.call("GET", lost);
-  EXPECT_TRUE(got.has(R"("status":"missing")") && got.has("virtual machine ended")) << got.body;
+  EXPECT_TRUE(got.has(R"("status":"missing")") && got.has("its host no longer has it")) << got.body;
   EXPECT_TRUE((co_await world.call("GET", kept)).has(R"("status":"running")"));
   EXPECT_EQ((co_await world.call("DELETE", lost)).status, 204);
 }

@@ -2,6 +2,7 @@
 
 #include "base/crypto.h"
 #include "base/log.h"
+#include "control/lifecycle.h"
 #include "net/http_server.h"
 
 namespace wrenn::control {
@@ -19,6 +20,11 @@ constexpr std::size_t kDatabaseThreads = 2;
 // Half of the descriptors that a process usually may have: each takes one here and one to a host.
 constexpr std::size_t kMaxConnections = 9000;
 
+bool is_asleep(db::SandboxState state) {
+  return state == db::SandboxState::kPaused || state == db::SandboxState::kPausing ||
+         state == db::SandboxState::kResuming;
+}
+
 net::PoolOptions host_pool_options() {
   // The agent ends a kept connection after 620 s.
   return {.connect_timeout = std::chrono::seconds(5),
@@ -32,11 +38,12 @@ proxy::EdgeSettings edge_settings(const DataPlaneOptions& options) {
 
 }  // namespace
 
-PlaceCache::PlaceCache(db::Database& database, net::ConnectionPool& host)
+PlaceCache::PlaceCache(db::Database& database, net::ConnectionPool& host, AgentClient& agent)
     : sandboxes_(database),
       ports_(database),
       keys_(database),
       host_(host),
+      agent_(agent),
       database_pool_(kDatabaseThreads) {}
 
 template <class T>
@@ -65,8 +72,20 @@ Result<PlacePtr> PlaceCache::read_place(const std::string& id) {
   return std::make_shared<const proxy::SandboxPlace>(
       proxy::SandboxPlace{.team_id = sandbox->team_id,
                           .is_running = sandbox->status == db::SandboxState::kRunning,
+                          .can_wake = sandbox->auto_resume && is_asleep(sandbox->status),
                           .public_ports = std::move(ports),
                           .host = &host_});
+}
+
+Task<Result<PlacePtr>> PlaceCache::wake(std::string id) {
+  places_.erase(id);
+  WRENN_CO_TRY_ASSIGN(auto sandbox,
+                      co_await database_pool_.run([&] { return sandboxes_.get_any_team(id); }));
+  const LifecycleServices services{sandboxes_, database_pool_, agent_};
+  auto woken = co_await resume_sandbox(services, std::move(sandbox), {});
+  places_.erase(id);
+  if (!woken) co_return base::fail(base::Code::kUnavailable, woken.error().message);
+  co_return co_await find(id);
 }
 
 Task<Result<std::string>> PlaceCache::team_of_key(std::string key) {
@@ -87,7 +106,8 @@ Task<Result<std::string>> PlaceCache::team_of_key(std::string key) {
 DataPlane::DataPlane(const DataPlaneOptions& options, db::Database& database,
                      const proxy::AccessKey& access)
     : host_(options.host, host_pool_options()),
-      places_(database, host_),
+      agent_(options.agent),
+      places_(database, host_, agent_),
       proxy_(places_, access, edge_settings(options)) {}
 
 Result<std::unique_ptr<DataPlane>> DataPlane::start(const DataPlaneOptions& options,
@@ -109,6 +129,7 @@ Task<void> DataPlane::serve(net::Listener listener) {
   co_await server.serve(std::move(listener));
   // They belong to this thread's loop.
   host_.close_idle();
+  agent_.close_idle();
 }
 
 void DataPlane::forget(std::string sandbox_id) {

@@ -7,6 +7,7 @@
 #include <memory>
 #include <string>
 
+#include "control/hosts/agent_client.h"
 #include "control/proxy_settings.h"
 #include "db/api_key_store.h"
 #include "db/port_store.h"
@@ -20,10 +21,11 @@ namespace wrenn::control {
 // What the control plane knows of places, kept for a moment. For the data plane's loop.
 class PlaceCache final : public proxy::EdgeDirectory {
  public:
-  // `host`: to the one host there is.
-  PlaceCache(db::Database& database, net::ConnectionPool& host);
+  // `host`: to the one host there is; `agent`: its calls, for this loop.
+  PlaceCache(db::Database& database, net::ConnectionPool& host, AgentClient& agent);
 
   net::Task<base::Result<std::shared_ptr<const proxy::SandboxPlace>>> find(std::string id) override;
+  net::Task<base::Result<std::shared_ptr<const proxy::SandboxPlace>>> wake(std::string id) override;
   net::Task<base::Result<std::string>> team_of_key(std::string key) override;
   void forget(const std::string& id) { places_.erase(id); }
 
@@ -41,6 +43,7 @@ class PlaceCache final : public proxy::EdgeDirectory {
   db::PortStore ports_;
   db::ApiKeyStore keys_;
   net::ConnectionPool& host_;
+  AgentClient& agent_;
   net::BlockingPool database_pool_;
   std::map<std::string, Entry<std::shared_ptr<const proxy::SandboxPlace>>> places_;
   std::map<std::string, Entry<std::string>> teams_;  // By the hash of the key.
@@ -48,7 +51,8 @@ class PlaceCache final : public proxy::EdgeDirectory {
 
 struct DataPlaneOptions {
   net::Endpoint listen;
-  net::Endpoint host;  // The data plane of the host agent.
+  net::Endpoint host;   // The data plane of the host agent.
+  net::Endpoint agent;  // And where it takes calls.
   std::string scheme;
   std::string domain;
 };
@@ -76,6 +80,7 @@ class DataPlane {
   net::Task<void> serve(net::Listener listener);
 
   net::ConnectionPool host_;
+  AgentClient agent_;
   PlaceCache places_;
   proxy::EdgeProxy proxy_;
   std::uint16_t port_ = 0;

@@ -92,21 +92,24 @@ Result<void> run_server(const ServerOptions& options) {
   db::SandboxStore sandboxes(database);
   db::HostStore hosts(database);
   db::PortStore ports(database);
+  db::TemplateStore templates(database);
+  db::IdempotencyStore idempotency(database);
   WRENN_TRY_ASSIGN(auto secret, db::SecretStore(database).get_or_create(kAccessSecret));
   const proxy::AccessKey access_key(std::move(secret));
   net::Loop loop;
-  AgentClient agent(std::move(agent_endpoint));
+  AgentClient agent(agent_endpoint);
   WRENN_TRY(register_local_host(hosts, agent.address()));
   BusySandboxes busy;
   OpenSockets open_sockets;
   net::BlockingPool pool(kDatabaseThreads);
   WRENN_TRY_ASSIGN(const auto data_plane, DataPlane::start({.listen = proxy_endpoint,
                                                             .host = std::move(agent_proxy_endpoint),
+                                                            .agent = std::move(agent_endpoint),
                                                             .scheme = proxy_settings.scheme,
                                                             .domain = proxy_settings.domain},
                                                            database, access_key));
-  Services services{keys,  sandboxes, hosts,          ports,      pool,
-                    agent, busy,      proxy_settings, access_key, open_sockets};
+  Services services{keys, sandboxes, hosts, ports,          templates,  idempotency,
+                    pool, agent,     busy,  proxy_settings, access_key, open_sockets};
   services.forget_place = [&](const std::string& id) { data_plane->forget(id); };
   Api api(services);
   Reconciler reconciler(services);

@@ -10,12 +10,15 @@
 
 #include "base/id.h"
 #include "base/strings.h"
+#include "control/lifecycle.h"
 #include "control/open_sockets.h"
 #include "control/proxy_settings.h"
 #include "db/api_key_store.h"
 #include "db/host_store.h"
+#include "db/idempotency_store.h"
 #include "db/port_store.h"
 #include "db/sandbox_store.h"
+#include "db/template_store.h"
 #include "net/blocking.h"
 #include "proxy/access.h"
 
@@ -28,7 +31,7 @@ inline std::string local_host_id() {
   return base::concat(base::kHostPrefix, base::Uuid().to_base36());
 }
 
-// The sandboxes that a request is creating or destroying right now: the reconciler leaves them to
+// The sandboxes that a request is changing right now: the reconciler leaves them to
 // it. For the API's loop.
 class BusySandboxes {
  public:
@@ -57,6 +60,8 @@ struct Services {
   db::SandboxStore& sandboxes;
   db::HostStore& hosts;
   db::PortStore& ports;
+  db::TemplateStore& templates;
+  db::IdempotencyStore& idempotency;
   net::BlockingPool& database_pool;
 
   AgentClient& agent;
@@ -68,6 +73,8 @@ struct Services {
   OpenSockets& open_sockets;
   // Called when what the data plane knows of a sandbox is out of date.
   std::function<void(const std::string&)> forget_place = [](const std::string&) {};
+
+  LifecycleServices lifecycle() const { return {sandboxes, database_pool, agent}; }
 };
 
 }  // namespace wrenn::control

@@ -27,6 +27,13 @@ class TestAgent final : public net::HttpHandler {
     using A = TestAgent;
     add("CreateSandbox", &A::create);
     add("DestroySandbox", &A::destroy);
+    add("PauseSandbox", &A::pause);
+    add("ResumeSandbox", &A::resume);
+    add("ForkSandbox", &A::fork);
+    add("SnapshotSandbox", &A::snapshot);
+    add("SetLifecycle", &A::set_lifecycle);
+    add("ListTemplates", &A::list_templates);
+    add("DeleteTemplate", &A::delete_template);
     add("PingSandbox", &A::ping);
     add("ListSandboxes", &A::list);
     add("StartBackground", &A::start_background);
@@ -61,6 +68,12 @@ class TestAgent final : public net::HttpHandler {
   hostagent::v1::StartBackgroundRequest last_background;
   hostagent::v1::KillProcessRequest last_kill;
   base::Duration create_delay{};
+  base::Duration change_delay{};  // Of a pause and a resume.
+  bool changes_fail = false;
+  int pauses = 0;
+  int resumes = 0;
+  hostagent::v1::CreateSandboxRequest last_create;
+  std::map<std::string, hostagent::v1::TemplateInfo> templates;
   hostagent::v1::PtyAttachRequest last_pty;
   hostagent::v1::ConnectProcessRequest last_connect;
   // Of all terminals: input as it came, "|COLSxROWS|" for a new size, "|kill|", "|close|".
@@ -83,15 +96,100 @@ class TestAgent final : public net::HttpHandler {
     if (request.template_() == "full") {
       co_return base::fail(base::Code::kResourceExhausted, "no memory left", "destroy a sandbox");
     }
-    auto& info = sandboxes[request.sandbox_id()];
-    info.set_sandbox_id(request.sandbox_id());
-    info.set_status("running");
+    last_create = request;
     hostagent::v1::CreateSandboxResponse response;
-    response.set_sandbox_id(request.sandbox_id());
-    response.set_host_ip("10.11.0.2");
-    (*response.mutable_metadata())["kernel_version"] = "6.1";
+    *response.mutable_sandbox() = add_sandbox(request.sandbox_id(), request.lifecycle());
     (*response.mutable_timings_ms())["restore"] = 12.5;
     co_return response;
+  }
+  hostagent::v1::SandboxInfo& add_sandbox(const std::string& id,
+                                          const hostagent::v1::Lifecycle& lifecycle) {
+    auto& info = sandboxes[id];
+    info.set_sandbox_id(id);
+    info.set_status("running");
+    info.set_host_ip("10.11.0.2");
+    (*info.mutable_metadata())["kernel_version"] = "6.1";
+    *info.mutable_lifecycle() = lifecycle;
+    return info;
+  }
+  base::Result<hostagent::v1::SandboxInfo*> find(const std::string& id) {
+    const auto found = sandboxes.find(id);
+    if (found != sandboxes.end()) return &found->second;
+    return base::fail(base::Code::kNotFound, "no such sandbox");
+  }
+  Reply<hostagent::v1::PauseSandboxResponse> pause(
+      Context&, const hostagent::v1::PauseSandboxRequest& request) {
+    ++pauses;
+    if (change_delay.count() > 0) WRENN_CO_TRY(co_await net::sleep_for(change_delay));
+    if (changes_fail) co_return base::fail(base::Code::kResourceExhausted, "the disk is full");
+    WRENN_CO_TRY_ASSIGN(auto* info, find(request.sandbox_id()));
+    info->set_status("paused");
+    info->set_pause_mode(request.mode());
+    info->set_host_ip("");
+    hostagent::v1::PauseSandboxResponse response;
+    *response.mutable_sandbox() = *info;
+    (*response.mutable_timings_ms())["save"] = 5;
+    co_return response;
+  }
+  Reply<hostagent::v1::ResumeSandboxResponse> resume(
+      Context&, const hostagent::v1::ResumeSandboxRequest& request) {
+    ++resumes;
+    if (change_delay.count() > 0) WRENN_CO_TRY(co_await net::sleep_for(change_delay));
+    if (changes_fail) co_return base::fail(base::Code::kResourceExhausted, "no memory left");
+    WRENN_CO_TRY(find(request.sandbox_id()));
+    hostagent::v1::ResumeSandboxResponse response;
+    *response.mutable_sandbox() = add_sandbox(request.sandbox_id(), request.lifecycle());
+    (*response.mutable_timings_ms())["start"] = 7;
+    co_return response;
+  }
+  // The second of several cannot be made.
+  Reply<hostagent::v1::ForkSandboxResponse> fork(Context&,
+                                                 const hostagent::v1::ForkSandboxRequest& request) {
+    WRENN_CO_TRY(find(request.sandbox_id()));
+    if (changes_fail) co_return base::fail(base::Code::kResourceExhausted, "no memory left");
+    hostagent::v1::ForkSandboxResponse response;
+    for (const auto& id : request.fork_ids()) {
+      auto& result = *response.add_forks();
+      result.mutable_sandbox()->set_sandbox_id(id);
+      if (response.forks_size() == 2) {
+        result.set_error_code("resource_exhausted");
+        result.set_error("no memory left");
+        continue;
+      }
+      *result.mutable_sandbox() = add_sandbox(id, request.lifecycle());
+    }
+    (*response.mutable_timings_ms())["source_stopped"] = 9;
+    co_return response;
+  }
+  Reply<hostagent::v1::SnapshotSandboxResponse> snapshot(
+      Context&, const hostagent::v1::SnapshotSandboxRequest& request) {
+    WRENN_CO_TRY(find(request.sandbox_id()));
+    hostagent::v1::SnapshotSandboxResponse response;
+    response.mutable_template_()->set_name(request.name());
+    response.mutable_template_()->set_type("snapshot");
+    response.mutable_template_()->set_size_bytes(4711);
+    templates[request.name()] = response.template_();
+    co_return response;
+  }
+  Reply<hostagent::v1::SetLifecycleResponse> set_lifecycle(
+      Context&, const hostagent::v1::SetLifecycleRequest& request) {
+    WRENN_CO_TRY_ASSIGN(auto* info, find(request.sandbox_id()));
+    *info->mutable_lifecycle() = request.lifecycle();
+    co_return hostagent::v1::SetLifecycleResponse();
+  }
+  Reply<hostagent::v1::ListTemplatesResponse> list_templates(
+      Context&, const hostagent::v1::ListTemplatesRequest&) {
+    hostagent::v1::ListTemplatesResponse response;
+    auto& image = *response.add_templates();
+    image.set_name("minimal");
+    image.set_type("base");
+    for (const auto& [name, info] : templates) *response.add_templates() = info;
+    co_return response;
+  }
+  Reply<hostagent::v1::DeleteTemplateResponse> delete_template(
+      Context&, const hostagent::v1::DeleteTemplateRequest& request) {
+    templates.erase(request.name());
+    co_return hostagent::v1::DeleteTemplateResponse();
   }
   Reply<hostagent::v1::DestroySandboxResponse> destroy(
       Context&, const hostagent::v1::DestroySandboxRequest& request) {

@@ -31,6 +31,8 @@ struct World {
   db::SandboxStore sandboxes{database};
   db::HostStore hosts{database};
   db::PortStore ports{database};
+  db::TemplateStore templates{database};
+  db::IdempotencyStore idempotency{database};
   ProxySettings proxy_settings = ProxySettings::create({}, "127.0.0.1:8081").value();
   proxy::AccessKey access_key{base::Secret(std::string(64, 'a'))};
   net::Loop loop;
@@ -41,8 +43,8 @@ struct World {
   BusySandboxes busy;
   OpenSockets open_sockets;
   net::BlockingPool pool{2};
-  Services services{keys,         sandboxes, hosts,          ports,      pool,
-                    agent_client, busy,      proxy_settings, access_key, open_sockets};
+  Services services{keys, sandboxes,    hosts, ports,          templates,  idempotency,
+                    pool, agent_client, busy,  proxy_settings, access_key, open_sockets};
   Api api{services};
   Reconciler reconciler{services};
   std::string key{keys.create(db::kDefaultTeam, "test").value().text.reveal()};

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/strings.h"
 #include "base/time.h"
+#include "net/scope.h"
 #include "proxy/forward.h"
 
 namespace wrenn::proxy {
@@ -178,12 +179,12 @@ Task<Result<void>> EdgeProxy::handle(net::Request& request, net::ResponseWriter&
 }
 
 Task<Outcome> EdgeProxy::serve(Visit& visit) {
-  const auto place = co_await directory_.find(visit.address.sandbox_id);
+  auto place = co_await directory_.find(visit.address.sandbox_id);
   if (!place) {
     base::log_error("a sandbox could not be looked up", {{"error", place.error()}});
     co_return fault(FaultKind::kHostUnreachable, "The sandbox could not be looked up");
   }
-  if (*place == nullptr || !(*place)->is_running) {
+  if (*place == nullptr || (!(*place)->is_running && !(*place)->can_wake)) {
     co_return fault(FaultKind::kSandboxNotFound, "The sandbox was not found");
   }
   const auto goes_on = co_await authorize(visit, **place);
@@ -198,6 +199,16 @@ Task<Outcome> EdgeProxy::serve(Visit& visit) {
   if (open.count() > settings_.max_open) {
     co_return fault(FaultKind::kTooMany,
                     concat("The sandbox may have ", settings_.max_open, " requests open at once"));
+  }
+  if (!(*place)->is_running) {
+    place = co_await net::with_stop(net::StopToken(), directory_.wake(visit.address.sandbox_id));
+    if (!place) {
+      co_return fault(FaultKind::kHostUnreachable,
+                      concat("The sandbox could not be resumed: ", place.error().message));
+    }
+    if (*place == nullptr || !(*place)->is_running) {
+      co_return fault(FaultKind::kSandboxNotFound, "The sandbox was not found");
+    }
   }
   co_return co_await forward(visit, **place);
 }

@@ -22,6 +22,7 @@ namespace wrenn::proxy {
 struct SandboxPlace {
   std::string team_id;
   bool is_running = false;
+  bool can_wake = false;  // It is paused, and traffic may resume it.
   std::vector<std::uint16_t> public_ports;
   net::ConnectionPool* host = nullptr;  // To the data plane of its host; outlives every exchange.
 };
@@ -32,6 +33,9 @@ class EdgeDirectory {
   virtual ~EdgeDirectory() = default;
   // nullptr: there is no such sandbox. The answer may be a few seconds old.
   virtual net::Task<base::Result<std::shared_ptr<const SandboxPlace>>> find(std::string id) = 0;
+  // Resumes one that can be woken, and returns once it runs. Not to be stopped half-way: whoever
+  // asked may be gone then.
+  virtual net::Task<base::Result<std::shared_ptr<const SandboxPlace>>> wake(std::string id) = 0;
   // The team whose API key that is; empty: nobody's.
   virtual net::Task<base::Result<std::string>> team_of_key(std::string key) = 0;
 };

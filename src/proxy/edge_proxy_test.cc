@@ -27,10 +27,22 @@ class Directory final : public EdgeDirectory {
     if (id != kId) co_return std::shared_ptr<const SandboxPlace>();
     co_return std::make_shared<const SandboxPlace>(place);
   }
+  Task<Result<std::shared_ptr<const SandboxPlace>>> wake(std::string id) override {
+    ++wakes;
+    if (wake_fails) co_return base::fail(base::Code::kUnavailable, "no memory left");
+    place.is_running = true;
+    co_return co_await find(std::move(id));
+  }
   Task<Result<std::string>> team_of_key(std::string key) override {
     co_return key == kKey ? std::string("team-a") : std::string();
   }
-  SandboxPlace place{.team_id = "team-a", .is_running = true, .public_ports = {}, .host = nullptr};
+  SandboxPlace place{.team_id = "team-a",
+                     .is_running = true,
+                     .can_wake = false,
+                     .public_ports = {},
+                     .host = nullptr};
+  int wakes = 0;
+  bool wake_fails = false;
 };
 
 void replace_all(std::string& text, std::string_view mark, std::string_view by) {

@@ -8,6 +8,7 @@
 #include "base/strings.h"
 #include "base/time.h"
 #include "control/api/auth.h"
+#include "control/api/copies.h"
 #include "control/api/exec.h"
 #include "control/api/files.h"
 #include "control/api/ports.h"
@@ -41,6 +42,13 @@ constexpr std::array kRoutes = {
     ApiRoute{"GET", "/v1/capsules/{}", Access::kKey, get_sandbox},
     ApiRoute{"DELETE", "/v1/capsules/{}", Access::kKey, destroy_sandbox},
     ApiRoute{"POST", "/v1/capsules/{}/ping", Access::kKey, ping_sandbox},
+    ApiRoute{"POST", "/v1/capsules/{}/pause", Access::kKey, pause_call},
+    ApiRoute{"POST", "/v1/capsules/{}/resume", Access::kKey, resume_call},
+    ApiRoute{"PUT", "/v1/capsules/{}/timeout", Access::kKey, set_timeout},
+    ApiRoute{"POST", "/v1/capsules/{}/fork", Access::kKey, fork_sandbox},
+    ApiRoute{"POST", "/v1/snapshots", Access::kKey, create_snapshot},
+    ApiRoute{"GET", "/v1/snapshots", Access::kKey, list_snapshots},
+    ApiRoute{"DELETE", "/v1/snapshots/{}", Access::kKey, delete_snapshot},
     ApiRoute{"POST", "/v1/capsules/{}/exec", Access::kKey, exec_command},
     ApiRoute{"GET", "/v1/capsules/{}/processes", Access::kKey, list_processes},
     ApiRoute{"DELETE", "/v1/capsules/{}/processes/{}", Access::kKey, kill_process},

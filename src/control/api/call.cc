@@ -94,10 +94,19 @@ Task<Answer<db::Sandbox>> find_sandbox(Services& services, Call& call) {
 Task<Answer<db::Sandbox>> find_running(Services& services, Call& call) {
   API_CO_TRY_ASSIGN(db::Sandbox sandbox, co_await find_sandbox(services, call));
   if (sandbox.status == db::SandboxState::kRunning) co_return sandbox;
-  std::string message = concat("sandbox ", sandbox.id, " is ", db::state_name(sandbox.status));
-  if (!sandbox.error_message.empty()) message += concat(" (", sandbox.error_message, ")");
-  message += ": this needs a running one; POST /v1/capsules makes a new one";
-  co_return refuse(ApiCode::kInvalidState, std::move(message));
+  const bool is_asleep = sandbox.status == db::SandboxState::kPaused ||
+                         sandbox.status == db::SandboxState::kPausing ||
+                         sandbox.status == db::SandboxState::kResuming;
+  if (is_asleep && sandbox.auto_resume) {
+    const BusySandboxes::Mark busy(services.busy, sandbox.id);
+    API_CO_TRY_ASSIGN(Changed woken,
+                      co_await resume_sandbox(services.lifecycle(), std::move(sandbox), {}));
+    services.forget_place(woken.sandbox.id);
+    co_return std::move(woken.sandbox);
+  }
+  co_return std::unexpected(wrong_state(
+      sandbox, is_asleep ? "this needs a running one; POST /v1/capsules/{id}/resume wakes it"
+                         : "this needs a running one; POST /v1/capsules makes a new one"));
 }
 
 }  // namespace wrenn::control

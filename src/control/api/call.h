@@ -57,7 +57,7 @@ net::Task<Answer<void>> admit(Services& services, Call& call, base::Secret key);
 // The sandbox that the first parameter names, of the caller's team: kInvalidRequest for a malformed
 // id, kNotFound for one that the team does not have.
 net::Task<Answer<db::Sandbox>> find_sandbox(Services& services, Call& call);
-// The same, and it must be running: kInvalidState.
+// The same, and it must be running: kInvalidState. A paused one that may be woken is resumed first.
 net::Task<Answer<db::Sandbox>> find_running(Services& services, Call& call);
 
 }  // namespace wrenn::control

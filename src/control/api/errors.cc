@@ -108,6 +108,10 @@ ApiError from_agent(const base::Error& error) {
   if (error.code == Code::kDeadlineExceeded && error.remedy.empty()) {
     return {code, concat("the host agent was too slow: ", error.message, "; try again")};
   }
+  // The host paused it by itself a moment ago.
+  if (error.code == Code::kFailedPrecondition && error.message.ends_with("is paused")) {
+    return {ApiCode::kInvalidState, concat(error.message, "; ask again, which wakes it")};
+  }
   return {code, error.to_string()};
 }
 

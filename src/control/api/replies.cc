@@ -27,6 +27,13 @@ json::object sandbox_object(const db::Sandbox& sandbox) {
   out["memory_mb"] = sandbox.memory_mb;
   out["disk_mb"] = sandbox.disk_mb;
   out["timeout_sec"] = sandbox.timeout_sec;
+  if (sandbox.max_lifetime_sec > 0) out["max_lifetime_sec"] = sandbox.max_lifetime_sec;
+  if (sandbox.end_at > 0) out["end_at"] = time_text(sandbox.end_at);
+  out["on_timeout"] = sandbox.on_timeout;
+  out["auto_resume"] = sandbox.auto_resume;
+  if (!sandbox.pause_mode.empty()) out["pause_mode"] = sandbox.pause_mode;
+  if (!sandbox.pause_reason.empty()) out["pause_reason"] = sandbox.pause_reason;
+  if (sandbox.paused_at) out["paused_at"] = time_text(*sandbox.paused_at);
   if (!sandbox.host_ip.empty()) out["host_ip"] = sandbox.host_ip;
   if (!sandbox.error_message.empty()) out["status_reason"] = sandbox.error_message;
   out["created_at"] = time_text(sandbox.created_at);
@@ -38,6 +45,30 @@ json::object sandbox_object(const db::Sandbox& sandbox) {
     for (const auto& [name, value] : sandbox.metadata) metadata[name] = value;
     out["metadata"] = std::move(metadata);
   }
+  return out;
+}
+
+// Whole milliseconds: what is less is noise.
+json::object timings_object(const Timings& timings_ms) {
+  json::object out;
+  for (const auto& [name, value] : timings_ms) out[name] = std::llround(value);
+  return out;
+}
+
+json::object template_object(const db::Template& made) {
+  const bool is_image = made.team_id.empty();
+  json::object out;
+  out["name"] = made.name;
+  out["type"] = is_image ? "base" : "snapshot";
+  if (!is_image) {
+    out["vcpus"] = made.vcpus;
+    out["memory_mb"] = made.memory_mb;
+    out["disk_mb"] = made.disk_mb;
+    out["created_at"] = time_text(made.created_at);
+    out["sandbox_id"] = made.sandbox_id;
+  }
+  out["size_bytes"] = made.size_bytes;
+  out["platform"] = is_image;
   return out;
 }
 
@@ -72,15 +103,34 @@ std::string line(const json::object& object) {
 
 }  // namespace
 
-std::string sandbox_json(const db::Sandbox& sandbox,
-                         const std::map<std::string, double>& timings_ms) {
+std::string sandbox_json(const db::Sandbox& sandbox, const Timings& timings_ms) {
   json::object out = sandbox_object(sandbox);
-  if (!timings_ms.empty()) {
-    json::object timings;
-    // Whole milliseconds: what is less is noise.
-    for (const auto& [name, value] : timings_ms) timings[name] = std::llround(value);
-    out["timings_ms"] = std::move(timings);
+  if (!timings_ms.empty()) out["timings_ms"] = timings_object(timings_ms);
+  return json::serialize(out);
+}
+
+std::string forks_json(const std::vector<Fork>& forks, const Timings& timings_ms) {
+  json::array capsules;
+  for (const auto& fork : forks) {
+    json::object capsule = sandbox_object(fork.sandbox);
+    if (fork.error) {
+      capsule["error"] = {{"code", wire_name(fork.error->code)}, {"message", fork.error->message}};
+    }
+    capsules.push_back(std::move(capsule));
   }
+  json::object out;
+  out["capsules"] = std::move(capsules);
+  out["timings_ms"] = timings_object(timings_ms);
+  return json::serialize(out);
+}
+
+std::string template_json(const db::Template& made) {
+  return json::serialize(template_object(made));
+}
+
+std::string templates_json(const std::vector<db::Template>& templates) {
+  json::array out;
+  for (const auto& one : templates) out.push_back(template_object(one));
   return json::serialize(out);
 }
 

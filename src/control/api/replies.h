@@ -3,11 +3,14 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "control/api/errors.h"
 #include "db/sandbox_store.h"
+#include "db/template_store.h"
 
 namespace hostagent::v1 {
 class FileEntry;
@@ -17,9 +20,21 @@ class ListProcessesResponse;
 
 namespace wrenn::control {
 
-// Empty optional fields are left out. `timings_ms` only in the reply to a create.
-std::string sandbox_json(const db::Sandbox& sandbox,
-                         const std::map<std::string, double>& timings_ms = {});
+using Timings = std::map<std::string, double>;  // Milliseconds by step.
+
+// Empty optional fields are left out. `timings_ms` where it was made, paused or resumed just now.
+std::string sandbox_json(const db::Sandbox& sandbox, const Timings& timings_ms = {});
+
+struct Fork {
+  db::Sandbox sandbox;
+  std::optional<ApiError> error;  // It could not be made.
+};
+std::string forks_json(const std::vector<Fork>& forks, const Timings& timings_ms);
+
+// Templates that are images of the host have no team.
+std::string template_json(const db::Template& made);
+std::string templates_json(const std::vector<db::Template>& templates);
+
 std::string sandboxes_json(const std::vector<db::Sandbox>& sandboxes);
 
 struct ExecOutcome {

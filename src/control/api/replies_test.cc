@@ -17,7 +17,8 @@ TEST(RepliesTest, ASandboxLeavesEmptyFieldsOut) {
   sandbox.updated_at = sandbox.created_at;
   EXPECT_EQ(sandbox_json(sandbox),
             R"({"id":"cl-1","status":"pending","template":"minimal","vcpus":1,"memory_mb":512,)"
-            R"("disk_mb":0,"timeout_sec":0,"created_at":"2023-11-14T22:13:20Z",)"
+            R"("disk_mb":0,"timeout_sec":0,"on_timeout":"pause","auto_resume":true,)"
+            R"("created_at":"2023-11-14T22:13:20Z",)"
             R"("last_updated":"2023-11-14T22:13:20Z"})");
   sandbox.metadata["kernel_version"] = "6.1";
   sandbox.error_message = "why";

@@ -36,6 +36,33 @@ std::string name_rule(std::string_view field) {
                 kMaxName, " characters at most");
 }
 
+// What stands for 0 and for a missing field is decided by whoever asks; so 0 counts as missing.
+std::optional<int> optional_integer(JsonFields& fields, std::string_view name, std::int64_t min,
+                                    std::int64_t max) {
+  const std::int64_t value = fields.integer(name, {min, max, 0});
+  if (value == 0) return std::nullopt;
+  return static_cast<int>(value);
+}
+
+LifecycleParams read_lifecycle(JsonFields& fields) {
+  constexpr IntegerRule kTimeout{0, 7 * 24 * 3600, 0};
+  constexpr IntegerRule kLifetime{0, 365 * 24 * 3600, 0};
+  LifecycleParams params;
+  if (fields.has("timeout_sec")) {
+    params.timeout_sec = static_cast<int>(fields.integer("timeout_sec", kTimeout));
+  }
+  if (fields.has("max_lifetime_sec")) {
+    params.max_lifetime_sec = static_cast<int>(fields.integer("max_lifetime_sec", kLifetime));
+  }
+  if (fields.has("on_timeout")) {
+    params.on_timeout = fields.text("on_timeout", {});
+    if (params.on_timeout != "pause" && params.on_timeout != "kill") {
+      fields.fail("on_timeout must be pause or kill");
+    }
+  }
+  return params;
+}
+
 }  // namespace
 
 Answer<CreateParams> parse_create(std::string_view body) {
@@ -44,12 +71,47 @@ Answer<CreateParams> parse_create(std::string_view body) {
   const std::string name = fields.text("template", {});
   if (!name.empty()) params.template_name = name;
   if (!is_safe_name(params.template_name)) fields.fail(name_rule("template"));
-  params.vcpus = static_cast<int>(fields.integer("vcpus", {1, 32, params.vcpus}));
-  params.memory_mb =
-      static_cast<int>(fields.integer("memory_mb", {128, 64 * 1024, params.memory_mb}));
-  params.disk_mb = static_cast<int>(fields.integer("disk_mb", {1024, 1024 * 1024, params.disk_mb}));
-  params.timeout_sec =
-      static_cast<int>(fields.integer("timeout_sec", {0, 7 * 24 * 3600, params.timeout_sec}));
+  params.vcpus = optional_integer(fields, "vcpus", 1, 32);
+  params.memory_mb = optional_integer(fields, "memory_mb", 128, 64 * 1024);
+  params.disk_mb = optional_integer(fields, "disk_mb", 1024, 1024 * 1024);
+  params.lifecycle = read_lifecycle(fields);
+  params.auto_resume = fields.boolean("auto_resume", true);
+  API_TRY(fields.status());
+  return params;
+}
+
+Answer<std::string> parse_pause(std::string_view body) {
+  JsonFields fields(body);
+  const std::string mode = fields.text("mode", {});
+  if (!mode.empty() && mode != "memory" && mode != "disk") {
+    fields.fail("mode must be memory or disk");
+  }
+  API_TRY(fields.status());
+  return mode.empty() ? "memory" : mode;
+}
+
+Answer<LifecycleParams> parse_lifecycle(std::string_view body) {
+  JsonFields fields(body);
+  LifecycleParams params = read_lifecycle(fields);
+  API_TRY(fields.status());
+  return params;
+}
+
+Answer<ForkParams> parse_fork(std::string_view body) {
+  JsonFields fields(body);
+  ForkParams params;
+  params.count = static_cast<int>(fields.integer("count", {1, 100, params.count}));
+  params.lifecycle = read_lifecycle(fields);
+  API_TRY(fields.status());
+  return params;
+}
+
+Answer<SnapshotParams> parse_snapshot(std::string_view body) {
+  JsonFields fields(body);
+  SnapshotParams params;
+  params.sandbox_id = fields.text("sandbox_id", {Presence::kRequired, kMaxName});
+  params.name = fields.text("name", {});
+  if (!params.name.empty() && !is_safe_name(params.name)) fields.fail(name_rule("name"));
   API_TRY(fields.status());
   return params;
 }

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -13,14 +14,39 @@ namespace wrenn::control {
 
 inline constexpr std::size_t kMaxJsonBody = 1 << 20;
 
+// When a sandbox stops by itself: what the client said of it.
+struct LifecycleParams {
+  std::optional<int> timeout_sec;         // 0: never.
+  std::optional<int> max_lifetime_sec;    // 0: no limit.
+  std::optional<std::string> on_timeout;  // "pause" or "kill".
+};
+
 struct CreateParams {
   std::string template_name = "minimal";
-  int vcpus = 1;
-  int memory_mb = 512;
-  int disk_mb = 5120;
-  int timeout_sec = 0;  // 0: never.
+  // Absent: the template's own, or 1, 512 and 5120.
+  std::optional<int> vcpus;
+  std::optional<int> memory_mb;
+  std::optional<int> disk_mb;
+  LifecycleParams lifecycle;
+  bool auto_resume = true;
 };
 Answer<CreateParams> parse_create(std::string_view body);
+
+// "memory" or "disk".
+Answer<std::string> parse_pause(std::string_view body);
+Answer<LifecycleParams> parse_lifecycle(std::string_view body);
+
+struct ForkParams {
+  int count = 1;
+  LifecycleParams lifecycle;
+};
+Answer<ForkParams> parse_fork(std::string_view body);
+
+struct SnapshotParams {
+  std::string sandbox_id;
+  std::string name;  // Empty: the caller makes one up.
+};
+Answer<SnapshotParams> parse_snapshot(std::string_view body);
 
 enum class ExecMode { kForeground, kBackground };
 

@@ -1,11 +1,13 @@
 #include "control/api/sandboxes.h"
 
+#include "base/crypto.h"
 #include "base/id.h"
 #include "base/log.h"
 #include "base/strings.h"
 #include "base/time.h"
 #include "control/api/replies.h"
 #include "control/api/requests.h"
+#include "control/api/sandbox_rows.h"
 #include "control/hosts/agent_client.h"
 #include "control/services.h"
 #include "proto/agent.pb.h"
@@ -17,84 +19,79 @@ using base::concat;
 using db::SandboxState;
 using net::Task;
 
-struct Created {
-  db::Sandbox sandbox;
-  std::map<std::string, double> timings_ms;
+// What a sandbox is made from: a template of the team, or an image of the host.
+struct Origin {
+  std::string name_on_host;
+  int vcpus = 1;
+  int memory_mb = 512;
+  int disk_mb = 5120;
 };
 
-db::Sandbox new_row(const Call& call, const CreateParams& params) {
+Answer<Origin> shape_of(const db::Template& made, const CreateParams& params) {
+  const auto differs = [](const std::optional<int>& asked, int own) {
+    return asked && *asked != own;
+  };
+  if (differs(params.vcpus, made.vcpus) || differs(params.memory_mb, made.memory_mb) ||
+      differs(params.disk_mb, made.disk_mb)) {
+    return refuse(ApiCode::kInvalidRequest,
+                  concat("the template ", made.name, " was made of a running sandbox with ",
+                         made.vcpus, " vcpus, ", made.memory_mb, " memory_mb and ", made.disk_mb,
+                         " disk_mb, and so are all made from it; leave these fields out"));
+  }
+  return Origin{made.id, made.vcpus, made.memory_mb, made.disk_mb};
+}
+
+Task<Answer<Origin>> find_origin(Services& services, std::string team_id, CreateParams params) {
+  const auto made = co_await services.database_pool.run(
+      [&] { return services.templates.get(team_id, params.template_name); });
+  if (made) co_return shape_of(*made, params);
+  if (made.error().code != base::Code::kNotFound) co_return std::unexpected(from_db(made.error()));
+  // The host knows templates of all teams by their ids.
+  if (base::is_id(base::kTemplatePrefix, params.template_name)) {
+    co_return refuse(ApiCode::kNotFound, concat("there is no template '", params.template_name,
+                                                "'; GET /v1/snapshots lists yours"));
+  }
+  Origin image{.name_on_host = params.template_name};
+  image.vcpus = params.vcpus.value_or(image.vcpus);
+  image.memory_mb = params.memory_mb.value_or(image.memory_mb);
+  image.disk_mb = params.disk_mb.value_or(image.disk_mb);
+  co_return image;
+}
+
+db::Sandbox new_row(const Call& call, const CreateParams& params, const Origin& origin) {
   db::Sandbox row;
   row.id = base::new_id(base::kSandboxPrefix);
   row.team_id = call.team_id();
   row.host_id = local_host_id();
   row.template_name = params.template_name;
-  row.vcpus = params.vcpus;
-  row.memory_mb = params.memory_mb;
-  row.disk_mb = params.disk_mb;
-  row.timeout_sec = params.timeout_sec;
+  row.vcpus = origin.vcpus;
+  row.memory_mb = origin.memory_mb;
+  row.disk_mb = origin.disk_mb;
+  row.auto_resume = params.auto_resume;
+  db::LifecycleSettings settings;
+  apply(params.lifecycle, settings);
+  set_lifecycle(settings, row);
   return row;
 }
 
-agent::CreateSandboxRequest to_rpc(const db::Sandbox& row) {
+agent::CreateSandboxRequest to_create(const db::Sandbox& row, const Origin& origin) {
   agent::CreateSandboxRequest request;
   request.set_sandbox_id(row.id);
-  request.set_template_(row.template_name);
+  request.set_template_(origin.name_on_host);
   request.set_vcpus(row.vcpus);
   request.set_memory_mb(row.memory_mb);
   request.set_disk_size_mb(row.disk_mb);
-  request.set_timeout_sec(row.timeout_sec);
+  to_rpc(settings_of(row), *request.mutable_lifecycle());
   return request;
 }
 
-// On a pool thread: the row must be there before anything is made on a host.
-base::Result<void> insert_starting(db::SandboxStore& sandboxes, db::Sandbox& row) {
-  WRENN_TRY_ASSIGN(row, sandboxes.insert(row));
-  WRENN_TRY(sandboxes.transition(row.id, {SandboxState::kPending}, SandboxState::kStarting));
-  return {};
-}
-
-Task<void> destroy_leftover(Services& services, std::string id) {
-  const auto destroyed = co_await services.agent.destroy(id);
-  if (!destroyed) {
-    base::log_warn("a sandbox that could not be made may be left; it is removed later",
-                   {{"sandbox", id}, {"error", destroyed.error()}});
-  }
-}
-
-// The create failed with `error`: the row says so and the host has nothing of it.
-Task<void> give_up(Services& services, std::string id, std::string reason) {
-  const auto marked = co_await services.database_pool.run([&] {
-    return services.sandboxes.transition(id, {SandboxState::kPending, SandboxState::kStarting},
-                                         SandboxState::kError, {.error_message = reason});
-  });
-  if (!marked) {
-    base::log_error("a failed create was not noted", {{"sandbox", id}, {"error", marked.error()}});
-  }
-  co_await destroy_leftover(services, id);
-}
-
-// False when the sandbox was destroyed meanwhile.
-base::Result<bool> mark_running(db::SandboxStore& sandboxes, db::Sandbox& row,
-                                const agent::CreateSandboxResponse& made) {
-  db::SandboxChanges changes;
-  changes.host_ip = made.host_ip();
-  changes.metadata.emplace(made.metadata().begin(), made.metadata().end());
-  WRENN_TRY_ASSIGN(const bool runs,
-                   sandboxes.transition(row.id, {SandboxState::kPending, SandboxState::kStarting},
-                                        SandboxState::kRunning, changes));
-  if (!runs) return false;
-  WRENN_TRY_ASSIGN(row, sandboxes.get(row.team_id, row.id));
-  return true;
-}
-
-Task<Answer<Created>> create(Services& services, Call& call, CreateParams params) {
+Task<Answer<Changed>> create(Services& services, db::Sandbox row, Origin origin) {
   const auto began = base::steady_now();
-  db::Sandbox row = new_row(call, params);
   const BusySandboxes::Mark busy(services.busy, row.id);
   API_CO_TRY(db_answer(co_await services.database_pool.run(
       [&] { return insert_starting(services.sandboxes, row); })));
 
-  auto made = co_await services.agent.create(to_rpc(row));
+  auto made = co_await services.agent.create(to_create(row, origin));
   if (!made) {
     // Stopped with the whole process: the next one finds the row and what came of it.
     if (made.error().code == base::Code::kCanceled)
@@ -104,7 +101,7 @@ Task<Answer<Created>> create(Services& services, Call& call, CreateParams params
     co_return std::unexpected(std::move(error));
   }
   auto running = co_await services.database_pool.run(
-      [&] { return mark_running(services.sandboxes, row, *made); });
+      [&] { return mark_running(services.sandboxes, row, made->sandbox()); });
   if (!running) {
     co_await give_up(services, row.id, "the database failed while it was created");
     co_return std::unexpected(from_db(running.error()));
@@ -115,11 +112,56 @@ Task<Answer<Created>> create(Services& services, Call& call, CreateParams params
                                                 " was destroyed while it was created; "
                                                 "create another one"));
   }
-  Created created{.sandbox = std::move(row)};
+  Changed created{.sandbox = std::move(row), .timings_ms = {}};
   created.timings_ms.insert(made->timings_ms().begin(), made->timings_ms().end());
   created.timings_ms["api_total"] =
       std::chrono::duration<double, std::milli>(base::steady_now() - began).count();
   co_return created;
+}
+
+// The sandbox that an earlier request with the same key made, as soon as it is there.
+Task<Answer<db::Sandbox>> wait_for_first(Services& services, Call& call, std::string id) {
+  constexpr auto kInterval = std::chrono::milliseconds(50);
+  constexpr auto kMaxWait = std::chrono::minutes(3);
+  const auto until = base::steady_now() + kMaxWait;
+  while (base::steady_now() < until) {
+    auto row = co_await services.database_pool.run(
+        [&] { return services.sandboxes.get(call.team_id(), id); });
+    const bool is_there =
+        row && row->status != SandboxState::kPending && row->status != SandboxState::kStarting;
+    if (is_there) co_return std::move(*row);
+    if (!row && row.error().code != base::Code::kNotFound) {
+      co_return std::unexpected(from_db(row.error()));
+    }
+    if (const auto slept = co_await net::sleep_for(kInterval); !slept) {
+      co_return std::unexpected(from_client(slept.error()));
+    }
+  }
+  co_return refuse(ApiCode::kConflict,
+                   "another request with this Idempotency-Key is still being served; try again");
+}
+
+// The sandbox of the key, when it is not new.
+Task<Answer<std::optional<db::Sandbox>>> claim(Services& services, Call& call, std::string body,
+                                               std::string sandbox_id) {
+  constexpr std::size_t kMaxKey = 255;
+  const std::string key(call.request().headers().find("idempotency-key").value_or(""));
+  if (key.empty()) co_return std::nullopt;
+  if (key.size() > kMaxKey || !base::is_valid_utf8(key)) {
+    co_return refuse(ApiCode::kInvalidRequest,
+                     concat("Idempotency-Key must be text of at most ", kMaxKey, " bytes"));
+  }
+  const auto claimed = co_await services.database_pool.run([&] {
+    return services.idempotency.claim(call.team_id(), key, base::sha256_hex(body), sandbox_id);
+  });
+  if (!claimed && claimed.error().code == base::Code::kInvalidArgument) {
+    co_return refuse(ApiCode::kConflict, claimed.error().to_string());
+  }
+  if (!claimed) co_return std::unexpected(from_db(claimed.error()));
+  if (claimed->is_new) co_return std::nullopt;
+  API_CO_TRY_ASSIGN(db::Sandbox first,
+                    co_await wait_for_first(services, call, claimed->sandbox_id));
+  co_return std::optional(std::move(first));
 }
 
 // On a pool thread: all pages in one.
@@ -150,8 +192,12 @@ std::vector<SandboxState> states_to_stop() {
 
 Task<Answer<void>> create_sandbox(Services& services, Call& call) {
   API_CO_TRY_ASSIGN(const std::string body, co_await call.read_body(kMaxJsonBody));
-  API_CO_TRY_ASSIGN(CreateParams params, parse_create(body));
-  API_CO_TRY_ASSIGN(const Created created, co_await create(services, call, std::move(params)));
+  API_CO_TRY_ASSIGN(const CreateParams params, parse_create(body));
+  API_CO_TRY_ASSIGN(const Origin origin, co_await find_origin(services, call.team_id(), params));
+  db::Sandbox row = new_row(call, params, origin);
+  API_CO_TRY_ASSIGN(const auto first, co_await claim(services, call, body, row.id));
+  if (first) co_return co_await call.send_json(201, sandbox_json(*first));
+  API_CO_TRY_ASSIGN(const Changed created, co_await create(services, std::move(row), origin));
   base::log_info("sandbox created",
                  {{"sandbox", created.sandbox.id}, {"request", call.request_id()}});
   co_return co_await call.send_json(201, sandbox_json(created.sandbox, created.timings_ms));
@@ -185,8 +231,51 @@ Task<Answer<void>> destroy_sandbox(Services& services, Call& call) {
   co_return co_await call.send_empty(204);
 }
 
+Task<Answer<void>> pause_call(Services& services, Call& call) {
+  API_CO_TRY_ASSIGN(const std::string body, co_await call.read_body(kMaxJsonBody));
+  API_CO_TRY_ASSIGN(std::string mode, parse_pause(body));
+  API_CO_TRY_ASSIGN(db::Sandbox sandbox, co_await find_sandbox(services, call));
+  const BusySandboxes::Mark busy(services.busy, sandbox.id);
+  API_CO_TRY_ASSIGN(
+      const Changed paused,
+      co_await pause_sandbox(services.lifecycle(), std::move(sandbox), std::move(mode)));
+  services.forget_place(paused.sandbox.id);
+  co_return co_await call.send_json(200, sandbox_json(paused.sandbox, paused.timings_ms));
+}
+
+Task<Answer<void>> resume_call(Services& services, Call& call) {
+  API_CO_TRY_ASSIGN(const std::string body, co_await call.read_body(kMaxJsonBody));
+  API_CO_TRY_ASSIGN(const LifecycleParams params, parse_lifecycle(body));
+  API_CO_TRY_ASSIGN(db::Sandbox sandbox, co_await find_sandbox(services, call));
+  std::optional<db::LifecycleSettings> settings;
+  if (params.timeout_sec || params.max_lifetime_sec || params.on_timeout) {
+    settings = settings_of(sandbox);
+    apply(params, *settings);
+  }
+  const BusySandboxes::Mark busy(services.busy, sandbox.id);
+  API_CO_TRY_ASSIGN(const Changed resumed,
+                    co_await resume_sandbox(services.lifecycle(), std::move(sandbox), settings));
+  services.forget_place(resumed.sandbox.id);
+  co_return co_await call.send_json(200, sandbox_json(resumed.sandbox, resumed.timings_ms));
+}
+
+Task<Answer<void>> set_timeout(Services& services, Call& call) {
+  API_CO_TRY_ASSIGN(const std::string body, co_await call.read_body(kMaxJsonBody));
+  API_CO_TRY_ASSIGN(const LifecycleParams params, parse_lifecycle(body));
+  API_CO_TRY_ASSIGN(db::Sandbox sandbox, co_await find_sandbox(services, call));
+  db::LifecycleSettings settings = settings_of(sandbox);
+  apply(params, settings);
+  API_CO_TRY_ASSIGN(
+      const db::Sandbox changed,
+      co_await change_lifecycle(services.lifecycle(), std::move(sandbox), std::move(settings)));
+  co_return co_await call.send_json(200, sandbox_json(changed));
+}
+
 Task<Answer<void>> ping_sandbox(Services& services, Call& call) {
-  API_CO_TRY_ASSIGN(const db::Sandbox sandbox, co_await find_running(services, call));
+  API_CO_TRY_ASSIGN(const db::Sandbox sandbox, co_await find_sandbox(services, call));
+  if (sandbox.status != SandboxState::kRunning) {
+    co_return std::unexpected(wrong_state(sandbox, "only a running one can be kept awake"));
+  }
   API_CO_TRY(agent_answer(co_await services.agent.ping(sandbox.id)));
   API_CO_TRY(db_answer(co_await services.database_pool.run(
       [&] { return services.sandboxes.touch_active(sandbox.id); })));

@@ -1,4 +1,4 @@
-// The life of a sandbox over the API: create, list, get, destroy, ping.
+// The life of a sandbox over the API. What changes one goes on to its end when the client leaves.
 #pragma once
 
 #include "control/api/call.h"
@@ -9,11 +9,14 @@ namespace wrenn::control {
 
 struct Services;
 
-// Goes on to its end when the client leaves: the sandbox is there and is listed.
+// With a header Idempotency-Key, a client that lost the answer gets the same sandbox again.
 net::Task<Answer<void>> create_sandbox(Services& services, Call& call);
 net::Task<Answer<void>> list_sandboxes(Services& services, Call& call);
 net::Task<Answer<void>> get_sandbox(Services& services, Call& call);
 net::Task<Answer<void>> destroy_sandbox(Services& services, Call& call);
+net::Task<Answer<void>> pause_call(Services& services, Call& call);
+net::Task<Answer<void>> resume_call(Services& services, Call& call);
+net::Task<Answer<void>> set_timeout(Services& services, Call& call);
 net::Task<Answer<void>> ping_sandbox(Services& services, Call& call);
 
 }  // namespace wrenn::control

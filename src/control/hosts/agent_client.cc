@@ -15,6 +15,8 @@ constexpr auto kCallTimeout = std::chrono::seconds(60);
 constexpr auto kListTimeout = std::chrono::seconds(5);
 // A cold host may have to build a template first.
 constexpr auto kCreateTimeout = std::chrono::minutes(3);
+// Saving and starting take as long as there is memory to write or read, and a VM may have to boot.
+constexpr auto kChangeTimeout = std::chrono::minutes(5);
 constexpr std::size_t kMaxReply = 32u << 20;  // A directory of a hundred thousand files.
 constexpr std::size_t kMaxErrorBody = 64 * 1024;
 
@@ -25,7 +27,7 @@ std::string method(std::string_view name) {
 net::HttpClientOptions http_options() {
   // Each call states its own time; this is the cap for all.
   return {.connect_timeout = std::chrono::seconds(5),
-          .head_timeout = kCreateTimeout + std::chrono::seconds(10),
+          .head_timeout = kChangeTimeout + std::chrono::seconds(10),
           .max_idle = 32};
 }
 
@@ -72,6 +74,12 @@ AgentClient::AgentClient(net::Endpoint endpoint)
       streams_(streams_http_),
       inputs_(input_http_) {}
 
+void AgentClient::close_idle() {
+  for (auto* client : {&calls_http_, &streams_http_, &input_http_, &files_http_}) {
+    client->close_idle();
+  }
+}
+
 AgentClient::Reply<agent::CreateSandboxResponse> AgentClient::create(
     const agent::CreateSandboxRequest& request) {
   return calls_.unary<agent::CreateSandboxResponse>(method("CreateSandbox"), request,
@@ -85,6 +93,47 @@ AgentClient::Reply<void> AgentClient::destroy(std::string sandbox_id) {
       method("DestroySandbox"), request, {.timeout = kCallTimeout});
   if (!reply && reply.error().code != base::Code::kNotFound) co_return base::fail(reply.error());
   co_return {};
+}
+
+AgentClient::Reply<agent::PauseSandboxResponse> AgentClient::pause(
+    const agent::PauseSandboxRequest& request) {
+  return calls_.unary<agent::PauseSandboxResponse>(method("PauseSandbox"), request,
+                                                   {.timeout = kChangeTimeout});
+}
+
+AgentClient::Reply<agent::ResumeSandboxResponse> AgentClient::resume(
+    const agent::ResumeSandboxRequest& request) {
+  return calls_.unary<agent::ResumeSandboxResponse>(method("ResumeSandbox"), request,
+                                                    {.timeout = kChangeTimeout});
+}
+
+AgentClient::Reply<agent::ForkSandboxResponse> AgentClient::fork(
+    const agent::ForkSandboxRequest& request) {
+  return calls_.unary<agent::ForkSandboxResponse>(method("ForkSandbox"), request,
+                                                  {.timeout = kChangeTimeout});
+}
+
+AgentClient::Reply<agent::SnapshotSandboxResponse> AgentClient::snapshot(
+    const agent::SnapshotSandboxRequest& request) {
+  return calls_.unary<agent::SnapshotSandboxResponse>(method("SnapshotSandbox"), request,
+                                                      {.timeout = kChangeTimeout});
+}
+
+AgentClient::Reply<void> AgentClient::set_lifecycle(const agent::SetLifecycleRequest& request) {
+  return ignore_reply(calls_.unary<agent::SetLifecycleResponse>(method("SetLifecycle"), request,
+                                                                {.timeout = kCallTimeout}));
+}
+
+AgentClient::Reply<agent::ListTemplatesResponse> AgentClient::list_templates() {
+  return calls_.unary<agent::ListTemplatesResponse>(
+      method("ListTemplates"), agent::ListTemplatesRequest(), {.timeout = kCallTimeout});
+}
+
+AgentClient::Reply<void> AgentClient::delete_template(std::string name) {
+  agent::DeleteTemplateRequest request;
+  request.set_name(std::move(name));
+  return ignore_reply(calls_.unary<agent::DeleteTemplateResponse>(method("DeleteTemplate"), request,
+                                                                  {.timeout = kCallTimeout}));
 }
 
 AgentClient::Reply<void> AgentClient::ping(const std::string& sandbox_id) {

@@ -38,6 +38,17 @@ class SendInputRequest;
 class SendInputResponse;
 class StartBackgroundRequest;
 class StartBackgroundResponse;
+class DeleteTemplateRequest;
+class ForkSandboxRequest;
+class ForkSandboxResponse;
+class ListTemplatesResponse;
+class PauseSandboxRequest;
+class PauseSandboxResponse;
+class ResumeSandboxRequest;
+class ResumeSandboxResponse;
+class SetLifecycleRequest;
+class SnapshotSandboxRequest;
+class SnapshotSandboxResponse;
 }  // namespace hostagent::v1
 
 namespace wrenn::control {
@@ -62,12 +73,22 @@ class AgentClient {
   AgentClient(const AgentClient&) = delete;
   AgentClient& operator=(const AgentClient&) = delete;
 
+  // Before its loop goes: ends the connections that nobody uses.
+  void close_idle();
   std::string address() const { return calls_http_.endpoint().to_string(); }
 
   // The messages may be temporaries.
   Reply<agent::CreateSandboxResponse> create(const agent::CreateSandboxRequest& request);
   // A sandbox the agent does not know is no error.
   Reply<void> destroy(std::string sandbox_id);
+  Reply<agent::PauseSandboxResponse> pause(const agent::PauseSandboxRequest& request);
+  Reply<agent::ResumeSandboxResponse> resume(const agent::ResumeSandboxRequest& request);
+  Reply<agent::ForkSandboxResponse> fork(const agent::ForkSandboxRequest& request);
+  Reply<agent::SnapshotSandboxResponse> snapshot(const agent::SnapshotSandboxRequest& request);
+  Reply<void> set_lifecycle(const agent::SetLifecycleRequest& request);
+  Reply<agent::ListTemplatesResponse> list_templates();
+  // One that the agent does not know is no error.
+  Reply<void> delete_template(std::string name);
   Reply<void> ping(const std::string& sandbox_id);
   Reply<agent::ListSandboxesResponse> list_sandboxes();
 

@@ -20,10 +20,14 @@ constexpr std::int64_t kMissingMs = 60'000;
 // The agent ends idle sandboxes by its own clock and a moment late.
 constexpr std::int64_t kTimeoutSlackMs = 5'000;
 
-enum class Presence { kAlive, kChanging, kRuin };
+// A change that nobody is seen to make any more: its control plane is gone.
+constexpr std::int64_t kForgottenMs = 60'000;
+
+enum class Presence { kAlive, kPaused, kChanging, kRuin };
 
 Presence presence_of(const SandboxInfo& info) {
   if (info.status().empty() || info.status() == "running") return Presence::kAlive;
+  if (info.status() == "paused") return Presence::kPaused;
   const bool is_ruin =
       info.status() == "stopped" || info.status() == "error" || info.status() == "crashed";
   return is_ruin ? Presence::kRuin : Presence::kChanging;
@@ -33,60 +37,76 @@ bool is_being_made(const Sandbox& row) {
   return row.status == SandboxState::kPending || row.status == SandboxState::kStarting;
 }
 
-db::SandboxChanges seen_on_host(const SandboxInfo& info) {
-  db::SandboxChanges changes;
-  changes.host_ip = info.host_ip();
-  changes.error_message = "";
-  if (info.metadata_size() > 0) {
-    changes.metadata.emplace(info.metadata().begin(), info.metadata().end());
-  }
-  return changes;
+StateFix change(const Sandbox& row, SandboxState to, db::SandboxChanges changes) {
+  return {row.id, {row.status}, to, std::move(changes)};
 }
 
-std::optional<StateFix> fix_present(const Sandbox& row, const SandboxInfo& info) {
-  if (is_being_made(row)) {
-    // Whoever asked for it is gone with an earlier control plane; it was made all the same.
-    return StateFix{row.id,
-                    {SandboxState::kPending, SandboxState::kStarting},
-                    SandboxState::kRunning,
-                    seen_on_host(info)};
+// Whoever asked for it is gone with an earlier control plane; it was done all the same.
+void fix_alive(const Sandbox& row, const SandboxInfo& info, std::int64_t now_ms,
+               std::vector<StateFix>& fixes) {
+  const bool is_forgotten = now_ms - row.updated_at > kForgottenMs;
+  if (row.status == SandboxState::kPaused) {
+    // There is no straight way from paused to running.
+    fixes.push_back(change(row, SandboxState::kResuming, {}));
+    fixes.push_back(
+        {row.id, {SandboxState::kResuming}, SandboxState::kRunning, seen_on_host(info)});
+    return;
   }
-  if (row.status == SandboxState::kMissing) {
-    return StateFix{row.id, {SandboxState::kMissing}, SandboxState::kRunning, seen_on_host(info)};
-  }
-  return std::nullopt;
+  const bool is_due = is_being_made(row) || row.status == SandboxState::kMissing ||
+                      row.status == SandboxState::kResuming ||
+                      (row.status == SandboxState::kPausing && is_forgotten);
+  if (is_due) fixes.push_back(change(row, SandboxState::kRunning, seen_on_host(info)));
 }
 
-bool has_timed_out(const Sandbox& row, std::int64_t now_ms) {
+// Its host paused it, by itself or for somebody whose answer was lost.
+void fix_paused(const Sandbox& row, const SandboxInfo& info, std::int64_t now_ms,
+                std::vector<StateFix>& fixes) {
+  if (row.status == SandboxState::kPaused) return;
+  if (row.status == SandboxState::kResuming && now_ms - row.updated_at <= kForgottenMs) return;
+  db::SandboxChanges changes = seen_on_host(info);
+  changes.error_message = pause_explanation(info.reason(), info.lifecycle().timeout_sec());
+  changes.pause_mode = info.pause_mode();
+  changes.pause_reason = info.reason();
+  if (!is_being_made(row)) {
+    fixes.push_back(change(row, SandboxState::kPaused, std::move(changes)));
+    return;
+  }
+  fixes.push_back(change(row, SandboxState::kRunning, seen_on_host(info)));
+  fixes.push_back({row.id, {SandboxState::kRunning}, SandboxState::kPaused, std::move(changes)});
+}
+
+// What its lifecycle kills it for, if anything; empty otherwise.
+std::string reason_to_end(const Sandbox& row, std::int64_t now_ms) {
+  if (row.on_timeout != "kill") return {};
   const std::int64_t last_use = row.last_active_at.value_or(row.created_at);
-  return row.timeout_sec > 0 &&
-         last_use + std::int64_t{row.timeout_sec} * 1000 <= now_ms + kTimeoutSlackMs;
+  const std::int64_t timeout_ms = std::int64_t{row.timeout_sec} * 1000;
+  if (row.timeout_sec > 0 && last_use + timeout_ms <= now_ms + kTimeoutSlackMs) {
+    return concat("nobody used it for ", row.timeout_sec, " s, its timeout");
+  }
+  if (row.end_at > 0 && row.end_at <= now_ms + kTimeoutSlackMs) {
+    return "its maximum lifetime was over";
+  }
+  return {};
 }
 
 std::optional<StateFix> fix_absent(const Sandbox& row, std::int64_t now_ms) {
   if (is_being_made(row)) {
-    return StateFix{row.id,
-                    {SandboxState::kPending, SandboxState::kStarting},
-                    SandboxState::kError,
-                    {.error_message = "the control plane was restarted while it was created"}};
+    return change(row, SandboxState::kError,
+                  {.error_message = "the control plane was restarted while it was created"});
   }
-  if (row.status == SandboxState::kRunning && has_timed_out(row, now_ms)) {
-    return StateFix{
-        row.id,
-        {SandboxState::kRunning},
-        SandboxState::kStopped,
-        {.error_message = concat("nobody used it for ", row.timeout_sec, " s, its timeout")}};
+  if (row.status == SandboxState::kMissing) {
+    if (now_ms - row.updated_at <= kMissingMs) return std::nullopt;
+    return change(row, SandboxState::kStopped, {});
   }
-  if (row.status == SandboxState::kRunning) {
-    return StateFix{row.id,
-                    {SandboxState::kRunning},
-                    SandboxState::kMissing,
-                    {.error_message = "its virtual machine ended: the host no longer has it"}};
+  const bool was_there =
+      row.status == SandboxState::kRunning || row.status == SandboxState::kPausing ||
+      row.status == SandboxState::kPaused || row.status == SandboxState::kResuming;
+  if (!was_there) return std::nullopt;
+  if (std::string reason = reason_to_end(row, now_ms);
+      row.status == SandboxState::kRunning && !reason.empty()) {
+    return change(row, SandboxState::kStopped, {.error_message = std::move(reason)});
   }
-  if (row.status == SandboxState::kMissing && now_ms - row.updated_at > kMissingMs) {
-    return StateFix{row.id, {SandboxState::kMissing}, SandboxState::kStopped, {}};
-  }
-  return std::nullopt;
+  return change(row, SandboxState::kMissing, {.error_message = "its host no longer has it"});
 }
 
 bool was_used(const Sandbox& row, const SandboxInfo& info) {
@@ -115,8 +135,13 @@ ReconcilePlan make_plan(const std::vector<Sandbox>& rows,
     if (info != nullptr) present.erase(found);
     if (busy.contains(row.id)) continue;
     if (info != nullptr && presence_of(*info) == Presence::kChanging) continue;
-    auto fix = info != nullptr ? fix_present(row, *info) : fix_absent(row, now_ms);
-    if (fix) plan.fixes.push_back(std::move(*fix));
+    if (info == nullptr) {
+      if (auto fix = fix_absent(row, now_ms)) plan.fixes.push_back(std::move(*fix));
+    } else if (presence_of(*info) == Presence::kPaused) {
+      fix_paused(row, *info, now_ms, plan.fixes);
+    } else {
+      fix_alive(row, *info, now_ms, plan.fixes);
+    }
     if (info != nullptr && was_used(row, *info)) plan.used.push_back(row.id);
   }
   for (const auto& [id, info] : present) {

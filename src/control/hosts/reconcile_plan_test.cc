@@ -60,9 +60,13 @@ TEST(ReconcilePlanTest, WhatIsGoneFromTheHostIsMissingAndThenStopped) {
 TEST(ReconcilePlanTest, AnIdleSandboxItsHostRemovedIsStopped) {
   Sandbox idle = row("a", SandboxState::kRunning);
   idle.timeout_sec = 10;
+  EXPECT_EQ(fate(idle, host({})), "missing") << "it was to be paused";
+  idle.on_timeout = "kill";
   EXPECT_EQ(fate(idle, host({})), "stopped");
   idle.timeout_sec = 100;
   EXPECT_EQ(fate(idle, host({})), "missing");
+  idle.end_at = kNow - 1000;
+  EXPECT_EQ(fate(idle, host({})), "stopped");
 }
 
 TEST(ReconcilePlanTest, WhatAnEarlierControlPlaneBeganIsAdoptedOrGivenUp) {

@@ -77,6 +77,7 @@ Task<Result<void>> Reconciler::run_once() {
   const ReconcilePlan plan = make_plan(rows, *on_host, services_.busy, base::unix_ms_now());
   WRENN_CO_TRY(
       co_await services_.database_pool.run([&] { return apply_fixes(services_.sandboxes, plan); }));
+  for (const StateFix& fix : plan.fixes) services_.forget_place(fix.id);
   co_await destroy_all(plan.ruins, "it is broken");
   if (plan.unknown.empty()) co_return {};
   WRENN_CO_TRY_ASSIGN(auto leftovers, co_await services_.database_pool.run([&] {

@@ -1,0 +1,213 @@
+#include "control/api/copies.h"
+
+#include "base/crypto.h"
+#include "base/id.h"
+#include "base/log.h"
+#include "base/strings.h"
+#include "control/api/replies.h"
+#include "control/api/requests.h"
+#include "control/api/sandbox_rows.h"
+#include "control/hosts/agent_client.h"
+#include "control/services.h"
+#include "proto/agent.pb.h"
+
+namespace wrenn::control {
+namespace {
+
+using base::concat;
+using db::SandboxState;
+using net::Task;
+
+// What can be copied: it is somewhere, and stands still or can be made to.
+Answer<void> check_source(const db::Sandbox& sandbox) {
+  if (sandbox.status == SandboxState::kRunning || sandbox.status == SandboxState::kPaused) {
+    return {};
+  }
+  return std::unexpected(wrong_state(sandbox, "only a running or paused one can be copied"));
+}
+
+std::vector<Fork> new_forks(const db::Sandbox& source, const ForkParams& params) {
+  db::LifecycleSettings settings = settings_of(source);
+  apply(params.lifecycle, settings);
+  std::vector<Fork> forks;
+  for (int i = 0; i < params.count; ++i) {
+    db::Sandbox row;
+    row.id = base::new_id(base::kSandboxPrefix);
+    row.team_id = source.team_id;
+    row.host_id = source.host_id;
+    row.template_name = source.template_name;
+    row.vcpus = source.vcpus;
+    row.memory_mb = source.memory_mb;
+    row.disk_mb = source.disk_mb;
+    row.auto_resume = source.auto_resume;
+    set_lifecycle(settings, row);
+    forks.push_back({std::move(row), std::nullopt});
+  }
+  return forks;
+}
+
+agent::ForkSandboxRequest to_fork(const std::string& source_id, const std::vector<Fork>& forks) {
+  agent::ForkSandboxRequest request;
+  request.set_sandbox_id(source_id);
+  for (const auto& fork : forks) request.add_fork_ids(fork.sandbox.id);
+  to_rpc(settings_of(forks.front().sandbox), *request.mutable_lifecycle());
+  return request;
+}
+
+// What became of one of them.
+Task<void> settle(Services& services, Fork& fork, const agent::ForkResult& result) {
+  if (!result.error_code().empty()) {
+    const base::Error error(base::code_from_name(result.error_code()), result.error());
+    fork.error = from_agent(error);
+    co_await give_up(services, fork.sandbox.id, error.to_string());
+    fork.sandbox.status = SandboxState::kError;
+    co_return;
+  }
+  const auto runs = co_await services.database_pool.run(
+      [&] { return mark_running(services.sandboxes, fork.sandbox, result.sandbox()); });
+  if (runs && *runs) co_return;
+  fork.error = runs ? ApiError{ApiCode::kConflict, "it was destroyed while it was made"}
+                    : from_db(runs.error());
+  co_await give_up(services, fork.sandbox.id, fork.error->message);
+}
+
+Task<Answer<Timings>> make_forks(Services& services, std::string source_id,
+                                 std::vector<Fork>& forks) {
+  API_CO_TRY(db_answer(co_await services.database_pool.run([&]() -> base::Result<void> {
+    for (auto& fork : forks) WRENN_TRY(insert_starting(services.sandboxes, fork.sandbox));
+    return {};
+  })));
+  const auto made = co_await services.agent.fork(to_fork(source_id, forks));
+  if (!made) {
+    for (auto& fork : forks) {
+      co_await give_up(services, fork.sandbox.id, made.error().to_string());
+    }
+    co_return std::unexpected(from_agent(made.error()));
+  }
+  for (std::size_t i = 0; i < forks.size(); ++i) {
+    agent::ForkResult result;
+    if (i < static_cast<std::size_t>(made->forks_size())) {
+      result = made->forks(static_cast<int>(i));
+    } else {
+      result.set_error_code("internal");
+      result.set_error("the host did not say what became of it");
+    }
+    co_await settle(services, forks[i], result);
+  }
+  co_return Timings(made->timings_ms().begin(), made->timings_ms().end());
+}
+
+db::Template image_template(const agent::TemplateInfo& info) {
+  db::Template image;
+  image.name = info.name();
+  image.size_bytes = info.size_bytes();
+  return image;
+}
+
+}  // namespace
+
+Task<Answer<void>> fork_sandbox(Services& services, Call& call) {
+  API_CO_TRY_ASSIGN(const std::string body, co_await call.read_body(kMaxJsonBody));
+  API_CO_TRY_ASSIGN(const ForkParams params, parse_fork(body));
+  API_CO_TRY_ASSIGN(const db::Sandbox source, co_await find_sandbox(services, call));
+  API_CO_TRY(check_source(source));
+  std::vector<Fork> forks = new_forks(source, params);
+  std::deque<BusySandboxes::Mark> busy;
+  for (const auto& fork : forks) busy.emplace_back(services.busy, fork.sandbox.id);
+  API_CO_TRY_ASSIGN(const Timings timings, co_await make_forks(services, source.id, forks));
+  // When none could be made that is the answer.
+  const bool all_failed =
+      std::ranges::all_of(forks, [](const Fork& fork) { return fork.error.has_value(); });
+  if (all_failed) co_return std::unexpected(*forks.front().error);
+  co_return co_await call.send_json(201, forks_json(forks, timings));
+}
+
+Task<Answer<void>> create_snapshot(Services& services, Call& call) {
+  API_CO_TRY_ASSIGN(const std::string body, co_await call.read_body(kMaxJsonBody));
+  API_CO_TRY_ASSIGN(SnapshotParams params, parse_snapshot(body));
+  if (params.name.empty()) {
+    params.name = concat("template-", base::to_hex(base::random_bytes(4)));
+  }
+  call.set_params({params.sandbox_id});
+  API_CO_TRY_ASSIGN(const db::Sandbox source, co_await find_sandbox(services, call));
+  API_CO_TRY(check_source(source));
+  API_CO_TRY_ASSIGN(const auto known, agent_answer(co_await services.agent.list_templates()));
+  for (const auto& one : known.templates()) {
+    if (one.name() == params.name && one.type() == "base") {
+      co_return refuse(ApiCode::kConflict, concat("the name '", params.name,
+                                                  "' is that of an image; choose another one"));
+    }
+  }
+  db::Template made{.id = base::new_id(base::kTemplatePrefix),
+                    .team_id = call.team_id(),
+                    .name = params.name,
+                    .host_id = source.host_id.value_or(local_host_id()),
+                    .sandbox_id = source.id,
+                    .vcpus = source.vcpus,
+                    .memory_mb = source.memory_mb,
+                    .disk_mb = source.disk_mb};
+  const auto taken = co_await services.database_pool.run(
+      [&] { return services.templates.get(made.team_id, made.name); });
+  const ApiError is_taken{ApiCode::kConflict,
+                          concat("there is a template '", made.name,
+                                 "' already; choose another name, or delete that one first")};
+  if (taken) co_return std::unexpected(is_taken);
+  agent::SnapshotSandboxRequest request;
+  request.set_sandbox_id(source.id);
+  request.set_name(made.id);
+  API_CO_TRY_ASSIGN(const auto saved, agent_answer(co_await services.agent.snapshot(request)));
+  made.size_bytes = saved.template_().size_bytes();
+  auto kept = co_await services.database_pool.run([&] { return services.templates.insert(made); });
+  if (!kept) {
+    if (auto removed = co_await services.agent.delete_template(made.id); !removed) {
+      base::log_warn("a template that nobody knows stays on its host",
+                     {{"template", made.id}, {"error", removed.error()}});
+    }
+    if (kept.error().code == base::Code::kAlreadyExists) co_return std::unexpected(is_taken);
+    co_return std::unexpected(from_db(kept.error()));
+  }
+  co_return co_await call.send_json(201, template_json(*kept));
+}
+
+Task<Answer<void>> list_snapshots(Services& services, Call& call) {
+  const std::string type = query_parameter(call.request().query(), "type");
+  if (!type.empty() && type != "base" && type != "snapshot") {
+    co_return refuse(ApiCode::kInvalidRequest, "type must be base or snapshot");
+  }
+  std::vector<db::Template> templates;
+  if (type != "base") {
+    API_CO_TRY_ASSIGN(templates, db_answer(co_await services.database_pool.run(
+                                     [&] { return services.templates.list(call.team_id()); })));
+  }
+  if (type != "snapshot") {
+    API_CO_TRY_ASSIGN(const auto known, agent_answer(co_await services.agent.list_templates()));
+    for (const auto& one : known.templates()) {
+      if (one.type() == "base") templates.push_back(image_template(one));
+    }
+  }
+  co_return co_await call.send_json(200, templates_json(templates));
+}
+
+Task<Answer<void>> delete_snapshot(Services& services, Call& call) {
+  const std::string name = call.param(0);
+  const auto made = co_await services.database_pool.run(
+      [&] { return services.templates.get(call.team_id(), name); });
+  if (!made && made.error().code == base::Code::kNotFound) {
+    API_CO_TRY_ASSIGN(const auto known, agent_answer(co_await services.agent.list_templates()));
+    for (const auto& one : known.templates()) {
+      if (one.name() == name && one.type() == "base") {
+        co_return refuse(ApiCode::kForbidden,
+                         concat("'", name, "' is an image of the host, which nobody deletes here"));
+      }
+    }
+    co_return refuse(ApiCode::kNotFound,
+                     concat("there is no template '", name, "'; GET /v1/snapshots lists yours"));
+  }
+  if (!made) co_return std::unexpected(from_db(made.error()));
+  API_CO_TRY(agent_answer(co_await services.agent.delete_template(made->id)));
+  API_CO_TRY(db_answer(co_await services.database_pool.run(
+      [&] { return services.templates.remove(call.team_id(), name); })));
+  co_return co_await call.send_empty(204);
+}
+
+}  // namespace wrenn::control

@@ -1,0 +1,201 @@
+#include "control/lifecycle.h"
+
+#include "base/log.h"
+#include "base/strings.h"
+#include "base/time.h"
+#include "control/hosts/agent_client.h"
+#include "net/loop.h"
+#include "proto/agent.pb.h"
+
+namespace wrenn::control {
+namespace {
+
+using base::concat;
+using db::Sandbox;
+using db::SandboxState;
+using net::Task;
+
+// How often somebody who waits for another's change looks, and for how long.
+constexpr auto kLookInterval = std::chrono::milliseconds(20);
+constexpr auto kMaxWait = std::chrono::seconds(30);
+
+// Waits a moment and reads the row anew.
+Task<Answer<Sandbox>> look_again(LifecycleServices services, std::string id) {
+  const auto waited = co_await net::sleep_for(kLookInterval);
+  if (!waited) co_return std::unexpected(from_client(waited.error()));
+  co_return db_answer(co_await services.database_pool.run(
+      [&services, &id] { return services.sandboxes.get_any_team(id); }));
+}
+
+Task<Answer<bool>> transition(LifecycleServices services, std::string id, SandboxState from,
+                              SandboxState to, db::SandboxChanges changes = {}) {
+  co_return db_answer(co_await services.database_pool.run([&services, &id, from, to, &changes] {
+    return services.sandboxes.transition(id, {from}, to, changes);
+  }));
+}
+
+// The row of a change that succeeded; somebody may have destroyed it at the same time.
+Task<Answer<Changed>> finish(LifecycleServices services, std::string id, SandboxState from,
+                             SandboxState to, const hostagent::v1::SandboxInfo& info,
+                             Timings timings) {
+  db::SandboxChanges changes = seen_on_host(info);
+  if (to == SandboxState::kPaused) {
+    changes.pause_mode = info.pause_mode();
+    changes.pause_reason = info.reason();
+  }
+  API_CO_TRY(co_await transition(services, id, from, to, std::move(changes)));
+  API_CO_TRY_ASSIGN(Sandbox row, db_answer(co_await services.database_pool.run([&services, &id] {
+                      return services.sandboxes.get_any_team(id);
+                    })));
+  if (row.status != to) {
+    co_return std::unexpected(
+        wrong_state(row, concat("it was to be ", db::state_name(to), " just now")));
+  }
+  co_return Changed{std::move(row), std::move(timings)};
+}
+
+Task<Answer<Changed>> pause_now(LifecycleServices services, Sandbox row, std::string mode) {
+  agent::PauseSandboxRequest request;
+  request.set_sandbox_id(row.id);
+  request.set_mode(mode);
+  const auto paused = co_await services.agent.pause(request);
+  if (!paused) {
+    // It goes on, as the agent promises; a host that is silent is asked by the reconciler.
+    API_CO_TRY(
+        co_await transition(services, row.id, SandboxState::kPausing, SandboxState::kRunning));
+    co_return std::unexpected(from_agent(paused.error()));
+  }
+  co_return co_await finish(services, row.id, SandboxState::kPausing, SandboxState::kPaused,
+                            paused->sandbox(),
+                            {paused->timings_ms().begin(), paused->timings_ms().end()});
+}
+
+Task<Answer<Changed>> resume_now(LifecycleServices services, Sandbox row,
+                                 db::LifecycleSettings settings) {
+  settings = begun_now(settings);
+  agent::ResumeSandboxRequest request;
+  request.set_sandbox_id(row.id);
+  to_rpc(settings, *request.mutable_lifecycle());
+  const auto resumed = co_await services.agent.resume(request);
+  if (!resumed) {
+    API_CO_TRY(
+        co_await transition(services, row.id, SandboxState::kResuming, SandboxState::kPaused,
+                            {.pause_mode = row.pause_mode, .pause_reason = row.pause_reason}));
+    co_return std::unexpected(from_agent(resumed.error()));
+  }
+  API_CO_TRY(db_answer(co_await services.database_pool.run([&services, &row, &settings] {
+    return services.sandboxes.set_lifecycle(row.id, settings);
+  })));
+  co_return co_await finish(services, row.id, SandboxState::kResuming, SandboxState::kRunning,
+                            resumed->sandbox(),
+                            {resumed->timings_ms().begin(), resumed->timings_ms().end()});
+}
+
+}  // namespace
+
+Task<Answer<Changed>> pause_sandbox(LifecycleServices services, Sandbox row, std::string mode) {
+  const auto until = base::steady_now() + kMaxWait;
+  while (base::steady_now() < until) {
+    if (row.status == SandboxState::kPaused) co_return Changed{std::move(row), {}};
+    if (row.status == SandboxState::kRunning) {
+      API_CO_TRY_ASSIGN(
+          const bool is_ours,
+          co_await transition(services, row.id, SandboxState::kRunning, SandboxState::kPausing));
+      if (is_ours) co_return co_await pause_now(services, std::move(row), std::move(mode));
+    } else if (row.status != SandboxState::kPausing) {
+      break;
+    }
+    API_CO_TRY_ASSIGN(row, co_await look_again(services, row.id));
+  }
+  co_return std::unexpected(wrong_state(row, "only a running one can be paused"));
+}
+
+Task<Answer<Changed>> resume_sandbox(LifecycleServices services, Sandbox row,
+                                     std::optional<db::LifecycleSettings> settings) {
+  const auto until = base::steady_now() + kMaxWait;
+  while (base::steady_now() < until) {
+    if (row.status == SandboxState::kRunning) {
+      if (settings) {
+        API_CO_TRY_ASSIGN(row, co_await change_lifecycle(services, std::move(row), *settings));
+      }
+      co_return Changed{std::move(row), {}};
+    }
+    if (row.status == SandboxState::kPaused) {
+      API_CO_TRY_ASSIGN(
+          const bool is_ours,
+          co_await transition(services, row.id, SandboxState::kPaused, SandboxState::kResuming));
+      if (is_ours) {
+        const auto chosen = settings.value_or(settings_of(row));
+        co_return co_await resume_now(services, std::move(row), chosen);
+      }
+    } else if (row.status != SandboxState::kPausing && row.status != SandboxState::kResuming) {
+      break;
+    }
+    API_CO_TRY_ASSIGN(row, co_await look_again(services, row.id));
+  }
+  co_return std::unexpected(wrong_state(row, "only a paused one can be resumed"));
+}
+
+Task<Answer<Sandbox>> change_lifecycle(LifecycleServices services, Sandbox row,
+                                       db::LifecycleSettings settings) {
+  settings = begun_now(settings);
+  const bool is_on_host = row.status == SandboxState::kRunning ||
+                          row.status == SandboxState::kPausing ||
+                          row.status == SandboxState::kPaused;
+  if (!is_on_host) co_return std::unexpected(wrong_state(row, "only a running or paused one can"));
+  agent::SetLifecycleRequest request;
+  request.set_sandbox_id(row.id);
+  to_rpc(settings, *request.mutable_lifecycle());
+  API_CO_TRY(agent_answer(co_await services.agent.set_lifecycle(request)));
+  co_return db_answer(
+      co_await services.database_pool.run([&services, &row, &settings]() -> base::Result<Sandbox> {
+        WRENN_TRY(services.sandboxes.set_lifecycle(row.id, settings));
+        return services.sandboxes.get_any_team(row.id);
+      }));
+}
+
+db::LifecycleSettings settings_of(const Sandbox& sandbox) {
+  return {.timeout_sec = sandbox.timeout_sec,
+          .max_lifetime_sec = sandbox.max_lifetime_sec,
+          .end_at = sandbox.end_at,
+          .on_timeout = sandbox.on_timeout};
+}
+
+db::LifecycleSettings begun_now(db::LifecycleSettings settings) {
+  settings.end_at = settings.max_lifetime_sec > 0
+                        ? base::unix_ms_now() + settings.max_lifetime_sec * std::int64_t{1000}
+                        : 0;
+  return settings;
+}
+
+void to_rpc(const db::LifecycleSettings& settings, hostagent::v1::Lifecycle& message) {
+  message.set_timeout_sec(settings.timeout_sec);
+  message.set_end_at_unix_ms(settings.end_at);
+  message.set_on_timeout(settings.on_timeout);
+}
+
+db::SandboxChanges seen_on_host(const hostagent::v1::SandboxInfo& info) {
+  db::SandboxChanges changes;
+  changes.host_ip = info.host_ip();
+  changes.error_message = "";
+  if (info.metadata_size() > 0) {
+    changes.metadata.emplace(info.metadata().begin(), info.metadata().end());
+  }
+  return changes;
+}
+
+std::string pause_explanation(std::string_view reason, int timeout_sec) {
+  if (reason == "idle") return concat("nobody used it for ", timeout_sec, " s, its timeout");
+  if (reason == "lifetime") return "its maximum lifetime was over";
+  if (reason == "vm_ended") return "its virtual machine ended; its files are kept";
+  if (reason == "host_restarted") return "its host was restarted; it is as it was paused last";
+  return {};
+}
+
+ApiError wrong_state(const Sandbox& sandbox, std::string_view needed) {
+  std::string message = concat("sandbox ", sandbox.id, " is ", db::state_name(sandbox.status));
+  if (!sandbox.error_message.empty()) message += concat(" (", sandbox.error_message, ")");
+  return {ApiCode::kInvalidState, concat(message, ": ", needed)};
+}
+
+}  // namespace wrenn::control

@@ -1,0 +1,63 @@
+// Pausing and resuming a sandbox: the row in the database and the sandbox on its host together.
+//
+// Each change of the row is one guarded UPDATE, so of several who want the same change one makes
+// it and the others wait for it, whatever thread or process they are in. For one loop each: the
+// agent client's.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "control/api/errors.h"
+#include "control/api/replies.h"
+#include "db/sandbox_store.h"
+#include "net/blocking.h"
+#include "net/task.h"
+
+namespace hostagent::v1 {
+class Lifecycle;
+class SandboxInfo;
+}  // namespace hostagent::v1
+
+namespace wrenn::control {
+
+class AgentClient;
+
+struct LifecycleServices {
+  db::SandboxStore& sandboxes;  // From the pool only.
+  net::BlockingPool& database_pool;
+  AgentClient& agent;
+};
+
+struct Changed {
+  db::Sandbox sandbox;
+  Timings timings_ms;  // Empty for who only waited.
+};
+
+// All of these end as they should when their client leaves: call them on a task of their own, or
+// one that is not stopped then.
+
+// `mode`: "memory" or "disk". A paused one stays as it is. kInvalidState for what is neither
+// running nor paused.
+net::Task<Answer<Changed>> pause_sandbox(LifecycleServices services, db::Sandbox sandbox,
+                                         std::string mode);
+// With the settings of the row, or new ones. One that runs gets the new ones, too; one that is just
+// being paused is resumed afterwards.
+net::Task<Answer<Changed>> resume_sandbox(LifecycleServices services, db::Sandbox sandbox,
+                                          std::optional<db::LifecycleSettings> settings);
+// kInvalidState for one that has ended.
+net::Task<Answer<db::Sandbox>> change_lifecycle(LifecycleServices services, db::Sandbox sandbox,
+                                                db::LifecycleSettings settings);
+
+db::LifecycleSettings settings_of(const db::Sandbox& sandbox);
+// Its end counted from now.
+db::LifecycleSettings begun_now(db::LifecycleSettings settings);
+void to_rpc(const db::LifecycleSettings& settings, hostagent::v1::Lifecycle& message);
+// What a host says of a sandbox that runs there.
+db::SandboxChanges seen_on_host(const hostagent::v1::SandboxInfo& info);
+// Why the host paused it by itself, for people.
+std::string pause_explanation(std::string_view reason, int timeout_sec);
+
+ApiError wrong_state(const db::Sandbox& sandbox, std::string_view needed);
+
+}  // namespace wrenn::control
