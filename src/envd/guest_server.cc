@@ -143,9 +143,10 @@ Task<base::Result<void>> GuestServer::init(net::Request& request, net::ResponseW
     const bool is_bad = applied.error().code == Code::kInvalidArgument;
     co_return co_await send_http_error(response, is_bad ? 400 : 500, applied.error());
   }
+  // Before the answer: whoever reads it may come through a relay at once.
+  if (message->restored()) ports_.cut_connections();
   // Nothing waits between the two, so no later request of whoever reads the answer overtakes this.
   auto sent = co_await response.send(204, {}, "");
-  if (message->restored()) ports_.cut_connections();
   write_names(*applied);
   co_return sent;
 }
