@@ -23,7 +23,7 @@ def nothing_leaks(wrenn):
         pass  # What is made once for all is made by now.
     before = wrenn.machine.things()
     yield
-    wait_for(lambda: wrenn.machine.things() == before or print(before, wrenn.machine.things()), seconds=20, every=1)
+    wait_for(lambda: wrenn.machine.things() == before or print(before, wrenn.machine.things()), seconds=20, every=2)
 
 
 @pytest.fixture
@@ -181,7 +181,7 @@ def test_an_exec_that_waits_ends_when_its_sandbox_is_paused(made):
         wait_for(lambda: any(one["cmd"] == "sleep" for one in made.processes()))
         made.pause()
         reply = waiting.result(timeout=20)
-        assert reply.status in (409, 503), reply
+        assert reply.status in (409, 502, 503) and "paused" in reply.message, reply
         made.resume()
         assert any(one["cmd"] == "sleep" for one in made.processes()), "its command lives on"
 

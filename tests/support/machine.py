@@ -156,8 +156,7 @@ class Installation:
     def things(self):
         """How many there are of all that sandboxes need on the machine."""
         return {"processes": len(self.sandbox_pids()), "mounts": len(self.mounts()), "netns": len(self.netns()),
-                "links": len(self.links()), "cgroups": len(self.cgroups()), "routes": len(self.routes()),
-                "sandboxes": self.sandbox_dirs()}
+                "links": len(self.links()), "cgroups": len(self.cgroups()), "sandboxes": self.sandbox_dirs()}
 
     def leftovers(self):
         """Everything on the machine that `wrenn down` must have removed."""
