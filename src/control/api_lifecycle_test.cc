@@ -104,6 +104,80 @@ TEST(ApiLifecycleTest, CallsWakeAPausedSandbox) {
   World().run(check_auto_resume);
 }
 
+// The host pauses by itself, and the database knows a moment later.
+Task<void> check_stale_row(World& world) {
+  const std::string path = co_await world.new_sandbox();
+  auto& info = world.agent.sandboxes.at(World::id_in(path));
+  info.set_status("paused");
+  EXPECT_EQ((co_await world.call("GET", path + "/processes")).status, 200);
+  EXPECT_EQ(world.agent.resumes, 1);
+  EXPECT_EQ(state_of(world, path), SandboxState::kRunning);
+
+  info.set_status("paused");
+  const std::string form =
+      "--b\r\nContent-Disposition: form-data; name=\"path\"\r\n\r\n/f\r\n"
+      "--b\r\nContent-Disposition: form-data; name=\"file\"\r\n\r\nhello\r\n--b--\r\n";
+  const auto headers = net::Headers().with("Content-Type", "multipart/form-data; boundary=b");
+  EXPECT_EQ((co_await world.call("POST", path + "/files/write", form, headers)).status, 204);
+  EXPECT_EQ(world.agent.resumes, 2);
+
+  const Got made = co_await world.call("POST", "/v1/capsules", R"({"auto_resume":false})");
+  const std::string other = concat("/v1/capsules/", World::id_in(made.body));
+  world.agent.sandboxes.at(World::id_in(made.body)).set_status("paused");
+  const Got refused = co_await world.call("GET", other + "/processes");
+  expect_error(refused, 409, "invalid_state");
+  EXPECT_TRUE(refused.has("is paused") && refused.has("/resume")) << refused.body;
+  EXPECT_EQ(world.agent.resumes, 2);
+}
+
+TEST(ApiLifecycleTest, WhatTheHostPausedUnnoticedIsWoken) {
+  World().run(check_stale_row);
+}
+
+// Rows that an earlier control plane left in the middle of a change.
+Task<void> check_torn(World& world) {
+  const std::string one = co_await world.new_sandbox();
+  const std::string two = co_await world.new_sandbox();
+  const std::string id1 = World::id_in(one);
+  const std::string id2 = World::id_in(two);
+  using enum SandboxState;
+  EXPECT_TRUE(world.sandboxes.transition(id1, {kRunning}, kPausing).value());
+  EXPECT_TRUE(world.sandboxes.transition(id2, {kRunning}, kPausing).value());
+  world.agent.sandboxes.at(id2).set_status("paused");
+  world.agent.sandboxes.at(id2).set_pause_mode("memory");
+  EXPECT_TRUE(co_await world.reconciler.run_once());
+  EXPECT_EQ(state_of(world, one), kRunning);
+  EXPECT_EQ(state_of(world, two), kPaused);
+  EXPECT_TRUE(world.sandboxes.transition(id2, {kPaused}, kResuming).value());
+  EXPECT_TRUE(co_await world.reconciler.run_once());
+  EXPECT_EQ(state_of(world, two), kPaused);
+  EXPECT_EQ(world.agent.sandboxes.size(), 2u);
+}
+
+TEST(ApiLifecycleTest, TornChangesAreSettledByTheHost) {
+  World().run(check_torn);
+}
+
+Task<void> check_leaving_client(World& world) {
+  const std::string path = co_await world.new_sandbox();
+  world.agent.change_delay = std::chrono::milliseconds(100);
+  net::HttpClient client(world.endpoint, {});
+  const auto gone = co_await net::with_timeout(
+      std::chrono::milliseconds(30),
+      client.send({.method = "POST",
+                   .target = path + "/pause",
+                   .headers = net::Headers().with("X-API-Key", world.key),
+                   .body = {}}));
+  EXPECT_FALSE(gone);
+  EXPECT_EQ(state_of(world, path), SandboxState::kPausing);
+  (void)co_await net::sleep_for(std::chrono::milliseconds(200));
+  EXPECT_EQ(state_of(world, path), SandboxState::kPaused);
+}
+
+TEST(ApiLifecycleTest, AChangeOutlivesItsClient) {
+  World().run(check_leaving_client);
+}
+
 Task<void> check_timeouts(World& world) {
   const Got made = co_await world.call(
       "POST", "/v1/capsules", R"({"timeout_sec":60,"max_lifetime_sec":3600,"on_timeout":"kill"})");

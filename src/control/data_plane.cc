@@ -20,11 +20,6 @@ constexpr std::size_t kDatabaseThreads = 2;
 // Half of the descriptors that a process usually may have: each takes one here and one to a host.
 constexpr std::size_t kMaxConnections = 9000;
 
-bool is_asleep(db::SandboxState state) {
-  return state == db::SandboxState::kPaused || state == db::SandboxState::kPausing ||
-         state == db::SandboxState::kResuming;
-}
-
 net::PoolOptions host_pool_options() {
   // The agent ends a kept connection after 620 s.
   return {.connect_timeout = std::chrono::seconds(5),
@@ -38,12 +33,14 @@ proxy::EdgeSettings edge_settings(const DataPlaneOptions& options) {
 
 }  // namespace
 
-PlaceCache::PlaceCache(db::Database& database, net::ConnectionPool& host, AgentClient& agent)
+PlaceCache::PlaceCache(db::Database& database, net::ConnectionPool& host, AgentClient& agent,
+                       BusySandboxes& busy)
     : sandboxes_(database),
       ports_(database),
       keys_(database),
       host_(host),
       agent_(agent),
+      busy_(busy),
       database_pool_(kDatabaseThreads) {}
 
 template <class T>
@@ -69,22 +66,29 @@ Result<PlacePtr> PlaceCache::read_place(const std::string& id) {
   if (!sandbox && sandbox.error().code == base::Code::kNotFound) return PlacePtr();
   if (!sandbox) return base::fail(sandbox.error());
   WRENN_TRY_ASSIGN(auto ports, ports_.list(id));
-  return std::make_shared<const proxy::SandboxPlace>(
-      proxy::SandboxPlace{.team_id = sandbox->team_id,
-                          .is_running = sandbox->status == db::SandboxState::kRunning,
-                          .can_wake = sandbox->auto_resume && is_asleep(sandbox->status),
-                          .public_ports = std::move(ports),
-                          .host = &host_});
+  const bool is_running = sandbox->status == db::SandboxState::kRunning;
+  return std::make_shared<const proxy::SandboxPlace>(proxy::SandboxPlace{
+      .team_id = sandbox->team_id,
+      .is_running = is_running,
+      .can_wake = sandbox->auto_resume && (is_running || is_asleep(sandbox->status)),
+      .public_ports = std::move(ports),
+      .host = &host_});
 }
 
-Task<Result<PlacePtr>> PlaceCache::wake(std::string id) {
-  places_.erase(id);
+Task<Result<PlacePtr>> PlaceCache::wake(std::string id, proxy::WakeReason reason) {
   WRENN_CO_TRY_ASSIGN(auto sandbox,
                       co_await database_pool_.run([&] { return sandboxes_.get_any_team(id); }));
-  const LifecycleServices services{sandboxes_, database_pool_, agent_};
-  auto woken = co_await resume_sandbox(services, std::move(sandbox), {});
+  const LifecycleServices services{sandboxes_, database_pool_, agent_, busy_};
+  const auto asleep =
+      reason == proxy::WakeReason::kHostRefused ? Asleep::kByItsHost : Asleep::kBySomeRow;
+  const auto woken = co_await wake_sandbox(services, std::move(sandbox), asleep);
   places_.erase(id);
-  if (!woken) co_return base::fail(base::Code::kUnavailable, woken.error().message);
+  if (!woken) {
+    const bool is_gone =
+        woken.error().code == ApiCode::kNotFound || woken.error().code == ApiCode::kInvalidState;
+    if (is_gone) co_return PlacePtr();
+    co_return base::fail(base::Code::kUnavailable, woken.error().message);
+  }
   co_return co_await find(id);
 }
 
@@ -104,16 +108,17 @@ Task<Result<std::string>> PlaceCache::team_of_key(std::string key) {
 }
 
 DataPlane::DataPlane(const DataPlaneOptions& options, db::Database& database,
-                     const proxy::AccessKey& access)
+                     const proxy::AccessKey& access, BusySandboxes& busy)
     : host_(options.host, host_pool_options()),
       agent_(options.agent),
-      places_(database, host_, agent_),
+      places_(database, host_, agent_, busy),
       proxy_(places_, access, edge_settings(options)) {}
 
 Result<std::unique_ptr<DataPlane>> DataPlane::start(const DataPlaneOptions& options,
                                                     db::Database& database,
-                                                    const proxy::AccessKey& access) {
-  std::unique_ptr<DataPlane> plane(new DataPlane(options, database, access));
+                                                    const proxy::AccessKey& access,
+                                                    BusySandboxes& busy) {
+  std::unique_ptr<DataPlane> plane(new DataPlane(options, database, access, busy));
   WRENN_TRY_ASSIGN(auto listener, net::Listener::listen(plane->thread_.loop(), options.listen));
   plane->port_ = listener.port();
   plane->thread_.start("data-plane", [self = plane.get(), l = std::move(listener)]() mutable {

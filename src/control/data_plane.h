@@ -7,6 +7,7 @@
 #include <memory>
 #include <string>
 
+#include "control/busy_sandboxes.h"
 #include "control/hosts/agent_client.h"
 #include "control/proxy_settings.h"
 #include "db/api_key_store.h"
@@ -22,10 +23,12 @@ namespace wrenn::control {
 class PlaceCache final : public proxy::EdgeDirectory {
  public:
   // `host`: to the one host there is; `agent`: its calls, for this loop.
-  PlaceCache(db::Database& database, net::ConnectionPool& host, AgentClient& agent);
+  PlaceCache(db::Database& database, net::ConnectionPool& host, AgentClient& agent,
+             BusySandboxes& busy);
 
   net::Task<base::Result<std::shared_ptr<const proxy::SandboxPlace>>> find(std::string id) override;
-  net::Task<base::Result<std::shared_ptr<const proxy::SandboxPlace>>> wake(std::string id) override;
+  net::Task<base::Result<std::shared_ptr<const proxy::SandboxPlace>>> wake(
+      std::string id, proxy::WakeReason reason) override;
   net::Task<base::Result<std::string>> team_of_key(std::string key) override;
   void forget(const std::string& id) { places_.erase(id); }
 
@@ -44,6 +47,7 @@ class PlaceCache final : public proxy::EdgeDirectory {
   db::ApiKeyStore keys_;
   net::ConnectionPool& host_;
   AgentClient& agent_;
+  BusySandboxes& busy_;
   net::BlockingPool database_pool_;
   std::map<std::string, Entry<std::shared_ptr<const proxy::SandboxPlace>>> places_;
   std::map<std::string, Entry<std::string>> teams_;  // By the hash of the key.
@@ -60,11 +64,12 @@ struct DataPlaneOptions {
 // Started and destroyed on the thread of the API.
 class DataPlane {
  public:
-  // Listens at once. The database and the key must outlive it. kAlreadyExists when the address is
+  // Listens at once. What it is given must outlive it. kAlreadyExists when the address is
   // in use.
   static base::Result<std::unique_ptr<DataPlane>> start(const DataPlaneOptions& options,
                                                         db::Database& database,
-                                                        const proxy::AccessKey& access);
+                                                        const proxy::AccessKey& access,
+                                                        BusySandboxes& busy);
   DataPlane(const DataPlane&) = delete;
   DataPlane& operator=(const DataPlane&) = delete;
   // Cuts everything that is open.
@@ -75,8 +80,8 @@ class DataPlane {
   void forget(std::string sandbox_id);
 
  private:
-  DataPlane(const DataPlaneOptions& options, db::Database& database,
-            const proxy::AccessKey& access);
+  DataPlane(const DataPlaneOptions& options, db::Database& database, const proxy::AccessKey& access,
+            BusySandboxes& busy);
   net::Task<void> serve(net::Listener listener);
 
   net::ConnectionPool host_;

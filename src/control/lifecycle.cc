@@ -15,9 +15,12 @@ using db::Sandbox;
 using db::SandboxState;
 using net::Task;
 
-// How often somebody who waits for another's change looks, and for how long.
+// How often somebody who waits for another's change looks.
 constexpr auto kLookInterval = std::chrono::milliseconds(20);
-constexpr auto kMaxWait = std::chrono::seconds(30);
+// Saving and starting take as long as there is memory to write or read, and a VM may have to boot.
+constexpr auto kMaxChange = std::chrono::minutes(5);
+// For who did not ask for it.
+constexpr auto kMaxWake = std::chrono::seconds(30);
 
 // Waits a moment and reads the row anew.
 Task<Answer<Sandbox>> look_again(LifecycleServices services, std::string id) {
@@ -58,8 +61,12 @@ Task<Answer<Changed>> pause_now(LifecycleServices services, Sandbox row, std::st
   agent::PauseSandboxRequest request;
   request.set_sandbox_id(row.id);
   request.set_mode(mode);
-  const auto paused = co_await services.agent.pause(request);
+  const auto paused = co_await services.agent.pause(request, kMaxChange);
   if (!paused) {
+    // Stopped with the whole process: the next one finds the row and what came of it.
+    if (paused.error().code == base::Code::kCanceled) {
+      co_return std::unexpected(from_agent(paused.error()));
+    }
     // It goes on, as the agent promises; a host that is silent is asked by the reconciler.
     API_CO_TRY(
         co_await transition(services, row.id, SandboxState::kPausing, SandboxState::kRunning));
@@ -71,13 +78,16 @@ Task<Answer<Changed>> pause_now(LifecycleServices services, Sandbox row, std::st
 }
 
 Task<Answer<Changed>> resume_now(LifecycleServices services, Sandbox row,
-                                 db::LifecycleSettings settings) {
+                                 db::LifecycleSettings settings, base::Duration limit) {
   settings = begun_now(settings);
   agent::ResumeSandboxRequest request;
   request.set_sandbox_id(row.id);
   to_rpc(settings, *request.mutable_lifecycle());
-  const auto resumed = co_await services.agent.resume(request);
+  const auto resumed = co_await services.agent.resume(request, limit);
   if (!resumed) {
+    if (resumed.error().code == base::Code::kCanceled) {
+      co_return std::unexpected(from_agent(resumed.error()));
+    }
     API_CO_TRY(
         co_await transition(services, row.id, SandboxState::kResuming, SandboxState::kPaused,
                             {.pause_mode = row.pause_mode, .pause_reason = row.pause_reason}));
@@ -91,28 +101,15 @@ Task<Answer<Changed>> resume_now(LifecycleServices services, Sandbox row,
                             {resumed->timings_ms().begin(), resumed->timings_ms().end()});
 }
 
-}  // namespace
-
-Task<Answer<Changed>> pause_sandbox(LifecycleServices services, Sandbox row, std::string mode) {
-  const auto until = base::steady_now() + kMaxWait;
-  while (base::steady_now() < until) {
-    if (row.status == SandboxState::kPaused) co_return Changed{std::move(row), {}};
-    if (row.status == SandboxState::kRunning) {
-      API_CO_TRY_ASSIGN(
-          const bool is_ours,
-          co_await transition(services, row.id, SandboxState::kRunning, SandboxState::kPausing));
-      if (is_ours) co_return co_await pause_now(services, std::move(row), std::move(mode));
-    } else if (row.status != SandboxState::kPausing) {
-      break;
-    }
-    API_CO_TRY_ASSIGN(row, co_await look_again(services, row.id));
-  }
-  co_return std::unexpected(wrong_state(row, "only a running one can be paused"));
+ApiError too_slow(const Sandbox& row, base::Duration limit) {
+  return wrong_state(row, concat("still after ", base::to_ms(limit) / 1000, " s; ask again"));
 }
 
-Task<Answer<Changed>> resume_sandbox(LifecycleServices services, Sandbox row,
-                                     std::optional<db::LifecycleSettings> settings) {
-  const auto until = base::steady_now() + kMaxWait;
+Task<Answer<Changed>> resume_within(LifecycleServices services, Sandbox row,
+                                    std::optional<db::LifecycleSettings> settings,
+                                    base::Duration limit) {
+  const BusySandboxes::Mark busy(services.busy, row.id);
+  const auto until = base::steady_now() + limit;
   while (base::steady_now() < until) {
     if (row.status == SandboxState::kRunning) {
       if (settings) {
@@ -126,14 +123,63 @@ Task<Answer<Changed>> resume_sandbox(LifecycleServices services, Sandbox row,
           co_await transition(services, row.id, SandboxState::kPaused, SandboxState::kResuming));
       if (is_ours) {
         const auto chosen = settings.value_or(settings_of(row));
-        co_return co_await resume_now(services, std::move(row), chosen);
+        co_return co_await resume_now(services, std::move(row), chosen, limit);
       }
-    } else if (row.status != SandboxState::kPausing && row.status != SandboxState::kResuming) {
-      break;
+    } else if (!is_asleep(row.status)) {
+      co_return std::unexpected(wrong_state(row, "only a paused one can be resumed"));
     }
     API_CO_TRY_ASSIGN(row, co_await look_again(services, row.id));
   }
-  co_return std::unexpected(wrong_state(row, "only a paused one can be resumed"));
+  co_return std::unexpected(too_slow(row, limit));
+}
+
+}  // namespace
+
+bool is_asleep(SandboxState state) {
+  return state == SandboxState::kPausing || state == SandboxState::kPaused ||
+         state == SandboxState::kResuming;
+}
+
+Task<Answer<Changed>> pause_sandbox(LifecycleServices services, Sandbox row, std::string mode) {
+  const BusySandboxes::Mark busy(services.busy, row.id);
+  const auto until = base::steady_now() + kMaxChange;
+  while (base::steady_now() < until) {
+    if (row.status == SandboxState::kPaused) co_return Changed{std::move(row), {}};
+    if (row.status == SandboxState::kRunning) {
+      API_CO_TRY_ASSIGN(
+          const bool is_ours,
+          co_await transition(services, row.id, SandboxState::kRunning, SandboxState::kPausing));
+      if (is_ours) co_return co_await pause_now(services, std::move(row), std::move(mode));
+    } else if (row.status == SandboxState::kResuming) {
+      co_return std::unexpected(wrong_state(row, "it can be paused as soon as it runs; ask again"));
+    } else if (row.status != SandboxState::kPausing) {
+      co_return std::unexpected(wrong_state(row, "only a running one can be paused"));
+    }
+    API_CO_TRY_ASSIGN(row, co_await look_again(services, row.id));
+  }
+  co_return std::unexpected(too_slow(row, kMaxChange));
+}
+
+Task<Answer<Changed>> resume_sandbox(LifecycleServices services, Sandbox row,
+                                     std::optional<db::LifecycleSettings> settings) {
+  return resume_within(services, std::move(row), std::move(settings), kMaxChange);
+}
+
+Task<Answer<Changed>> wake_sandbox(LifecycleServices services, Sandbox row, Asleep asleep) {
+  const BusySandboxes::Mark busy(services.busy, row.id);
+  if (!row.auto_resume) {
+    row.status = row.status == SandboxState::kRunning ? SandboxState::kPaused : row.status;
+    co_return std::unexpected(
+        wrong_state(row, "it does not wake by itself; POST /v1/capsules/{id}/resume resumes it"));
+  }
+  if (asleep == Asleep::kByItsHost) {
+    API_CO_TRY(co_await transition(services, row.id, SandboxState::kRunning, SandboxState::kPaused,
+                                   {.host_ip = ""}));
+    API_CO_TRY_ASSIGN(row, db_answer(co_await services.database_pool.run([&services, &row] {
+                        return services.sandboxes.get_any_team(row.id);
+                      })));
+  }
+  co_return co_await resume_within(services, std::move(row), std::nullopt, kMaxWake);
 }
 
 Task<Answer<Sandbox>> change_lifecycle(LifecycleServices services, Sandbox row,
@@ -142,7 +188,9 @@ Task<Answer<Sandbox>> change_lifecycle(LifecycleServices services, Sandbox row,
   const bool is_on_host = row.status == SandboxState::kRunning ||
                           row.status == SandboxState::kPausing ||
                           row.status == SandboxState::kPaused;
-  if (!is_on_host) co_return std::unexpected(wrong_state(row, "only a running or paused one can"));
+  if (!is_on_host)
+    co_return std::unexpected(wrong_state(
+        row, "the time limits of a running or paused one can be changed; ask again then"));
   agent::SetLifecycleRequest request;
   request.set_sandbox_id(row.id);
   to_rpc(settings, *request.mutable_lifecycle());

@@ -8,8 +8,10 @@
 #include <optional>
 #include <string>
 
+#include "base/time.h"
 #include "control/api/errors.h"
 #include "control/api/replies.h"
+#include "control/busy_sandboxes.h"
 #include "db/sandbox_store.h"
 #include "net/blocking.h"
 #include "net/task.h"
@@ -27,6 +29,7 @@ struct LifecycleServices {
   db::SandboxStore& sandboxes;  // From the pool only.
   net::BlockingPool& database_pool;
   AgentClient& agent;
+  BusySandboxes& busy;
 };
 
 struct Changed {
@@ -45,6 +48,14 @@ net::Task<Answer<Changed>> pause_sandbox(LifecycleServices services, db::Sandbox
 // being paused is resumed afterwards.
 net::Task<Answer<Changed>> resume_sandbox(LifecycleServices services, db::Sandbox sandbox,
                                           std::optional<db::LifecycleSettings> settings);
+// Whether its host has just refused something because it is paused: a row that says otherwise is
+// out of date then.
+enum class Asleep { kBySomeRow, kByItsHost };
+// For who needs it running: resumes it, within 30 s. kInvalidState for one that may not be woken.
+net::Task<Answer<Changed>> wake_sandbox(LifecycleServices services, db::Sandbox sandbox,
+                                        Asleep asleep);
+// Paused, or on the way to it or from it.
+bool is_asleep(db::SandboxState state);
 // kInvalidState for one that has ended.
 net::Task<Answer<db::Sandbox>> change_lifecycle(LifecycleServices services, db::Sandbox sandbox,
                                                 db::LifecycleSettings settings);

@@ -107,7 +107,7 @@ Result<void> run_server(const ServerOptions& options) {
                                                             .agent = std::move(agent_endpoint),
                                                             .scheme = proxy_settings.scheme,
                                                             .domain = proxy_settings.domain},
-                                                           database, access_key));
+                                                           database, access_key, busy));
   Services services{keys, sandboxes, hosts, ports,          templates,  idempotency,
                     pool, agent,     busy,  proxy_settings, access_key, open_sockets};
   services.forget_place = [&](const std::string& id) { data_plane->forget(id); };

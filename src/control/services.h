@@ -3,13 +3,11 @@
 #pragma once
 
 #include <functional>
-#include <set>
 #include <string>
-#include <string_view>
-#include <utility>
 
 #include "base/id.h"
 #include "base/strings.h"
+#include "control/busy_sandboxes.h"
 #include "control/lifecycle.h"
 #include "control/open_sockets.h"
 #include "control/proxy_settings.h"
@@ -31,29 +29,6 @@ inline std::string local_host_id() {
   return base::concat(base::kHostPrefix, base::Uuid().to_base36());
 }
 
-// The sandboxes that a request is changing right now: the reconciler leaves them to
-// it. For the API's loop.
-class BusySandboxes {
- public:
-  class Mark {
-   public:
-    Mark(BusySandboxes& busy, std::string id) : busy_(&busy), id_(std::move(id)) {
-      busy_->ids_.insert(id_);
-    }
-    Mark(const Mark&) = delete;
-    Mark& operator=(const Mark&) = delete;
-    ~Mark() { busy_->ids_.extract(id_); }
-
-   private:
-    BusySandboxes* busy_;
-    std::string id_;
-  };
-  bool contains(std::string_view id) const { return ids_.contains(id); }
-
- private:
-  std::multiset<std::string, std::less<>> ids_;
-};
-
 struct Services {
   // The database, from the pool only.
   db::ApiKeyStore& keys;
@@ -74,7 +49,7 @@ struct Services {
   // Called when what the data plane knows of a sandbox is out of date.
   std::function<void(const std::string&)> forget_place = [](const std::string&) {};
 
-  LifecycleServices lifecycle() const { return {sandboxes, database_pool, agent}; }
+  LifecycleServices lifecycle() const { return {sandboxes, database_pool, agent, busy}; }
 };
 
 }  // namespace wrenn::control

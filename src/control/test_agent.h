@@ -117,6 +117,12 @@ class TestAgent final : public net::HttpHandler {
     if (found != sandboxes.end()) return &found->second;
     return base::fail(base::Code::kNotFound, "no such sandbox");
   }
+  base::Result<void> check_awake(const std::string& id) {
+    const auto found = sandboxes.find(id);
+    if (found == sandboxes.end() || found->second.status() != "paused") return {};
+    return base::fail(base::Code::kFailedPrecondition, base::concat("sandbox ", id, " is paused"),
+                      "resume it first");
+  }
   Reply<hostagent::v1::PauseSandboxResponse> pause(
       Context&, const hostagent::v1::PauseSandboxRequest& request) {
     ++pauses;
@@ -197,7 +203,8 @@ class TestAgent final : public net::HttpHandler {
     co_return hostagent::v1::DestroySandboxResponse();
   }
   Reply<hostagent::v1::PingSandboxResponse> ping(Context&,
-                                                 const hostagent::v1::PingSandboxRequest&) {
+                                                 const hostagent::v1::PingSandboxRequest& request) {
+    WRENN_CO_TRY(check_awake(request.sandbox_id()));
     co_return hostagent::v1::PingSandboxResponse();
   }
   Reply<hostagent::v1::ListSandboxesResponse> list(Context&,
@@ -312,7 +319,8 @@ class TestAgent final : public net::HttpHandler {
     co_return response;
   }
   Reply<hostagent::v1::ListProcessesResponse> list_processes(
-      Context&, const hostagent::v1::ListProcessesRequest&) {
+      Context&, const hostagent::v1::ListProcessesRequest& request) {
+    WRENN_CO_TRY(check_awake(request.sandbox_id()));
     hostagent::v1::ListProcessesResponse response;
     auto* process = response.add_processes();
     process->set_pid(42);

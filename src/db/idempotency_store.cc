@@ -7,7 +7,8 @@ using base::Result;
 
 namespace {
 constexpr std::int64_t kKeptMs = 24 * 3600 * std::int64_t{1000};
-}
+constexpr std::int64_t kAbandonedMs = 10'000;
+}  // namespace
 
 Result<IdempotencyClaim> IdempotencyStore::claim(std::string_view team_id, std::string_view key,
                                                  std::string_view request_hash,
@@ -16,10 +17,12 @@ Result<IdempotencyClaim> IdempotencyStore::claim(std::string_view team_id, std::
   Session session = database_.write();
   WRENN_TRY_ASSIGN(Transaction transaction, Transaction::begin(session));
   WRENN_TRY(session.execute("DELETE FROM idempotency_keys WHERE created_at < $1", {now - kKeptMs}));
+  // One without a sandbox: whoever came first ended before it began to make it.
   WRENN_TRY(session.execute(
-      "DELETE FROM idempotency_keys WHERE team_id = $1 AND idempotency_key = $2 AND sandbox_id IN "
-      "(SELECT id FROM sandboxes WHERE status = 'error')",
-      {std::string(team_id), std::string(key)}));
+      "DELETE FROM idempotency_keys WHERE team_id = $1 AND idempotency_key = $2 AND (sandbox_id IN "
+      "(SELECT id FROM sandboxes WHERE status = 'error') OR (created_at < $3 AND "
+      "sandbox_id NOT IN (SELECT id FROM sandboxes WHERE team_id = $1)))",
+      {std::string(team_id), std::string(key), now - kAbandonedMs}));
   WRENN_TRY_ASSIGN(
       const std::int64_t inserted,
       session.execute("INSERT INTO idempotency_keys (team_id, idempotency_key, request_hash, "

@@ -23,7 +23,8 @@ class IdempotencyStore {
       : database_(database), clock_(std::move(clock)) {}
 
   // The first with a key gets it for `sandbox_id`. kInvalidArgument when it was used for another
-  // request. One whose sandbox could not be made, or that is older than a day, counts as unused.
+  // request. One whose sandbox could not be made or is still not begun
+  // after 10 s, or that is older than a day, counts as unused.
   base::Result<IdempotencyClaim> claim(std::string_view team_id, std::string_view key,
                                        std::string_view request_hash, std::string_view sandbox_id);
 

@@ -14,6 +14,15 @@ class IdempotencyStoreTest : public testing::Test {
   IdempotencyClaim claim(std::string_view key, std::string_view hash, std::string_view sandbox) {
     return store_.claim(kDefaultTeam, key, hash, sandbox).value();
   }
+  SandboxStore with_sandbox(std::string id) {
+    SandboxStore sandboxes(test_.database, test_.clock());
+    Sandbox sandbox;
+    sandbox.id = std::move(id);
+    sandbox.team_id = kDefaultTeam;
+    sandbox.template_name = "minimal";
+    EXPECT_TRUE(sandboxes.insert(std::move(sandbox)));
+    return sandboxes;
+  }
   TestDatabase test_;
   IdempotencyStore store_{test_.database, test_.clock()};
 };
@@ -36,6 +45,7 @@ TEST_F(IdempotencyStoreTest, ItIsForOneRequest) {
 }
 
 TEST_F(IdempotencyStoreTest, AfterADayItIsNew) {
+  with_sandbox("cl-a");
   claim("k", "h", "cl-a");
   test_.now += 24 * 3600 * std::int64_t{1000};
   EXPECT_FALSE(claim("k", "h", "cl-b").is_new);
@@ -43,13 +53,16 @@ TEST_F(IdempotencyStoreTest, AfterADayItIsNew) {
   EXPECT_TRUE(claim("k", "another", "cl-c").is_new);
 }
 
+TEST_F(IdempotencyStoreTest, OneThatWasNeverBegunIsGivenUp) {
+  claim("k", "h", "cl-a");
+  test_.now += 10'000;
+  EXPECT_FALSE(claim("k", "h", "cl-b").is_new);
+  test_.now += 1;
+  EXPECT_TRUE(claim("k", "h", "cl-b").is_new);
+}
+
 TEST_F(IdempotencyStoreTest, AFailedCreateMayBeTriedAgain) {
-  SandboxStore sandboxes(test_.database, test_.clock());
-  Sandbox sandbox;
-  sandbox.id = "cl-a";
-  sandbox.team_id = kDefaultTeam;
-  sandbox.template_name = "minimal";
-  ASSERT_TRUE(sandboxes.insert(sandbox));
+  SandboxStore sandboxes = with_sandbox("cl-a");
   claim("k", "h", "cl-a");
   EXPECT_FALSE(claim("k", "h", "cl-b").is_new);
   ASSERT_TRUE(sandboxes.transition("cl-a", {SandboxState::kPending}, SandboxState::kError).value());

@@ -206,7 +206,9 @@ Result<bool> SandboxStore::transition(std::string_view id, const std::vector<San
       "host_ip = COALESCE($5, host_ip), error_message = COALESCE($6, error_message), "
       "metadata = COALESCE($7, metadata), started_at = COALESCE(started_at, $8), "
       "last_active_at = COALESCE($8, last_active_at), stopped_at = COALESCE(stopped_at, $9), "
-      "pause_mode = $10, pause_reason = $11, paused_at = $12 "
+      "pause_mode = CASE WHEN $2 = 'missing' THEN pause_mode ELSE $10 END, "
+      "pause_reason = CASE WHEN $2 = 'missing' THEN pause_reason ELSE $11 END, "
+      "paused_at = CASE WHEN $2 = 'missing' THEN paused_at ELSE $12 END "
       "WHERE id = $1 AND status IN (";
   for (std::size_t i = 0; i < from.size(); ++i) {
     args.emplace_back(std::string(state_name(from[i])));

@@ -91,8 +91,8 @@ class SandboxStore {
   // One guarded UPDATE: true when the sandbox was in one of `from` and is in `to` now, false when
   // it was elsewhere (or is unknown) and nothing was changed. started_at is set on the first
   // kRunning, last_active_at on every one, paused_at on kPaused, stopped_at on kStopped and kError,
-  // which also make its ports private again. What is said of a pause goes with it.
-  // kInvalidArgument when may_change() forbids one of the pairs.
+  // which also make its ports private again. What is said of a pause goes with it, but stays while
+  // one is missing. kInvalidArgument when may_change() forbids one of the pairs.
   base::Result<bool> transition(std::string_view id, const std::vector<SandboxState>& from,
                                 SandboxState to, const SandboxChanges& changes = {});
 

@@ -179,7 +179,7 @@ Task<Result<void>> EdgeProxy::handle(net::Request& request, net::ResponseWriter&
 }
 
 Task<Outcome> EdgeProxy::serve(Visit& visit) {
-  auto place = co_await directory_.find(visit.address.sandbox_id);
+  const auto place = co_await directory_.find(visit.address.sandbox_id);
   if (!place) {
     base::log_error("a sandbox could not be looked up", {{"error", place.error()}});
     co_return fault(FaultKind::kHostUnreachable, "The sandbox could not be looked up");
@@ -201,14 +201,30 @@ Task<Outcome> EdgeProxy::serve(Visit& visit) {
                     concat("The sandbox may have ", settings_.max_open, " requests open at once"));
   }
   if (!(*place)->is_running) {
-    place = co_await net::with_stop(net::StopToken(), directory_.wake(visit.address.sandbox_id));
-    if (!place) {
-      co_return fault(FaultKind::kHostUnreachable,
-                      concat("The sandbox could not be resumed: ", place.error().message));
-    }
-    if (*place == nullptr || !(*place)->is_running) {
-      co_return fault(FaultKind::kSandboxNotFound, "The sandbox was not found");
-    }
+    co_return co_await wake_and_forward(visit, WakeReason::kAsleep);
+  }
+  const Outcome outcome = co_await forward(visit, **place);
+  const bool is_refused = !outcome && outcome.error().kind == FaultKind::kSandboxNotFound;
+  if (!is_refused || !(*place)->can_wake || visit.response.started()) co_return outcome;
+  // Its host paused it by itself a moment ago.
+  co_return co_await wake_and_forward(visit, WakeReason::kHostRefused);
+}
+
+Task<Outcome> EdgeProxy::wake_and_forward(Visit& visit, WakeReason reason) {
+  const auto place =
+      co_await net::with_stop(net::StopToken(), directory_.wake(visit.address.sandbox_id, reason));
+  if (!place) {
+    co_return fault(FaultKind::kHostUnreachable,
+                    concat("The sandbox could not be resumed: ", place.error().message));
+  }
+  if (*place == nullptr || !(*place)->is_running) {
+    co_return fault(FaultKind::kSandboxNotFound, "The sandbox was not found");
+  }
+  // The host had the body of the request already when it refused.
+  const auto framing = visit.request.head().framing;
+  if (reason == WakeReason::kHostRefused && framing != net::Framing::kNone) {
+    co_return fault(FaultKind::kHostUnreachable,
+                    "The sandbox was paused just now, and runs again: send the request once more");
   }
   co_return co_await forward(visit, **place);
 }

@@ -22,9 +22,14 @@ namespace wrenn::proxy {
 struct SandboxPlace {
   std::string team_id;
   bool is_running = false;
-  bool can_wake = false;  // It is paused, and traffic may resume it.
+  bool can_wake = false;  // Traffic resumes it when it is paused.
   std::vector<std::uint16_t> public_ports;
   net::ConnectionPool* host = nullptr;  // To the data plane of its host; outlives every exchange.
+};
+
+enum class WakeReason {
+  kAsleep,       // It is known to be paused.
+  kHostRefused,  // It should run, but its host says that it does not.
 };
 
 // For the data plane's loop.
@@ -33,9 +38,10 @@ class EdgeDirectory {
   virtual ~EdgeDirectory() = default;
   // nullptr: there is no such sandbox. The answer may be a few seconds old.
   virtual net::Task<base::Result<std::shared_ptr<const SandboxPlace>>> find(std::string id) = 0;
-  // Resumes one that can be woken, and returns once it runs. Not to be stopped half-way: whoever
-  // asked may be gone then.
-  virtual net::Task<base::Result<std::shared_ptr<const SandboxPlace>>> wake(std::string id) = 0;
+  // Resumes one that can be woken, and returns once it runs; nullptr: there is none to wake. Not to
+  // be stopped half-way: whoever asked may be gone then.
+  virtual net::Task<base::Result<std::shared_ptr<const SandboxPlace>>> wake(std::string id,
+                                                                            WakeReason reason) = 0;
   // The team whose API key that is; empty: nobody's.
   virtual net::Task<base::Result<std::string>> team_of_key(std::string key) = 0;
 };
@@ -76,6 +82,7 @@ class EdgeProxy final : public net::HttpHandler {
   net::Task<std::expected<bool, Fault>> authorize(Visit& visit, const SandboxPlace& place);
   net::Task<std::expected<bool, Fault>> open_preview(Visit& visit, std::string_view token);
   net::Task<Outcome> forward(Visit& visit, const SandboxPlace& place);
+  net::Task<Outcome> wake_and_forward(Visit& visit, WakeReason reason);
   net::Task<Outcome> redirect(Visit& visit, int status, const std::string& target,
                               net::Headers fields);
   net::Task<base::Result<void>> answer(net::Request& request, net::ResponseWriter& response,

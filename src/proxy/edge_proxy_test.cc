@@ -27,10 +27,13 @@ class Directory final : public EdgeDirectory {
     if (id != kId) co_return std::shared_ptr<const SandboxPlace>();
     co_return std::make_shared<const SandboxPlace>(place);
   }
-  Task<Result<std::shared_ptr<const SandboxPlace>>> wake(std::string id) override {
+  Task<Result<std::shared_ptr<const SandboxPlace>>> wake(std::string id,
+                                                         WakeReason reason) override {
     ++wakes;
+    last_reason = reason;
     if (wake_fails) co_return base::fail(base::Code::kUnavailable, "no memory left");
     place.is_running = true;
+    if (on_wake) on_wake();
     co_return co_await find(std::move(id));
   }
   Task<Result<std::string>> team_of_key(std::string key) override {
@@ -42,7 +45,9 @@ class Directory final : public EdgeDirectory {
                      .public_ports = {},
                      .host = nullptr};
   int wakes = 0;
+  WakeReason last_reason = WakeReason::kAsleep;
   bool wake_fails = false;
+  std::function<void()> on_wake;
 };
 
 void replace_all(std::string& text, std::string_view mark, std::string_view by) {
@@ -51,9 +56,14 @@ void replace_all(std::string& text, std::string_view mark, std::string_view by) 
   }
 }
 
+constexpr std::string_view kWithToken =
+    "GET / HTTP/1.1\r\nHost: HOST\r\nX-Wrenn-Traffic-Token: TOKEN\r\n\r\n";
+
 class EdgeProxyTest : public testing::Test {
  protected:
-  EdgeProxyTest() {
+  EdgeProxyTest() { add_guest(); }
+
+  void add_guest() {
     guests.add(
         {.id = std::string(kId),
          .endpoint = [](std::uint16_t port) { return *net::Endpoint::tcp("127.0.0.1", port); },
@@ -113,6 +123,17 @@ class EdgeProxyTest : public testing::Test {
 
   Task<void> expect_all(std::vector<std::string> requests) {
     for (const auto& request : requests) co_await expect_answer(request, "HTTP/1.1 200 OK\r\n");
+  }
+
+  // First a stranger, then who may.
+  Task<void> expect_two(std::string stranger, std::string friendly) {
+    co_await expect_answer("GET / HTTP/1.1\r\nHost: HOST\r\n\r\n", std::move(stranger));
+    co_await expect_answer(std::string(kWithToken), std::move(friendly));
+  }
+  // The host has paused the sandbox, and nobody else knows.
+  Task<void> expect_woken(std::string request, std::string beginning) {
+    co_await guests.remove(std::string(kId));
+    co_await expect_answer(std::move(request), std::move(beginning));
   }
 
   const std::int64_t expires = base::unix_ms_now() / 1000 + 600;
@@ -306,6 +327,49 @@ TEST_F(EdgeProxyTest, ASandboxThatDoesNotRunIsNotFound) {
   run([&, this] {
     return expect_answer("GET / HTTP/1.1\r\nHost: HOST\r\n\r\n", "HTTP/1.1 502 Bad Gateway\r\n");
   });
+}
+
+TEST_F(EdgeProxyTest, TrafficThatMayPassWakesASandbox) {
+  directory.place.is_running = false;
+  directory.place.can_wake = true;
+  const std::string forwarded = fill_in(as_host("GET /"));
+  application.script({{forwarded.size(), kOk, true}});
+  run([&, this] { return expect_two("HTTP/1.1 403 Forbidden\r\n", "HTTP/1.1 200 OK\r\n"); });
+  EXPECT_EQ(directory.wakes, 1) << "a stranger wakes nothing";
+  EXPECT_EQ(application.received(), forwarded);
+}
+
+TEST_F(EdgeProxyTest, ASandboxThatCannotBeWokenIsAClearError) {
+  directory.place.is_running = false;
+  directory.place.can_wake = true;
+  directory.wake_fails = true;
+  run([&, this] { return expect_answer(std::string(kWithToken), "HTTP/1.1 502 Bad Gateway\r\n"); });
+  EXPECT_EQ(application.received(), "");
+}
+
+// The database may be a second behind: the host pauses by itself.
+TEST_F(EdgeProxyTest, ASandboxThatSleepsUnnoticedIsWoken) {
+  directory.place.can_wake = true;
+  directory.on_wake = [this] { add_guest(); };
+  const std::string forwarded = fill_in(as_host("GET /"));
+  application.script({{forwarded.size(), kOk, true}});
+  run([&, this] { return expect_woken(std::string(kWithToken), "HTTP/1.1 200 OK\r\n"); });
+  EXPECT_EQ(directory.wakes, 1);
+  EXPECT_EQ(directory.last_reason, WakeReason::kHostRefused);
+  EXPECT_EQ(application.received(), forwarded);
+}
+
+TEST_F(EdgeProxyTest, ABodyThatIsGoneIsNotMadeUp) {
+  directory.place.can_wake = true;
+  directory.on_wake = [this] { add_guest(); };
+  run([&, this] {
+    return expect_woken(
+        "POST / HTTP/1.1\r\nHost: HOST\r\nX-Wrenn-Traffic-Token: TOKEN\r\n"
+        "Content-Length: 2\r\n\r\nab",
+        "HTTP/1.1 502 Bad Gateway\r\n");
+  });
+  EXPECT_EQ(directory.wakes, 1);
+  EXPECT_EQ(application.received(), "");
 }
 
 TEST_F(EdgeProxyTest, ATunnelGoesTheWholeWay) {

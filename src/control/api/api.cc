@@ -136,6 +136,11 @@ Task<Answer<void>> Api::dispatch(Call& call) {
   const ApiRoute& route = kRoutes.at(lookup.match->route);
   if (route.access == Access::kKey) API_CO_TRY(co_await authenticate(call));
   call.set_params(std::move(lookup.match->params));
+  Answer<void> answer = co_await route.handler(services_, call);
+  const bool is_asleep = !answer && answer.error().code == ApiCode::kAsleep;
+  if (!is_asleep || call.response().started()) co_return answer;
+  // The host paused it by itself, and the database does not know yet.
+  API_CO_TRY(co_await wake_again(services_, call));
   co_return co_await route.handler(services_, call);
 }
 

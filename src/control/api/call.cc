@@ -3,6 +3,7 @@
 #include "base/id.h"
 #include "base/strings.h"
 #include "control/api/auth.h"
+#include "control/hosts/agent_client.h"
 #include "control/services.h"
 
 namespace wrenn::control {
@@ -17,13 +18,22 @@ Task<base::Result<void>> store_answer(Task<Answer<void>> task, Answer<void>& ans
   co_return {};
 }
 
+Task<Answer<db::Sandbox>> wake(Services& services, db::Sandbox sandbox, Asleep asleep) {
+  API_CO_TRY_ASSIGN(Changed woken,
+                    co_await wake_sandbox(services.lifecycle(), std::move(sandbox), asleep));
+  services.forget_place(woken.sandbox.id);
+  co_return std::move(woken.sandbox);
+}
+
 }  // namespace
 
 Task<Answer<std::string>> Call::read_body(std::size_t limit) {
+  if (body_) co_return *body_;
   const ApiError too_large{ApiCode::kTooLarge,
                            concat("the body must not be larger than ", base::human_bytes(limit))};
   if (request_.content_length().value_or(0) > limit) co_return std::unexpected(too_large);
   auto body = co_await net::read_all(request_.body(), limit);
+  if (body) body_ = *body;
   if (body) co_return std::move(*body);
   if (body.error().code == base::Code::kResourceExhausted) co_return std::unexpected(too_large);
   co_return std::unexpected(from_client(body.error()));
@@ -94,19 +104,25 @@ Task<Answer<db::Sandbox>> find_sandbox(Services& services, Call& call) {
 Task<Answer<db::Sandbox>> find_running(Services& services, Call& call) {
   API_CO_TRY_ASSIGN(db::Sandbox sandbox, co_await find_sandbox(services, call));
   if (sandbox.status == db::SandboxState::kRunning) co_return sandbox;
-  const bool is_asleep = sandbox.status == db::SandboxState::kPaused ||
-                         sandbox.status == db::SandboxState::kPausing ||
-                         sandbox.status == db::SandboxState::kResuming;
-  if (is_asleep && sandbox.auto_resume) {
-    const BusySandboxes::Mark busy(services.busy, sandbox.id);
-    API_CO_TRY_ASSIGN(Changed woken,
-                      co_await resume_sandbox(services.lifecycle(), std::move(sandbox), {}));
-    services.forget_place(woken.sandbox.id);
-    co_return std::move(woken.sandbox);
+  if (is_asleep(sandbox.status)) {
+    co_return co_await wake(services, std::move(sandbox), Asleep::kBySomeRow);
   }
-  co_return std::unexpected(wrong_state(
-      sandbox, is_asleep ? "this needs a running one; POST /v1/capsules/{id}/resume wakes it"
-                         : "this needs a running one; POST /v1/capsules makes a new one"));
+  co_return std::unexpected(
+      wrong_state(sandbox, "this needs a running one; POST /v1/capsules makes a new one"));
+}
+
+Task<Answer<db::Sandbox>> find_awake(Services& services, Call& call) {
+  API_CO_TRY_ASSIGN(db::Sandbox sandbox, co_await find_running(services, call));
+  const auto pinged = agent_answer(co_await services.agent.ping(sandbox.id));
+  if (pinged) co_return sandbox;
+  if (pinged.error().code != ApiCode::kAsleep) co_return std::unexpected(pinged.error());
+  co_return co_await wake(services, std::move(sandbox), Asleep::kByItsHost);
+}
+
+Task<Answer<void>> wake_again(Services& services, Call& call) {
+  API_CO_TRY_ASSIGN(db::Sandbox sandbox, co_await find_sandbox(services, call));
+  API_CO_TRY(co_await wake(services, std::move(sandbox), Asleep::kByItsHost));
+  co_return {};
 }
 
 }  // namespace wrenn::control

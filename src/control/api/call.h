@@ -1,6 +1,7 @@
 // Call: one request on its way through the API: who asks, for what, and the ways to answer.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -31,7 +32,8 @@ class Call {
   const std::string& team_id() const { return team_id_; }
   void set_team(std::string team_id) { team_id_ = std::move(team_id); }
 
-  // kTooLarge past `limit`, found out before reading where the length is stated.
+  // kTooLarge past `limit`, found out before reading where the length is stated. Kept for whoever
+  // asks again.
   net::Task<Answer<std::string>> read_body(std::size_t limit);
 
   // What every answer carries: request id and security headers.
@@ -46,6 +48,7 @@ class Call {
   const std::string request_id_;
   std::vector<std::string> params_;
   std::string team_id_;
+  std::optional<std::string> body_;
 };
 
 // For answers that may be long in coming: when the client goes away the task is stopped.
@@ -59,5 +62,9 @@ net::Task<Answer<void>> admit(Services& services, Call& call, base::Secret key);
 net::Task<Answer<db::Sandbox>> find_sandbox(Services& services, Call& call);
 // The same, and it must be running: kInvalidState. A paused one that may be woken is resumed first.
 net::Task<Answer<db::Sandbox>> find_running(Services& services, Call& call);
+// The same, asking its host too: for what cannot be tried again when the host has just paused it.
+net::Task<Answer<db::Sandbox>> find_awake(Services& services, Call& call);
+// After a host refused the call because the sandbox is paused.
+net::Task<Answer<void>> wake_again(Services& services, Call& call);
 
 }  // namespace wrenn::control

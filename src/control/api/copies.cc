@@ -23,7 +23,9 @@ Answer<void> check_source(const db::Sandbox& sandbox) {
   if (sandbox.status == SandboxState::kRunning || sandbox.status == SandboxState::kPaused) {
     return {};
   }
-  return std::unexpected(wrong_state(sandbox, "only a running or paused one can be copied"));
+  return std::unexpected(wrong_state(sandbox, is_asleep(sandbox.status)
+                                                  ? "it can be copied in a moment; ask again"
+                                                  : "only a running or paused one can be copied"));
 }
 
 std::vector<Fork> new_forks(const db::Sandbox& source, const ForkParams& params) {
@@ -79,6 +81,10 @@ Task<Answer<Timings>> make_forks(Services& services, std::string source_id,
   })));
   const auto made = co_await services.agent.fork(to_fork(source_id, forks));
   if (!made) {
+    // Stopped with the whole process: the next one finds the rows and what came of them.
+    if (made.error().code == base::Code::kCanceled) {
+      co_return std::unexpected(from_agent(made.error()));
+    }
     for (auto& fork : forks) {
       co_await give_up(services, fork.sandbox.id, made.error().to_string());
     }

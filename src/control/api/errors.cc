@@ -30,6 +30,7 @@ CodeInfo info_of(ApiCode code) {
     case ApiCode::kConflict:
       return {409, "conflict"};
     case ApiCode::kInvalidState:
+    case ApiCode::kAsleep:
       return {409, "invalid_state"};
     case ApiCode::kTooLarge:
       return {413, "too_large"};
@@ -108,9 +109,14 @@ ApiError from_agent(const base::Error& error) {
   if (error.code == Code::kDeadlineExceeded && error.remedy.empty()) {
     return {code, concat("the host agent was too slow: ", error.message, "; try again")};
   }
-  // The host paused it by itself a moment ago.
-  if (error.code == Code::kFailedPrecondition && error.message.ends_with("is paused")) {
-    return {ApiCode::kInvalidState, concat(error.message, "; ask again, which wakes it")};
+  if (error.message.contains("is paused")) {
+    if (error.code == Code::kFailedPrecondition) {
+      return {ApiCode::kAsleep, concat(error.message, "; resume it and ask again")};
+    }
+    if (error.code == Code::kAborted) {
+      return {ApiCode::kInvalidState,
+              concat(error.message, "; resume it, and connect to the process again")};
+    }
   }
   return {code, error.to_string()};
 }

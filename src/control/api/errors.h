@@ -20,6 +20,7 @@ enum class ApiCode {
   kMethodNotAllowed,
   kConflict,
   kInvalidState,
+  kAsleep,  // Its host says it is paused; "invalid_state" on the wire.
   kTooLarge,
   kMisdirected,  // For the proxy, not for the API.
   kTooMany,

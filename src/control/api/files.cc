@@ -81,10 +81,15 @@ Task<Answer<void>> receive_file(Services& services, Call& call, std::uint64_t ma
                      concat("the body must not be larger than ", base::human_bytes(max_bytes),
                             "; files/stream/write takes files of any size"));
   }
-  API_CO_TRY_ASSIGN(const db::Sandbox sandbox, co_await find_running(services, call));
+  API_CO_TRY_ASSIGN(const db::Sandbox sandbox, co_await find_awake(services, call));
   FileTarget target{.sandbox_id = sandbox.id, .path = {}, .user = {}};
   FormReader form(call.request().body(), boundary, max_bytes);
-  API_CO_TRY(co_await store_form(services, std::move(target), form));
+  auto stored = co_await store_form(services, std::move(target), form);
+  if (!stored) {
+    // It cannot be tried again here: its body is gone.
+    if (stored.error().code == ApiCode::kAsleep) stored.error().code = ApiCode::kInvalidState;
+    co_return stored;
+  }
   co_return co_await call.send_empty(204);
 }
 

@@ -152,6 +152,7 @@ Task<Answer<void>> run_session(Services& services, Call& call, ApiSocket& socket
 
 Task<Answer<void>> run_pty(Services& services, Call& call, ApiSocket& socket) {
   API_CO_TRY_ASSIGN(const OpeningMessage opening, co_await read_opening(socket, parse_pty_opening));
+  API_CO_TRY(co_await find_awake(services, call));
   const agent::PtyAttachRequest request = pty_request(call.param(0), opening);
   API_CO_TRY_ASSIGN(PtyStream stream, agent_answer(co_await services.agent.pty_attach(request)));
   PtyOutput output(std::move(stream));
@@ -168,6 +169,7 @@ Task<Answer<void>> run_command(Services& services, Call& call, ApiSocket& socket
 Task<Answer<void>> run_exec(Services& services, Call& call, ApiSocket& socket) {
   API_CO_TRY_ASSIGN(const OpeningMessage opening,
                     co_await read_opening(socket, parse_exec_opening));
+  API_CO_TRY(co_await find_awake(services, call));
   if (const auto* attach = std::get_if<AttachParams>(&opening)) {
     const auto request = connect_request(call.param(0), *attach);
     co_return co_await run_command(services, call, socket, services.agent.connect_process(request),
@@ -188,6 +190,7 @@ Answer<AttachParams> attach_of(const Call& call, std::string_view query) {
 
 Task<Answer<void>> run_attached(Services& services, Call& call, ApiSocket& socket) {
   API_CO_TRY_ASSIGN(const AttachParams attach, attach_of(call, call.request().query()));
+  API_CO_TRY(co_await find_awake(services, call));
   const auto request = connect_request(call.param(0), attach);
   co_return co_await run_command(services, call, socket, services.agent.connect_process(request),
                                  attach.process.tag);

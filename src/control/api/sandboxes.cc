@@ -119,29 +119,8 @@ Task<Answer<Changed>> create(Services& services, db::Sandbox row, Origin origin)
   co_return created;
 }
 
-// The sandbox that an earlier request with the same key made, as soon as it is there.
-Task<Answer<db::Sandbox>> wait_for_first(Services& services, Call& call, std::string id) {
-  constexpr auto kInterval = std::chrono::milliseconds(50);
-  constexpr auto kMaxWait = std::chrono::minutes(3);
-  const auto until = base::steady_now() + kMaxWait;
-  while (base::steady_now() < until) {
-    auto row = co_await services.database_pool.run(
-        [&] { return services.sandboxes.get(call.team_id(), id); });
-    const bool is_there =
-        row && row->status != SandboxState::kPending && row->status != SandboxState::kStarting;
-    if (is_there) co_return std::move(*row);
-    if (!row && row.error().code != base::Code::kNotFound) {
-      co_return std::unexpected(from_db(row.error()));
-    }
-    if (const auto slept = co_await net::sleep_for(kInterval); !slept) {
-      co_return std::unexpected(from_client(slept.error()));
-    }
-  }
-  co_return refuse(ApiCode::kConflict,
-                   "another request with this Idempotency-Key is still being served; try again");
-}
-
-// The sandbox of the key, when it is not new.
+// The sandbox that an earlier request with the same key made, as soon as it is there. Nothing when
+// there is none to be had: the key is the caller's.
 Task<Answer<std::optional<db::Sandbox>>> claim(Services& services, Call& call, std::string body,
                                                std::string sandbox_id) {
   constexpr std::size_t kMaxKey = 255;
@@ -151,17 +130,33 @@ Task<Answer<std::optional<db::Sandbox>>> claim(Services& services, Call& call, s
     co_return refuse(ApiCode::kInvalidRequest,
                      concat("Idempotency-Key must be text of at most ", kMaxKey, " bytes"));
   }
-  const auto claimed = co_await services.database_pool.run([&] {
-    return services.idempotency.claim(call.team_id(), key, base::sha256_hex(body), sandbox_id);
-  });
-  if (!claimed && claimed.error().code == base::Code::kInvalidArgument) {
-    co_return refuse(ApiCode::kConflict, claimed.error().to_string());
+  constexpr auto kInterval = std::chrono::milliseconds(100);
+  constexpr auto kMaxWait = std::chrono::minutes(3);
+  const std::string hash = base::sha256_hex(body);
+  const auto until = base::steady_now() + kMaxWait;
+  while (base::steady_now() < until) {
+    const auto claimed = co_await services.database_pool.run(
+        [&] { return services.idempotency.claim(call.team_id(), key, hash, sandbox_id); });
+    if (!claimed && claimed.error().code == base::Code::kInvalidArgument) {
+      co_return refuse(ApiCode::kConflict, claimed.error().to_string());
+    }
+    if (!claimed) co_return std::unexpected(from_db(claimed.error()));
+    if (claimed->is_new) co_return std::nullopt;
+    auto first = co_await services.database_pool.run(
+        [&] { return services.sandboxes.get(call.team_id(), claimed->sandbox_id); });
+    if (!first && first.error().code != base::Code::kNotFound) {
+      co_return std::unexpected(from_db(first.error()));
+    }
+    const bool is_there = first && first->status != SandboxState::kPending &&
+                          first->status != SandboxState::kStarting &&
+                          first->status != SandboxState::kError;
+    if (is_there) co_return std::optional(std::move(*first));
+    if (const auto slept = co_await net::sleep_for(kInterval); !slept) {
+      co_return std::unexpected(from_client(slept.error()));
+    }
   }
-  if (!claimed) co_return std::unexpected(from_db(claimed.error()));
-  if (claimed->is_new) co_return std::nullopt;
-  API_CO_TRY_ASSIGN(db::Sandbox first,
-                    co_await wait_for_first(services, call, claimed->sandbox_id));
-  co_return std::optional(std::move(first));
+  co_return refuse(ApiCode::kConflict,
+                   "another request with this Idempotency-Key is still being served; try again");
 }
 
 // On a pool thread: all pages in one.
@@ -235,7 +230,6 @@ Task<Answer<void>> pause_call(Services& services, Call& call) {
   API_CO_TRY_ASSIGN(const std::string body, co_await call.read_body(kMaxJsonBody));
   API_CO_TRY_ASSIGN(std::string mode, parse_pause(body));
   API_CO_TRY_ASSIGN(db::Sandbox sandbox, co_await find_sandbox(services, call));
-  const BusySandboxes::Mark busy(services.busy, sandbox.id);
   API_CO_TRY_ASSIGN(
       const Changed paused,
       co_await pause_sandbox(services.lifecycle(), std::move(sandbox), std::move(mode)));
@@ -252,7 +246,6 @@ Task<Answer<void>> resume_call(Services& services, Call& call) {
     settings = settings_of(sandbox);
     apply(params, *settings);
   }
-  const BusySandboxes::Mark busy(services.busy, sandbox.id);
   API_CO_TRY_ASSIGN(const Changed resumed,
                     co_await resume_sandbox(services.lifecycle(), std::move(sandbox), settings));
   services.forget_place(resumed.sandbox.id);

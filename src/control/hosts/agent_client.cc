@@ -96,15 +96,15 @@ AgentClient::Reply<void> AgentClient::destroy(std::string sandbox_id) {
 }
 
 AgentClient::Reply<agent::PauseSandboxResponse> AgentClient::pause(
-    const agent::PauseSandboxRequest& request) {
+    const agent::PauseSandboxRequest& request, base::Duration limit) {
   return calls_.unary<agent::PauseSandboxResponse>(method("PauseSandbox"), request,
-                                                   {.timeout = kChangeTimeout});
+                                                   {.timeout = limit});
 }
 
 AgentClient::Reply<agent::ResumeSandboxResponse> AgentClient::resume(
-    const agent::ResumeSandboxRequest& request) {
+    const agent::ResumeSandboxRequest& request, base::Duration limit) {
   return calls_.unary<agent::ResumeSandboxResponse>(method("ResumeSandbox"), request,
-                                                    {.timeout = kChangeTimeout});
+                                                    {.timeout = limit});
 }
 
 AgentClient::Reply<agent::ForkSandboxResponse> AgentClient::fork(

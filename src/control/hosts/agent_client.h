@@ -81,8 +81,10 @@ class AgentClient {
   Reply<agent::CreateSandboxResponse> create(const agent::CreateSandboxRequest& request);
   // A sandbox the agent does not know is no error.
   Reply<void> destroy(std::string sandbox_id);
-  Reply<agent::PauseSandboxResponse> pause(const agent::PauseSandboxRequest& request);
-  Reply<agent::ResumeSandboxResponse> resume(const agent::ResumeSandboxRequest& request);
+  Reply<agent::PauseSandboxResponse> pause(const agent::PauseSandboxRequest& request,
+                                           base::Duration limit);
+  Reply<agent::ResumeSandboxResponse> resume(const agent::ResumeSandboxRequest& request,
+                                             base::Duration limit);
   Reply<agent::ForkSandboxResponse> fork(const agent::ForkSandboxRequest& request);
   Reply<agent::SnapshotSandboxResponse> snapshot(const agent::SnapshotSandboxRequest& request);
   Reply<void> set_lifecycle(const agent::SetLifecycleRequest& request);

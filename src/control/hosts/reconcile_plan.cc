@@ -20,9 +20,6 @@ constexpr std::int64_t kMissingMs = 60'000;
 // The agent ends idle sandboxes by its own clock and a moment late.
 constexpr std::int64_t kTimeoutSlackMs = 5'000;
 
-// A change that nobody is seen to make any more: its control plane is gone.
-constexpr std::int64_t kForgottenMs = 60'000;
-
 enum class Presence { kAlive, kPaused, kChanging, kRuin };
 
 Presence presence_of(const SandboxInfo& info) {
@@ -42,9 +39,7 @@ StateFix change(const Sandbox& row, SandboxState to, db::SandboxChanges changes)
 }
 
 // Whoever asked for it is gone with an earlier control plane; it was done all the same.
-void fix_alive(const Sandbox& row, const SandboxInfo& info, std::int64_t now_ms,
-               std::vector<StateFix>& fixes) {
-  const bool is_forgotten = now_ms - row.updated_at > kForgottenMs;
+void fix_alive(const Sandbox& row, const SandboxInfo& info, std::vector<StateFix>& fixes) {
   if (row.status == SandboxState::kPaused) {
     // There is no straight way from paused to running.
     fixes.push_back(change(row, SandboxState::kResuming, {}));
@@ -53,16 +48,13 @@ void fix_alive(const Sandbox& row, const SandboxInfo& info, std::int64_t now_ms,
     return;
   }
   const bool is_due = is_being_made(row) || row.status == SandboxState::kMissing ||
-                      row.status == SandboxState::kResuming ||
-                      (row.status == SandboxState::kPausing && is_forgotten);
+                      row.status == SandboxState::kResuming || row.status == SandboxState::kPausing;
   if (is_due) fixes.push_back(change(row, SandboxState::kRunning, seen_on_host(info)));
 }
 
 // Its host paused it, by itself or for somebody whose answer was lost.
-void fix_paused(const Sandbox& row, const SandboxInfo& info, std::int64_t now_ms,
-                std::vector<StateFix>& fixes) {
-  if (row.status == SandboxState::kPaused) return;
-  if (row.status == SandboxState::kResuming && now_ms - row.updated_at <= kForgottenMs) return;
+void fix_paused(const Sandbox& row, const SandboxInfo& info, std::vector<StateFix>& fixes) {
+  if (!is_being_made(row) && !db::may_change(row.status, SandboxState::kPaused)) return;
   db::SandboxChanges changes = seen_on_host(info);
   changes.error_message = pause_explanation(info.reason(), info.lifecycle().timeout_sec());
   changes.pause_mode = info.pause_mode();
@@ -95,7 +87,8 @@ std::optional<StateFix> fix_absent(const Sandbox& row, std::int64_t now_ms) {
                   {.error_message = "the control plane was restarted while it was created"});
   }
   if (row.status == SandboxState::kMissing) {
-    if (now_ms - row.updated_at <= kMissingMs) return std::nullopt;
+    // One that was paused is kept: whatever hides it may be mended, and it is only data.
+    if (now_ms - row.updated_at <= kMissingMs || !row.pause_mode.empty()) return std::nullopt;
     return change(row, SandboxState::kStopped, {});
   }
   const bool was_there =
@@ -138,9 +131,9 @@ ReconcilePlan make_plan(const std::vector<Sandbox>& rows,
     if (info == nullptr) {
       if (auto fix = fix_absent(row, now_ms)) plan.fixes.push_back(std::move(*fix));
     } else if (presence_of(*info) == Presence::kPaused) {
-      fix_paused(row, *info, now_ms, plan.fixes);
+      fix_paused(row, *info, plan.fixes);
     } else {
-      fix_alive(row, *info, now_ms, plan.fixes);
+      fix_alive(row, *info, plan.fixes);
     }
     if (info != nullptr && was_used(row, *info)) plan.used.push_back(row.id);
   }

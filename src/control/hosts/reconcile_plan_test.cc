@@ -77,6 +77,30 @@ TEST(ReconcilePlanTest, WhatAnEarlierControlPlaneBeganIsAdoptedOrGivenUp) {
   }
 }
 
+TEST(ReconcilePlanTest, WhatTheHostSaysSettlesAPauseOrAResume) {
+  for (const auto state : {SandboxState::kPausing, SandboxState::kResuming}) {
+    EXPECT_EQ(fate(row("a", state), host({{"a", "running"}})), "running");
+    EXPECT_EQ(fate(row("a", state), host({{"a", "paused"}})), "paused");
+    EXPECT_EQ(fate(row("a", state), host({{"a", "pausing"}})), "-");
+    EXPECT_EQ(fate(row("a", state), host({})), "missing");
+  }
+  EXPECT_EQ(fate(row("a", SandboxState::kRunning), host({{"a", "paused"}})), "paused");
+  EXPECT_EQ(fate(row("a", SandboxState::kPaused), host({{"a", "paused"}})), "-");
+  EXPECT_EQ(fate(row("a", SandboxState::kMissing), host({{"a", "paused"}})), "paused");
+  const auto woken =
+      make_plan({row("a", SandboxState::kPaused)}, host({{"a", "running"}}), {}, kNow);
+  ASSERT_EQ(woken.fixes.size(), 2u);
+  EXPECT_EQ(woken.fixes.back().to, SandboxState::kRunning);
+}
+
+TEST(ReconcilePlanTest, APausedSandboxIsNeverGivenUp) {
+  Sandbox paused = row("a", SandboxState::kMissing);
+  paused.updated_at = 0;
+  EXPECT_EQ(fate(paused, host({})), "stopped");
+  paused.pause_mode = "memory";
+  EXPECT_EQ(fate(paused, host({})), "-");
+}
+
 TEST(ReconcilePlanTest, RequestsInProgressAreLeftAlone) {
   BusySandboxes busy;
   const BusySandboxes::Mark a(busy, "a");
@@ -101,7 +125,8 @@ TEST(ReconcilePlanTest, FindsUnknownRuinedAndUsedOnes) {
 
 TEST(ReconcilePlanTest, OnlyLegalTransitions) {
   for (const auto state : db::kAllSandboxStates) {
-    for (const auto& on_host : {host({}), host({{"a", "running"}}), host({{"a", "error"}})}) {
+    for (const auto& on_host :
+         {host({}), host({{"a", "running"}}), host({{"a", "error"}}), host({{"a", "paused"}})}) {
       Sandbox sandbox = row("a", state);
       sandbox.updated_at = 0;
       for (const auto& fix : make_plan({sandbox}, on_host, {}, kNow).fixes) {
