@@ -8,6 +8,7 @@ namespace {
 // The ids are asked for only where one is wanted.
 constexpr std::string_view kBashFunction = R"sh(
 _wrenn_ids() { wrenn sandbox ls 2>/dev/null | awk 'NR > 1 { print $1 }'; }
+_wrenn_templates() { wrenn template ls 2>/dev/null | awk '$2 == "snapshot" { print $1 }'; }
 _wrenn() {
   local current=${COMP_WORDS[COMP_CWORD]} path="" word i
   for ((i = 1; i < COMP_CWORD; i++)); do
@@ -18,7 +19,8 @@ _wrenn() {
   local words
   words=$(_wrenn_words "$path")
   case "$path" in
-    "sandbox info"|"sandbox exec"|"sandbox shell"|"sandbox rm"|"sandbox url"|"sandbox ports"|"sandbox forward") [[ $current == -* ]] || words+=" $(_wrenn_ids)" ;;
+    "sandbox info"|"sandbox pause"|"sandbox resume"|"sandbox fork"|"sandbox snapshot"|"sandbox timeout"|"sandbox exec"|"sandbox shell"|"sandbox rm"|"sandbox url"|"sandbox ports"|"sandbox forward") [[ $current == -* ]] || words+=" $(_wrenn_ids)" ;;
+    "template rm") [[ $current == -* ]] || words+=" $(_wrenn_templates)" ;;
     "files cp") [[ $current == -* ]] || { compopt -o default; return; } ;;
   esac
   COMPREPLY=($(compgen -W "$words" -- "$current"))
@@ -57,6 +59,8 @@ std::string fish_completion(const std::vector<CommandWords>& commands) {
   std::string out =
       "# wrenn completion for fish: wrenn completion fish | source\n"
       "function __wrenn_ids\n  wrenn sandbox ls 2>/dev/null | awk 'NR > 1 { print $1 }'\nend\n"
+      "function __wrenn_templates\n"
+      "  wrenn template ls 2>/dev/null | awk '$2 == \"snapshot\" { print $1 }'\nend\n"
       "function __wrenn_at\n"
       "  set -l words (commandline -opc | string match -v -- '-*')\n"
       "  test \"$words[2..-1]\" = \"$argv\"\nend\n"
@@ -74,10 +78,13 @@ std::string fish_completion(const std::vector<CommandWords>& commands) {
                           option.substr(2), "\n");
     }
   }
-  for (const char* path : {"sandbox info", "sandbox exec", "sandbox shell", "sandbox rm",
-                           "sandbox url", "sandbox ports", "sandbox forward"}) {
+  for (const char* path :
+       {"sandbox info", "sandbox exec", "sandbox shell", "sandbox rm", "sandbox url",
+        "sandbox ports", "sandbox forward", "sandbox pause", "sandbox resume", "sandbox fork",
+        "sandbox snapshot", "sandbox timeout"}) {
     out += base::concat("complete -c wrenn -f -n '__wrenn_in ", path, "' -a '(__wrenn_ids)'\n");
   }
+  out += "complete -c wrenn -f -n '__wrenn_in template rm' -a '(__wrenn_templates)'\n";
   return out;
 }
 

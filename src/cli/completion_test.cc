@@ -36,6 +36,12 @@ TEST(BashCompletion, FollowsTheCommands) {
   EXPECT_EQ(complete("wrenn up --", 2), "--detach");
 }
 
+TEST(BashCompletion, OffersIdsAndTemplates) {
+  const std::string script = bash_completion(kCommands);
+  EXPECT_NE(script.find("\"sandbox pause\"|\"sandbox resume\""), std::string::npos);
+  EXPECT_NE(script.find("\"template rm\")"), std::string::npos);
+}
+
 TEST(FishCompletion, NamesEveryCommand) {
   const std::string script = fish_completion(kCommands);
   EXPECT_NE(script.find("-a 'create ls'"), std::string::npos);

@@ -18,7 +18,16 @@ Sandboxes
   sandbox ports      List the ports of a sandbox
   sandbox forward    Bring ports of a sandbox to this machine
   sandbox shell      Open a terminal in a sandbox
+  sandbox pause      Stop sandboxes and keep them; using one resumes it
+  sandbox resume     Let paused sandboxes go on
+  sandbox fork       Copy a sandbox as it is now
+  sandbox snapshot   Make a template of a sandbox
+  sandbox timeout    Change when sandboxes stop by themselves
   sandbox rm         Destroy sandboxes
+
+Templates
+  template ls        List templates
+  template rm        Delete templates
 
 Files
   files cp           Copy a file to or from a sandbox

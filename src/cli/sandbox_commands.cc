@@ -7,6 +7,7 @@
 #include "base/strings.h"
 #include "base/time.h"
 #include "cli/json_text.h"
+#include "cli/lifecycle_arguments.h"
 #include "cli/sandbox.h"
 #include "cli/sandbox_lookup.h"
 #include "cli/session.h"
@@ -20,25 +21,27 @@ struct CreateOptions {
   std::int64_t vcpus = 0;
   std::int64_t memory_mb = 0;
   std::int64_t disk_mb = 0;
-  std::int64_t timeout_sec = 0;
+  LifecycleOptions lifecycle;
+  bool no_auto_resume = false;
   bool json = false;
 };
 
 // Numbers that were not given are left to the API.
-std::string create_body(const CreateOptions& options) {
+base::Result<std::string> create_body(const CreateOptions& options) {
   boost::json::object body;
   body["template"] = options.template_name;
   if (options.vcpus > 0) body["vcpus"] = options.vcpus;
   if (options.memory_mb > 0) body["memory_mb"] = options.memory_mb;
   if (options.disk_mb > 0) body["disk_mb"] = options.disk_mb;
-  if (options.timeout_sec > 0) body["timeout_sec"] = options.timeout_sec;
+  if (options.no_auto_resume) body["auto_resume"] = false;
+  WRENN_TRY(add_to_body(options.lifecycle, body));
   return boost::json::serialize(body);
 }
 
-net::Task<base::Result<int>> create(ApiClient& api, const Console& console, CreateOptions options) {
+net::Task<base::Result<int>> create(ApiClient& api, const Console& console, CreateOptions options,
+                                    std::string body) {
   const auto begin = base::steady_now();
-  WRENN_CO_TRY_ASSIGN(const std::string reply,
-                      co_await api.call("POST", "/v1/capsules", create_body(options)));
+  WRENN_CO_TRY_ASSIGN(const std::string reply, co_await api.call("POST", "/v1/capsules", body));
   const auto took = base::to_ms(base::steady_now() - begin);
   if (options.json) {
     WRENN_CO_TRY(console.out_json(reply));
@@ -145,13 +148,17 @@ void add_create(CLI::App& parent, Session& session) {
   command->add_option("--vcpus", options->vcpus, "Virtual CPUs")->check(CLI::PositiveNumber);
   command->add_option("--memory", options->memory_mb, "Memory in MB")->check(CLI::PositiveNumber);
   command->add_option("--disk", options->disk_mb, "Disk in MB")->check(CLI::PositiveNumber);
-  command->add_option("--timeout", options->timeout_sec, "Idle seconds after which it is destroyed")
-      ->check(CLI::NonNegativeNumber);
+  add_lifecycle_options(*command, options->lifecycle);
+  command->add_flag("--no-auto-resume", options->no_auto_resume,
+                    "Once it is paused, only `wrenn sandbox resume` resumes it");
   command->add_flag("--json", options->json, "Print the API's whole answer");
   command->callback([&session, options] {
-    session.action = [&session, options] {
-      return with_api(session,
-                      [&](ApiClient& api) { return create(api, session.console, *options); });
+    session.action = [&session, options]() -> base::Result<int> {
+      auto body = create_body(*options);
+      if (!body) return session.console.usage(body.error().message, body.error().remedy);
+      return with_api(session, [&](ApiClient& api) {
+        return create(api, session.console, *options, *std::move(body));
+      });
     };
   });
 }
@@ -205,6 +212,7 @@ void add_sandbox_commands(CLI::App& app, Session& session) {
   add_list(*sandbox, session);
   add_info(*sandbox, session);
   add_exec_command(*sandbox, session);
+  add_lifecycle_commands(*sandbox, session);
   add_port_commands(*sandbox, session);
   add_shell_command(*sandbox, session);
   add_remove(*sandbox, session);
