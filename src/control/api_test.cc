@@ -234,6 +234,23 @@ TEST(ApiTest, RowsOfAnEarlierControlPlaneAreSettled) {
   World().run(check_after_crash);
 }
 
+Task<void> check_silence(World& world) {
+  EXPECT_TRUE(world.hosts.heartbeat(local_host_id()).value());
+  const auto row = starting_row(world, base::new_id(base::kSandboxPrefix));
+  EXPECT_TRUE(world.sandboxes.transition(row.id, {SandboxState::kStarting}, SandboxState::kRunning)
+                  .value());
+  EXPECT_FALSE(co_await world.reconciler.run_once());
+  EXPECT_EQ(world.sandboxes.get_any_team(row.id)->status, SandboxState::kRunning) << "not yet";
+  Reconciler hasty(world.services, milliseconds(0));
+  (void)co_await net::sleep_for(milliseconds(5));
+  EXPECT_FALSE(co_await hasty.run_once());
+  EXPECT_EQ(world.sandboxes.get_any_team(row.id)->status, SandboxState::kMissing);
+}
+
+TEST(ApiTest, TheSandboxesOfASilentHostAreMissing) {
+  World().run(check_silence, World::Agent::kAway);
+}
+
 Task<void> slow_create(World& world, int* status) {
   *status = (co_await world.call("POST", "/v1/capsules", "{}")).status;
 }

@@ -236,6 +236,10 @@ TEST_F(SandboxStoreTest, WhatIsSaidOfAPauseGoesWithIt) {
   const auto paused = store_.get_any_team("cl-a");
   ASSERT_TRUE(paused);
   EXPECT_EQ(paused->pause_mode, "memory");
+  ASSERT_TRUE(store_.transition("cl-a", {kPaused}, kMissing).value());
+  EXPECT_EQ(get("cl-a").pause_mode, "memory") << "that it was paused is not forgotten";
+  EXPECT_EQ(get("cl-a").paused_at, paused->paused_at);
+  ASSERT_TRUE(store_.transition("cl-a", {kMissing}, kPaused, {.pause_mode = "memory"}).value());
   EXPECT_EQ(paused->pause_reason, "idle");
   EXPECT_TRUE(paused->paused_at.has_value());
   ASSERT_TRUE(store_.transition("cl-a", {kPaused}, kResuming).value());

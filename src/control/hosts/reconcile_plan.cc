@@ -1,5 +1,6 @@
 #include "control/hosts/reconcile_plan.h"
 
+#include <algorithm>
 #include <map>
 #include <optional>
 #include <string_view>
@@ -81,20 +82,25 @@ std::string reason_to_end(const Sandbox& row, std::int64_t now_ms) {
   return {};
 }
 
-std::optional<StateFix> fix_absent(const Sandbox& row, std::int64_t now_ms) {
+// Its host has it, unless it does not say so.
+bool was_there(const Sandbox& row) {
+  return row.status == SandboxState::kRunning || row.status == SandboxState::kPausing ||
+         row.status == SandboxState::kPaused || row.status == SandboxState::kResuming;
+}
+
+std::optional<StateFix> fix_absent(const Sandbox& row, std::int64_t now_ms,
+                                   std::int64_t heard_since_ms) {
   if (is_being_made(row)) {
     return change(row, SandboxState::kError,
                   {.error_message = "the control plane was restarted while it was created"});
   }
   if (row.status == SandboxState::kMissing) {
     // One that was paused is kept: whatever hides it may be mended, and it is only data.
-    if (now_ms - row.updated_at <= kMissingMs || !row.pause_mode.empty()) return std::nullopt;
+    const std::int64_t missed_since = std::max(row.updated_at, heard_since_ms);
+    if (now_ms - missed_since <= kMissingMs || !row.pause_mode.empty()) return std::nullopt;
     return change(row, SandboxState::kStopped, {});
   }
-  const bool was_there =
-      row.status == SandboxState::kRunning || row.status == SandboxState::kPausing ||
-      row.status == SandboxState::kPaused || row.status == SandboxState::kResuming;
-  if (!was_there) return std::nullopt;
+  if (!was_there(row)) return std::nullopt;
   if (std::string reason = reason_to_end(row, now_ms);
       row.status == SandboxState::kRunning && !reason.empty()) {
     return change(row, SandboxState::kStopped, {.error_message = std::move(reason)});
@@ -112,7 +118,8 @@ bool was_used(const Sandbox& row, const SandboxInfo& info) {
 
 ReconcilePlan make_plan(const std::vector<Sandbox>& rows,
                         const hostagent::v1::ListSandboxesResponse& on_host,
-                        const BusySandboxes& busy, std::int64_t now_ms) {
+                        const BusySandboxes& busy, std::int64_t now_ms,
+                        std::int64_t heard_since_ms) {
   ReconcilePlan plan;
   std::map<std::string_view, const SandboxInfo*> present;
   for (const auto& info : on_host.sandboxes()) {
@@ -129,7 +136,7 @@ ReconcilePlan make_plan(const std::vector<Sandbox>& rows,
     if (busy.contains(row.id)) continue;
     if (info != nullptr && presence_of(*info) == Presence::kChanging) continue;
     if (info == nullptr) {
-      if (auto fix = fix_absent(row, now_ms)) plan.fixes.push_back(std::move(*fix));
+      if (auto fix = fix_absent(row, now_ms, heard_since_ms)) plan.fixes.push_back(std::move(*fix));
     } else if (presence_of(*info) == Presence::kPaused) {
       fix_paused(row, *info, plan.fixes);
     } else {
@@ -139,6 +146,17 @@ ReconcilePlan make_plan(const std::vector<Sandbox>& rows,
   }
   for (const auto& [id, info] : present) {
     if (!busy.contains(id)) plan.unknown.emplace_back(id);
+  }
+  return plan;
+}
+
+ReconcilePlan plan_for_silence(const std::vector<Sandbox>& rows) {
+  ReconcilePlan plan;
+  for (const Sandbox& row : rows) {
+    if (!was_there(row)) continue;
+    plan.fixes.push_back(change(row, SandboxState::kMissing,
+                                {.error_message = "its host does not answer; it comes back as it "
+                                                  "was when the host does"}));
   }
   return plan;
 }

@@ -33,9 +33,13 @@ struct ReconcilePlan {
 
 // `rows` must have been read before the host was asked: a sandbox that is in them as running was on
 // the host at that time, so that its absence means it is gone. Sandboxes that a request is busy
-// with are left alone.
+// with are left alone. `heard_since_ms`: since when the host has answered without a break; what it
+// does not know is given up a minute after that at the earliest.
 ReconcilePlan make_plan(const std::vector<db::Sandbox>& rows,
                         const hostagent::v1::ListSandboxesResponse& on_host,
-                        const BusySandboxes& busy, std::int64_t now_ms);
+                        const BusySandboxes& busy, std::int64_t now_ms,
+                        std::int64_t heard_since_ms = 0);
+// What becomes of the sandboxes of a host that is silent.
+ReconcilePlan plan_for_silence(const std::vector<db::Sandbox>& rows);
 
 }  // namespace wrenn::control

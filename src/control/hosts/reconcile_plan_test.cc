@@ -101,6 +101,18 @@ TEST(ReconcilePlanTest, APausedSandboxIsNeverGivenUp) {
   EXPECT_EQ(fate(paused, host({})), "-");
 }
 
+TEST(ReconcilePlanTest, ASilentHostLosesNothing) {
+  const auto plan =
+      plan_for_silence({row("a", SandboxState::kRunning), row("b", SandboxState::kPaused),
+                        row("c", SandboxState::kStarting)});
+  ASSERT_EQ(plan.fixes.size(), 2u);
+  for (const auto& fix : plan.fixes) EXPECT_EQ(fix.to, SandboxState::kMissing);
+  Sandbox old = row("a", SandboxState::kMissing);
+  old.updated_at = 0;
+  EXPECT_TRUE(make_plan({old}, host({}), {}, kNow, kNow - 60'000).fixes.empty());
+  EXPECT_EQ(make_plan({old}, host({}), {}, kNow, kNow - 60'001).fixes.size(), 1u);
+}
+
 TEST(ReconcilePlanTest, RequestsInProgressAreLeftAlone) {
   BusySandboxes busy;
   const BusySandboxes::Mark a(busy, "a");

@@ -14,7 +14,6 @@ using net::Task;
 
 constexpr auto kPeriod = std::chrono::seconds(1);
 constexpr auto kHeartbeatPeriod = std::chrono::seconds(5);
-constexpr std::int64_t kSilenceMs = 15'000;
 
 // On a pool thread.
 Result<void> apply_fixes(db::SandboxStore& sandboxes, const ReconcilePlan& plan) {
@@ -74,7 +73,8 @@ Task<Result<void>> Reconciler::run_once() {
     co_return base::fail(base::Code::kUnavailable, on_host.error().message);
   }
   WRENN_CO_TRY(co_await note_heard());
-  const ReconcilePlan plan = make_plan(rows, *on_host, services_.busy, base::unix_ms_now());
+  const ReconcilePlan plan =
+      make_plan(rows, *on_host, services_.busy, base::unix_ms_now(), heard_since_ms_);
   WRENN_CO_TRY(
       co_await services_.database_pool.run([&] { return apply_fixes(services_.sandboxes, plan); }));
   for (const StateFix& fix : plan.fixes) services_.forget_place(fix.id);
@@ -94,6 +94,7 @@ Task<Result<void>> Reconciler::note_heard() {
       [&] { return services_.hosts.heartbeat(local_host_id()); }));
   last_heartbeat_ = now;
   if (host_ != HostState::kAnswering) base::log_info("the host agent answers");
+  if (host_ != HostState::kAnswering) heard_since_ms_ = base::unix_ms_now();
   host_ = HostState::kAnswering;
   co_return {};
 }
@@ -104,9 +105,25 @@ Task<void> Reconciler::note_silence(base::Error error) {
     base::log_warn("the host agent does not answer", {{"error", error}});
   }
   host_ = HostState::kSilent;
-  const auto marked =
-      co_await services_.database_pool.run([&] { return services_.hosts.mark_silent(kSilenceMs); });
-  if (!marked) base::log_error("a silent host was not noted", {{"error", marked.error()}});
+  if (const auto marked = co_await mark_missing(); !marked) {
+    base::log_error("a silent host was not noted", {{"error", marked.error()}});
+  }
+}
+
+Task<Result<void>> Reconciler::mark_missing() {
+  const auto silence_ms = static_cast<std::int64_t>(base::to_ms(silence_));
+  WRENN_CO_TRY_ASSIGN(const auto silent, co_await services_.database_pool.run([&] {
+    return services_.hosts.mark_silent(silence_ms);
+  }));
+  if (silent.empty()) co_return {};
+  WRENN_CO_TRY_ASSIGN(const auto rows, co_await services_.database_pool.run([&] {
+    return services_.sandboxes.list_by_host(local_host_id());
+  }));
+  const ReconcilePlan plan = plan_for_silence(rows);
+  WRENN_CO_TRY(
+      co_await services_.database_pool.run([&] { return apply_fixes(services_.sandboxes, plan); }));
+  for (const StateFix& fix : plan.fixes) services_.forget_place(fix.id);
+  co_return {};
 }
 
 Task<void> Reconciler::destroy_all(std::vector<std::string> ids, std::string reason) {

@@ -20,9 +20,12 @@ base::Result<void> register_local_host(db::HostStore& hosts, const std::string& 
 // For the API's loop; the services must outlive it.
 class Reconciler {
  public:
-  explicit Reconciler(Services& services) : services_(services) {}
+  // `silence`: how long the host may be silent before its sandboxes count as missing.
+  explicit Reconciler(Services& services, base::Duration silence = std::chrono::seconds(30))
+      : services_(services), silence_(silence) {}
 
-  // Once a second until stopped. While the agent does not answer nothing is marked lost.
+  // Once a second until stopped. While the agent is silent all it had is missing, and nothing is
+  // given up.
   net::Task<void> run();
   // One round. An error means that the agent or the database did not answer.
   net::Task<base::Result<void>> run_once();
@@ -32,11 +35,14 @@ class Reconciler {
 
   net::Task<base::Result<void>> note_heard();
   net::Task<void> note_silence(base::Error error);
+  net::Task<base::Result<void>> mark_missing();
   net::Task<void> destroy_all(std::vector<std::string> ids, std::string reason);
 
   Services& services_;
+  const base::Duration silence_;
   HostState host_ = HostState::kSilent;
   base::SteadyTime last_heartbeat_{};
+  std::int64_t heard_since_ms_ = 0;
 };
 
 }  // namespace wrenn::control
