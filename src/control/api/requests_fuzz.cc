@@ -9,8 +9,17 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   using namespace wrenn::control;
   const std::string_view body(reinterpret_cast<const char*>(data), size);
   if (const auto create = parse_create(body)) {
-    if (create->vcpus < 1 || create->vcpus > 32 || create->timeout_sec < 0) std::abort();
+    if (create->vcpus.value_or(1) < 1 || create->vcpus.value_or(1) > 32) std::abort();
+    if (create->lifecycle.timeout_sec.value_or(0) < 0) std::abort();
   }
+  if (const auto mode = parse_pause(body)) {
+    if (*mode != "memory" && *mode != "disk") std::abort();
+  }
+  if (const auto fork = parse_fork(body)) {
+    if (fork->count < 1 || fork->count > 100) std::abort();
+    if (fork->lifecycle.max_lifetime_sec.value_or(0) < 0) std::abort();
+  }
+  (void)parse_snapshot(body);
   if (const auto exec = parse_exec(body)) {
     if (exec->cmd.empty() || exec->timeout_sec < 1) std::abort();
   }

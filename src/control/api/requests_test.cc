@@ -34,6 +34,29 @@ TEST(RequestsTest, CreateHasDefaults) {
   EXPECT_EQ(params->template_name, "py-3.11");
 }
 
+TEST(RequestsTest, LifecyclesForksAndSnapshots) {
+  const auto said =
+      parse_lifecycle(R"({"timeout_sec":0,"max_lifetime_sec":31536000,"on_timeout":"kill"})");
+  ASSERT_TRUE(said);
+  EXPECT_EQ(said->timeout_sec, 0) << "never, which is not the same as nothing said";
+  EXPECT_EQ(said->max_lifetime_sec, 31536000);
+  EXPECT_EQ(said->on_timeout, "kill");
+  const auto nothing = parse_lifecycle("");
+  ASSERT_TRUE(nothing);
+  EXPECT_FALSE(nothing->timeout_sec || nothing->max_lifetime_sec || nothing->on_timeout);
+  EXPECT_EQ(mistake(parse_lifecycle(R"({"on_timeout":""})")), "on_timeout must be pause or kill");
+  EXPECT_NE(mistake(parse_lifecycle(R"({"max_lifetime_sec":31536001})")), "");
+  EXPECT_EQ(parse_pause("").value_or(""), "memory");
+  EXPECT_EQ(parse_pause(R"({"mode":"disk"})").value_or(""), "disk");
+  EXPECT_EQ(mistake(parse_pause(R"({"mode":"ram"})")), "mode must be memory or disk");
+  EXPECT_EQ(parse_fork("")->count, 1);
+  EXPECT_EQ(parse_fork(R"({"count":100})")->count, 100);
+  EXPECT_NE(mistake(parse_fork(R"({"count":101})")), "");
+  EXPECT_EQ(parse_snapshot(R"({"sandbox_id":"cl-a"})")->name, "");
+  EXPECT_NE(mistake(parse_snapshot(R"({"name":"a"})")), "");
+  EXPECT_NE(mistake(parse_snapshot(R"({"sandbox_id":"cl-a","name":"../a"})")), "");
+}
+
 TEST(RequestsTest, CreateNamesTheFieldThatIsWrong) {
   EXPECT_EQ(mistake(parse_create(R"({"vcpus":"two"})")),
             "vcpus must be a whole number from 1 to 32");
