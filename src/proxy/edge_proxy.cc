@@ -164,6 +164,10 @@ std::string EdgeProxy::prefix(const Visit& visit) const {
   return visit.form == Form::kHost ? std::string() : path_prefix(visit.address);
 }
 
+Task<Result<std::shared_ptr<const SandboxPlace>>> EdgeDirectory::wake(std::string, WakeReason) {
+  co_return nullptr;
+}
+
 Task<Result<void>> EdgeProxy::handle(net::Request& request, net::ResponseWriter& response) {
   auto visit = read_address(request, response);
   if (!visit) co_return co_await answer(request, response, visit.error(), {});

@@ -39,9 +39,9 @@ class EdgeDirectory {
   // nullptr: there is no such sandbox. The answer may be a few seconds old.
   virtual net::Task<base::Result<std::shared_ptr<const SandboxPlace>>> find(std::string id) = 0;
   // Resumes one that can be woken, and returns once it runs; nullptr: there is none to wake. Not to
-  // be stopped half-way: whoever asked may be gone then.
+  // be stopped half-way: whoever asked may be gone then. Unless overridden: none is ever asleep.
   virtual net::Task<base::Result<std::shared_ptr<const SandboxPlace>>> wake(std::string id,
-                                                                            WakeReason reason) = 0;
+                                                                            WakeReason reason);
   // The team whose API key that is; empty: nobody's.
   virtual net::Task<base::Result<std::string>> team_of_key(std::string key) = 0;
 };
