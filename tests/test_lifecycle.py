@@ -137,7 +137,7 @@ def test_the_second_pause_writes_only_what_changed(made, wrenn):
     def written():
         nonlocal known
         files = wrenn.machine.files(made.id)
-        new = sum(size for inode, size in files.items() if inode not in known)
+        new = sum(size for file, size in files.items() if file not in known)
         known = files
         return new
 

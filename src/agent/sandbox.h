@@ -17,7 +17,13 @@ namespace wrenn::agent {
 
 class SandboxUse;
 
-enum class Doing { kNothing, kPausing, kResuming, kEnding };
+enum class Doing {
+  kNothing,
+  kPausing,
+  kResuming,
+  kEnding,
+  kStuck,  // Its VM ended, and what that had written could not be kept yet: it is tried again.
+};
 
 // For one loop. Owned by the SandboxManager, and by those who wait for its lock.
 class Sandbox {

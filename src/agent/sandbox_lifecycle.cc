@@ -186,8 +186,7 @@ net::Task<Result<void>> SandboxManager::end_dead(SandboxPtr sandbox, std::string
     WRENN_TRY(write_manifest(host_, paused));
     return checkpoint;
   });
-  // Without a VM it cannot be used; it stays in its directory for the next start of the agent.
-  sandbox->doing = kept ? Doing::kNothing : Doing::kEnding;
+  sandbox->doing = kept ? Doing::kNothing : Doing::kStuck;
   if (!kept) co_return base::fail(std::move(kept).error());
   sandbox->manifest = std::move(paused);
   sandbox->base = *std::move(kept);
@@ -340,9 +339,12 @@ net::Task<void> SandboxManager::watch_lifecycles_now() {
   while (co_await net::sleep_for(kLookInterval)) {
     const std::int64_t now = base::unix_ms_now();
     for (const auto& [id, sandbox] : sandboxes_) {
-      const bool is_due = sandbox->is_usable() && !sandbox->changing.is_locked() &&
-                          now >= sandbox->ends_not_before_unix_ms;
-      if (is_due && !sandbox->overdue(now).empty()) tasks_.spawn(end_by_lifecycle(sandbox));
+      if (sandbox->changing.is_locked() || now < sandbox->ends_not_before_unix_ms) continue;
+      if (sandbox->doing == Doing::kStuck) {
+        tasks_.spawn(keep_dead(sandbox, sandbox->vm->process.identity));
+      } else if (sandbox->is_usable() && !sandbox->overdue(now).empty()) {
+        tasks_.spawn(end_by_lifecycle(sandbox));
+      }
     }
   }
 }

@@ -188,11 +188,17 @@ net::Task<void> SandboxManager::watch(SandboxPtr sandbox, base::ProcessIdentity 
   auto pidfd = base::open_pidfd(process);
   if (pidfd && !co_await net::wait_readable(pidfd->get())) co_return;  // The agent itself ends.
   if (!sandbox->vm || sandbox->vm->process.identity != process) co_return;
+  co_await keep_dead(sandbox, process);
+}
+
+net::Task<void> SandboxManager::keep_dead(SandboxPtr sandbox, base::ProcessIdentity process) {
+  constexpr std::int64_t kRetryMs = 10'000;
   auto held = co_await lock(sandbox);
   if (!held || !sandbox->vm || sandbox->vm->process.identity != process) co_return;
   base::log_warn("a VM ended by itself", {{"sandbox", sandbox->manifest.id}});
   if (auto kept = co_await net::with_stop(net::StopToken(), end_dead(sandbox, "vm_ended")); !kept) {
-    base::log_error("a sandbox whose VM ended could not be kept",
+    sandbox->ends_not_before_unix_ms = base::unix_ms_now() + kRetryMs;
+    base::log_error("what a sandbox whose VM ended had written could not be kept yet",
                     {{"sandbox", sandbox->manifest.id}, {"error", kept.error()}});
   }
 }
@@ -264,7 +270,8 @@ SandboxView SandboxManager::view(const Sandbox& sandbox) const {
     view.status = "paused";
     view.pause_mode = sandbox.base->manifest.has_memory ? "memory" : "disk";
   }
-  if (sandbox.doing == Doing::kPausing) view.status = "pausing";
+  const bool is_pausing = sandbox.doing == Doing::kPausing || sandbox.doing == Doing::kStuck;
+  if (is_pausing) view.status = "pausing";
   if (sandbox.doing == Doing::kResuming) view.status = "resuming";
   if (sandbox.doing == Doing::kEnding) view.status = "error";
   return view;

@@ -132,6 +132,7 @@ class SandboxManager {
   void keep(SandboxPtr sandbox);
   void start_watching(SandboxPtr sandbox);
   net::Task<void> watch(SandboxPtr sandbox, base::ProcessIdentity process);
+  net::Task<void> keep_dead(SandboxPtr sandbox, base::ProcessIdentity process);
   net::Task<void> watch_lifecycles_now();
   net::Task<void> end_by_lifecycle(SandboxPtr sandbox);
   base::Result<SandboxPtr> take_over(storage::SandboxManifest manifest);

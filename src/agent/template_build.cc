@@ -60,7 +60,7 @@ class Builder {
         link_file(host_.config.layout.image_rootfs(build_.name), image_->directory / disk_file(0)));
     WRENN_TRY(base::make_dirs(staged_ / kSavedDirectory, 0700));
     WRENN_TRY_ASSIGN(auto slot, host_.slots->acquire());
-    WRENN_TRY_ASSIGN(vm_.place, make_place(host_, base::new_id("tpl-"), build_.shape,
+    WRENN_TRY_ASSIGN(vm_.place, make_place(host_, base::new_id(base::kTemplatePrefix), build_.shape,
                                            staged_ / "vm", image_->disks(), std::move(slot)));
     has_place_ = true;
     return {};

@@ -142,7 +142,8 @@ class Installation:
         return os.listdir(directory) if directory.is_dir() else []
 
     def files(self, sandbox_id):
-        """The files of a sandbox, each by its inode: the bytes it takes on the disk."""
+        """The files of a sandbox, each by its inode and when it was written, as inodes are used again: the bytes it takes on
+        the disk."""
         found = {}
         for path in (self.directory / "sandboxes" / sandbox_id).rglob("*"):
             try:
@@ -150,7 +151,7 @@ class Installation:
             except FileNotFoundError:
                 continue  # Removed meanwhile.
             if stat.S_ISREG(status.st_mode):
-                found[status.st_ino] = status.st_blocks * 512
+                found[status.st_ino, status.st_mtime_ns] = status.st_blocks * 512
         return found
 
     def things(self):
