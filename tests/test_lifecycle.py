@@ -316,6 +316,7 @@ def test_a_snapshot_is_a_template_with_its_memory(api, made):
     reply = api.post("/v1/snapshots", {"sandbox_id": made.id, "name": "proof"})
     assert reply.status == 201, reply
     assert reply.json()["name"] == "proof" and reply.json()["type"] == "snapshot"
+    saved = proof.copy(made)
     try:
         proof.check_moves()
         taken = api.post("/v1/snapshots", {"sandbox_id": made.id, "name": "proof"})
@@ -327,13 +328,14 @@ def test_a_snapshot_is_a_template_with_its_memory(api, made):
         made.destroy()
         with api.create(template="proof") as one, api.create(template="proof") as two:
             assert one.info["template"] == "proof"
-            proof.copy(one).check_moves()
-            proof.copy(two).check_moves()
+            first = saved.copy(one)
+            first.check_moves()
+            saved.copy(two).check_moves()
             assert set(one.sh(IDENTITY).text.split("\n")).isdisjoint(two.sh(IDENTITY).text.split("\n"))
             one.pause()
             assert api.delete("/v1/snapshots/proof").status == 204
             one.resume()
-            proof.copy(one).check_moves()
+            first.check_moves()
     finally:
         api.delete("/v1/snapshots/proof")
     assert "proof" not in snapshots(api)

@@ -24,6 +24,8 @@ net::Task<Result<void>> Exec::run(const pb::ExecStreamRequest& request,
   const bool is_late =
       !result && (result.error().code == Code::kDeadlineExceeded || context.deadline_passed());
   if (request.detached() && !is_late) co_return result;
+  // Its caller is not the one who left: a command that is paused goes on when its sandbox does.
+  if (sandbox_end_.stop_requested()) co_return result;
   if (auto killed = co_await net::with_stop(sandbox_end_, kill());
       !killed && !sandbox_end_.stop_requested()) {
     base::log_warn("a command may still be running", {{"pid", pid_}, {"error", killed.error()}});

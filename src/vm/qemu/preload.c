@@ -110,7 +110,10 @@ static void map_guest(char* address, uint64_t length, int protection) {
 
 static int open_as_asked(const char* path, int flags, unsigned mode) {
   if (strcmp(path, kGuestMemory) == 0) {
-    memory_fd = (int)syscall(SYS_memfd_create, "guest-memory", MFD_CLOEXEC);
+    const int fd = (int)syscall(SYS_memfd_create, "guest-memory", MFD_CLOEXEC);
+    // Not at the number of a map or a layer that is missing, where it would be taken for that.
+    memory_fd = fcntl(fd, F_DUPFD_CLOEXEC, kFirstLayerFd + WRENN_MAP_MAX_LAYERS);
+    if (fd >= 0) close(fd);
     return memory_fd;
   }
   return (int)syscall(SYS_openat, AT_FDCWD, path, flags, mode);

@@ -87,9 +87,12 @@ class PreloadTest : public testing::Test {
   void give(const char* name, int as) const {
     const int file = ::open(path(name).c_str(), O_RDONLY | O_CLOEXEC);
     if (file < 0) {
-      ::close(as);
+      while (::dup(STDERR_FILENO) < as) {
+      }
+      ::close(as);  // The next that is opened has this number.
     } else {
       ::dup2(file, as);
+      ::close(file);
     }
   }
 
@@ -145,6 +148,7 @@ TEST_F(PreloadTest, WhatIsMissingEndsTheProcess) {
   expect_refusal("missing or too short");
   std::filesystem::remove(path("1"));
   expect_refusal("missing or too short");
+  write("1", std::string(3 * kPage, 'b'));
   std::filesystem::remove(path("map"));
   expect_refusal("there is no map");
 }
