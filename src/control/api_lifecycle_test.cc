@@ -158,6 +158,27 @@ TEST(ApiLifecycleTest, TornChangesAreSettledByTheHost) {
   World().run(check_torn);
 }
 
+Task<void> check_waiter(World& world) {
+  const std::string path = co_await world.new_sandbox();
+  const std::string id = World::id_in(path);
+  EXPECT_EQ((co_await world.call("POST", path + "/pause")).status, 200);
+  using enum SandboxState;
+  EXPECT_TRUE(world.sandboxes.transition(id, {kPaused}, kResuming).value());
+  Got got;
+  net::TaskScope scope(world.loop);
+  scope.spawn(call_into(world, path + "/resume", got));
+  (void)co_await net::sleep_for(std::chrono::milliseconds(100));
+  EXPECT_EQ(state_of(world, path), kResuming);
+  EXPECT_TRUE(co_await world.reconciler.run_once());
+  co_await scope.join();
+  EXPECT_EQ(got.status, 200) << got.body;
+  EXPECT_EQ(state_of(world, path), kRunning);
+}
+
+TEST(ApiLifecycleTest, WhoWaitsForATornChangeDoesNotKeepItFromBeingSettled) {
+  World().run(check_waiter);
+}
+
 Task<void> check_leaving_client(World& world) {
   const std::string path = co_await world.new_sandbox();
   world.agent.change_delay = std::chrono::milliseconds(100);

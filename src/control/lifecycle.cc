@@ -108,7 +108,6 @@ ApiError too_slow(const Sandbox& row, base::Duration limit) {
 Task<Answer<Changed>> resume_within(LifecycleServices services, Sandbox row,
                                     std::optional<db::LifecycleSettings> settings,
                                     base::Duration limit) {
-  const BusySandboxes::Mark busy(services.busy, row.id);
   const auto until = base::steady_now() + limit;
   while (base::steady_now() < until) {
     if (row.status == SandboxState::kRunning) {
@@ -118,6 +117,9 @@ Task<Answer<Changed>> resume_within(LifecycleServices services, Sandbox row,
       co_return Changed{std::move(row), {}};
     }
     if (row.status == SandboxState::kPaused) {
+      // Not while it only waits: the change under way may be one of an earlier control plane, that
+      // the reconciler has to settle.
+      const BusySandboxes::Mark busy(services.busy, row.id);
       API_CO_TRY_ASSIGN(
           const bool is_ours,
           co_await transition(services, row.id, SandboxState::kPaused, SandboxState::kResuming));
@@ -141,11 +143,11 @@ bool is_asleep(SandboxState state) {
 }
 
 Task<Answer<Changed>> pause_sandbox(LifecycleServices services, Sandbox row, std::string mode) {
-  const BusySandboxes::Mark busy(services.busy, row.id);
   const auto until = base::steady_now() + kMaxChange;
   while (base::steady_now() < until) {
     if (row.status == SandboxState::kPaused) co_return Changed{std::move(row), {}};
     if (row.status == SandboxState::kRunning) {
+      const BusySandboxes::Mark busy(services.busy, row.id);
       API_CO_TRY_ASSIGN(
           const bool is_ours,
           co_await transition(services, row.id, SandboxState::kRunning, SandboxState::kPausing));
@@ -166,13 +168,13 @@ Task<Answer<Changed>> resume_sandbox(LifecycleServices services, Sandbox row,
 }
 
 Task<Answer<Changed>> wake_sandbox(LifecycleServices services, Sandbox row, Asleep asleep) {
-  const BusySandboxes::Mark busy(services.busy, row.id);
   if (!row.auto_resume) {
     row.status = row.status == SandboxState::kRunning ? SandboxState::kPaused : row.status;
     co_return std::unexpected(
         wrong_state(row, "it does not wake by itself; POST /v1/capsules/{id}/resume resumes it"));
   }
   if (asleep == Asleep::kByItsHost) {
+    const BusySandboxes::Mark busy(services.busy, row.id);
     API_CO_TRY(co_await transition(services, row.id, SandboxState::kRunning, SandboxState::kPaused,
                                    {.host_ip = ""}));
     API_CO_TRY_ASSIGN(row, db_answer(co_await services.database_pool.run([&services, &row] {
