@@ -1,4 +1,5 @@
 """kill -9 of everything, at rest and in the middle of things: no sandbox is lost, no orphan stays."""
+import contextlib
 import http.client
 import threading
 import time
@@ -103,6 +104,27 @@ def test_a_vm_that_died_while_nobody_looked_is_paused(own_wrenn):
     proof.check_moves()
 
 
+@pytest.mark.parametrize("delay", [0, 0.03, 0.1])
+def test_one_that_is_paused_while_it_shuts_down_boots(own_wrenn, delay):
+    """Its memory is of a guest that ends as soon as it goes on."""
+    sandbox = own_wrenn.api.create()
+    proof = Proof(sandbox)
+    proof.check_moves()
+    proof.keep()
+    with contextlib.suppress(OSError, http.client.HTTPException, AssertionError):
+        sandbox.background("/bin/sh", "-c", f"sleep {delay}; exec pkill -9 envd", user="root")
+    sandbox.api.post(f"{sandbox.path}/pause", {})
+    becomes(sandbox, "paused", seconds=20)
+
+    def has_booted():  # It may answer for a moment more.
+        reply = sandbox.try_exec("cat", "/proc/sys/kernel/random/boot_id")
+        return reply.status == 200 and reply.json()["stdout"].strip() != proof.boot
+
+    wait_for(has_booted, seconds=40)
+    proof.check_booted()
+    proof.check_moves()
+
+
 def test_a_paused_sandbox_outlives_agent_and_control_plane(own_wrenn):
     machine = own_wrenn.machine
     sandbox = own_wrenn.api.create()
@@ -170,6 +192,7 @@ def test_killed_while_forking_the_source_goes_on_and_nothing_is_orphaned(own_wre
     machine, api = own_wrenn.machine, own_wrenn.api
     sandbox = api.create()
     proof = Proof(sandbox)
+    begun = proof.copy(sandbox)
 
     def fork():
         try:
@@ -193,7 +216,7 @@ def test_killed_while_forking_the_source_goes_on_and_nothing_is_orphaned(own_wre
     wait_for(agrees, seconds=40, every=0.3)
     for one in own_wrenn.api.list():
         if one["status"] == "running" and one["id"] != sandbox.id:
-            proof.copy(Sandbox(own_wrenn.api, one)).check_moves()
+            begun.copy(Sandbox(own_wrenn.api, one)).check_moves()
 
 
 @pytest.mark.parametrize("victim", ["agent", "cp"])

@@ -21,7 +21,7 @@ def nothing_leaks(wrenn):
     """Whatever the tests of this file do: in the end the machine is as before."""
     with wrenn.api.create():
         pass  # What is made once for all is made by now.
-    before = wrenn.machine.things()
+    before = wrenn.machine.resting_things()
     yield
     wait_for(lambda: wrenn.machine.things() == before or print(before, wrenn.machine.things()), seconds=20, every=2)
 
@@ -59,7 +59,7 @@ def test_memory_files_and_logs_survive_a_pause(made, wrenn):
 
 def test_a_paused_sandbox_runs_nothing(made, wrenn):
     machine = wrenn.machine
-    before = machine.things()
+    before = machine.resting_things()
     made.pause()
     assert not [pid for pid in machine.sandbox_pids() if made.id in pathlib.Path(f"/proc/{pid}/cmdline").read_text()]
     paused = machine.things()

@@ -19,7 +19,7 @@ def test_nothing_is_lost_whatever_is_killed():
         machine = wrenn.machine
         with wrenn.api.create(memory_mb=256):
             pass  # What is made once for all is made by now.
-        before = machine.things()
+        before = machine.resting_things()
         torture = Torture(wrenn, seed, operations or 10**6, 10**6 if operations else SECONDS,
                           subjects=8 if operations else 4, say=lambda line: print(line, flush=True))
         began = time.monotonic()

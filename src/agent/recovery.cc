@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <thread>
 
 #include "agent/start_vm.h"
 #include "agent/vm_place.h"
@@ -145,7 +146,12 @@ Result<void> purge(const AgentConfig& config) {
 Result<base::Fd> lock_installation(const AgentConfig& config) {
   WRENN_TRY_ASSIGN(base::Fd lock,
                    base::open_file(config.layout.run_dir() / "agent.lock", O_RDWR | O_CREAT, 0600));
-  if (::flock(lock.get(), LOCK_EX | LOCK_NB) == 0) return lock;
+  // One that was killed just now holds it until the kernel has taken it apart.
+  const auto until = base::steady_now() + std::chrono::seconds(3);
+  do {
+    if (::flock(lock.get(), LOCK_EX | LOCK_NB) == 0) return lock;
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  } while (base::steady_now() < until);
   return base::fail(Code::kFailedPrecondition,
                     base::concat("another wrenn-agent runs on ", config.layout.root().native()),
                     "stop it first: wrenn down");

@@ -215,7 +215,15 @@ net::Task<Result<Outcome>> SandboxManager::resume_now(std::string id,
     WRENN_CO_TRY(check_memory(manifest.memory_mb));
     sandbox->doing = Doing::kResuming;
     WRENN_CO_TRY_ASSIGN(const auto permit, co_await starting_.acquire());
-    auto vm = co_await start_vm(host_, manifest, sandbox->base, outcome.timings);
+    auto vm = co_await start_vm(host_, manifest, sandbox->base, outcome.timings, &sandbox->vm);
+    if (sandbox->vm) {
+      base::log_warn("a sandbox that was paused while it shut down is booted", {{"sandbox", id}});
+      WRENN_CO_TRY(co_await end_dead(sandbox, "vm_ended"));
+      sandbox->doing = Doing::kResuming;
+      manifest = sandbox->manifest;
+      if (lifecycle) apply(*lifecycle, manifest);
+      vm = co_await start_vm(host_, manifest, sandbox->base, outcome.timings);
+    }
     sandbox->doing = Doing::kNothing;
     if (!vm) co_return base::fail(std::move(vm).error().with_context("the sandbox stays paused"));
     sandbox->manifest = std::move(manifest);

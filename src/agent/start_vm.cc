@@ -17,6 +17,8 @@ using base::Result;
 
 constexpr auto kGuestTimeout = std::chrono::seconds(30);
 constexpr auto kBootTimeout = std::chrono::seconds(120);
+// How long a guest that does not answer may take to shut down.
+constexpr auto kEndTimeout = std::chrono::seconds(5);
 constexpr const char* kVmDirectory = "vm";
 
 // A short name for the guest's host name: the id without its prefix would not fit everywhere.
@@ -106,6 +108,15 @@ struct Starting {
     return base::remove_tree(directory / kVmDirectory);
   }
 
+  // Whether a restored guest has shut down by itself, or does so now.
+  net::Task<bool> ends_by_itself() const {
+    if (!process || !checkpoint->manifest.has_memory) co_return false;
+    const auto pidfd = base::open_pidfd(process->identity);
+    if (!pidfd) co_return true;
+    co_return (co_await net::with_timeout(kEndTimeout, net::wait_readable(pidfd->get())))
+        .has_value();
+  }
+
   net::Task<Result<void>> run(Stopwatch& watch) {
     WRENN_CO_TRY(co_await host.pool->run([this] { return prepare(); }));
     watch.lap("prepare");
@@ -159,7 +170,8 @@ Result<CheckpointPtr> make_sandbox(const Host& host, const std::string& id,
 }
 
 net::Task<Result<std::unique_ptr<LiveVm>>> start_vm(Host& host, storage::SandboxManifest& manifest,
-                                                    CheckpointPtr checkpoint, Timings& timings) {
+                                                    CheckpointPtr checkpoint, Timings& timings,
+                                                    std::unique_ptr<LiveVm>* ended) {
   Stopwatch watch(timings);
   Starting starting{.host = host,
                     .manifest = manifest,
@@ -175,6 +187,11 @@ net::Task<Result<std::unique_ptr<LiveVm>>> start_vm(Host& host, storage::Sandbox
         std::move(*starting.place), std::move(*starting.process), std::move(starting.guest)});
   }
   starting.guest.reset();
+  if (ended != nullptr && co_await starting.ends_by_itself()) {
+    *ended = std::make_unique<LiveVm>(
+        LiveVm{std::move(*starting.place), std::move(*starting.process), nullptr});
+    co_return base::fail(std::move(up).error());
+  }
   if (auto undone = co_await host.pool->run([&starting] { return starting.undo(); }); !undone) {
     base::log_warn("a failed start could not be undone wholly",
                    {{"sandbox", starting.manifest.id}, {"error", undone.error()}});

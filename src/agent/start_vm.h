@@ -24,10 +24,13 @@ base::Result<CheckpointPtr> make_sandbox(const Host& host, const std::string& id
 // Starts a VM from the checkpoint, which lies in the sandbox's directory, waits until the guest is
 // as it should be (clock, token, names, randomness), and only then writes the manifest. `manifest`
 // gets what has become true: slot, user, process, state. On failure the VM and its directory are
-// gone and the manifest on disk is as before.
+// gone and the manifest on disk is as before; but a restored guest that ended by itself before it
+// answered, as one does that was saved while it shut down, goes to `ended`, if given: what it wrote
+// last is on its disk.
 net::Task<base::Result<std::unique_ptr<LiveVm>>> start_vm(Host& host,
                                                           storage::SandboxManifest& manifest,
                                                           CheckpointPtr checkpoint,
-                                                          Timings& timings);
+                                                          Timings& timings,
+                                                          std::unique_ptr<LiveVm>* ended = nullptr);
 
 }  // namespace wrenn::agent

@@ -159,6 +159,15 @@ class Installation:
         return {"processes": len(self.sandbox_pids()), "mounts": len(self.mounts()), "netns": len(self.netns()),
                 "links": len(self.links()), "cgroups": len(self.cgroups()), "sandboxes": self.sandbox_dirs()}
 
+    def resting_things(self):
+        """The same once slots are no longer made or unmade."""
+        def rests():
+            before = self.things()
+            time.sleep(1)
+            return self.things() == before and before
+
+        return wait_for(rests, seconds=20)
+
     def leftovers(self):
         """Everything on the machine that `wrenn down` must have removed."""
         found = {
