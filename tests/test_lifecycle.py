@@ -166,6 +166,47 @@ def test_many_pauses_do_not_pile_up(made, wrenn):
     assert sizes[-1] < sizes[0] + 150 * MB, sizes
 
 
+def test_a_long_chain_of_disks_is_merged(made, wrenn):
+    """While it runs, so that neither pausing nor starting nor reading becomes slow."""
+    most = 0
+
+    def write(number):
+        made.sh(f"head -c 300000 /dev/urandom >/home/user/part-{number}; cp /home/user/part-{number} /home/user/newest; sync")
+
+    def pause():
+        made.pause()
+        return len(wrenn.machine.checkpoint(made.id)["disks"].split(","))
+
+    for number in range(10):
+        write(number)
+        most = max(most, pause())
+        made.resume()
+    sums = made.sh("cat /home/user/part-* | md5sum; md5sum </home/user/newest").text
+    assert 6 < most < 12, most
+
+    def is_merged():
+        length = pause()
+        made.resume()
+        return length <= 4
+
+    wait_for(is_merged, seconds=30, every=1)
+    assert made.sh("cat /home/user/part-* | md5sum; md5sum </home/user/newest").text == sums
+    # Those of copies grow, too, without any pause.
+    for _ in range(9):
+        (fork,), _ = made.fork()
+        fork.destroy()
+        made.sh("date >>/home/user/dates; sync")
+    (fork,), _ = made.fork()
+    with fork:
+        assert fork.sh("cat /home/user/part-* | md5sum; md5sum </home/user/newest").text == sums
+        assert fork.sh("wc -l </home/user/dates").text == "9"
+    wait_for(is_merged, seconds=30, every=1)
+    # Nothing of the guest's page cache helps.
+    made.pause(mode="disk")
+    made.resume()
+    assert made.sh("cat /home/user/part-* | md5sum; md5sum </home/user/newest; wc -l </home/user/dates").text == sums + "\n9"
+
+
 def test_a_connection_to_the_outside_world_ends_but_a_server_goes_on(made, wrenn):
     """Nobody is at the other end of old connections; new ones are served by the process that was there."""
     served = serve(made, wrenn)

@@ -41,6 +41,7 @@ class Sandbox {
   bool is_gone = false;  // Destroyed while others waited for the lock.
   std::int64_t last_active_unix_ms = base::unix_ms_now();
   std::int64_t ends_not_before_unix_ms = 0;  // By its lifecycle: the last attempt failed.
+  std::int64_t merges_not_before_unix_ms = 0;
   // Written by the data plane.
   std::shared_ptr<proxy::Activity> proxied = std::make_shared<proxy::Activity>();
 

@@ -1,4 +1,5 @@
 // What a new agent does with the sandboxes of the last one.
+#include "agent/disk_chain.h"
 #include "agent/sandbox_manager.h"
 #include "agent/start_vm.h"
 #include "base/log.h"
@@ -9,25 +10,6 @@ namespace {
 
 using base::concat;
 using base::Result;
-
-// The disks of a VM that an earlier agent started: the one with the highest number is the last that
-// was made, and as long as the VM does not write to it, it is empty.
-void find_disks(const Checkpoint& base, VmPlace& place) {
-  const auto exists = [&place](std::size_t index) {
-    return std::filesystem::exists(place.directory / disk_file(index));
-  };
-  // One that is complete takes the first number of all.
-  const bool is_complete = exists(0);
-  if (!is_complete) place.lower_disks = base.disks();
-  for (std::size_t index = place.lower_disks.size(); exists(index); ++index) {
-    if (!place.disk.path.empty()) {
-      place.lower_disks.push_back({place.disk.path, place.disk.format});
-    }
-    place.disk.path = place.directory / disk_file(index);
-    place.disk.format =
-        is_complete && index == 0 ? storage::DiskFormat::kRaw : storage::DiskFormat::kQcow2;
-  }
-}
 
 }  // namespace
 
@@ -68,7 +50,6 @@ Result<SandboxManager::SandboxPtr> SandboxManager::take_over(storage::SandboxMan
   vm->place.shape = {manifest.vcpus, manifest.memory_mb, manifest.disk_mb};
   vm->place.directory = sandbox_directory(host_, manifest.id) / "vm";
   vm->place.uid = manifest.uid;
-  find_disks(*base, vm->place);
   return std::make_shared<Sandbox>(std::move(manifest), std::move(base), std::move(vm));
 }
 
@@ -76,6 +57,16 @@ Result<SandboxManager::SandboxPtr> SandboxManager::adopt_paused(storage::Sandbox
   WRENN_TRY_ASSIGN(auto base,
                    load_checkpoint(checkpoint_directory(host_, manifest.id, manifest.checkpoint)));
   return std::make_shared<Sandbox>(std::move(manifest), std::move(base), nullptr);
+}
+
+// The last agent may have stopped it for a pause or a copy, which is not finished now.
+net::Task<Result<void>> SandboxManager::take_up(VmPlace& place, const Checkpoint& base) {
+  const vm::VmSpec spec = place.spec();
+  WRENN_CO_TRY(co_await host_.hypervisor->cancel_merge(spec));
+  WRENN_CO_TRY_ASSIGN(const std::string current, co_await host_.hypervisor->current_disk(spec));
+  WRENN_CO_TRY(co_await host_.pool->run(
+      [&place, &base, &current] { return read_chain(base.disks(), current, place); }));
+  co_return co_await host_.hypervisor->go_on(spec);
 }
 
 net::Task<Result<void>> SandboxManager::adopt_running(storage::SandboxManifest manifest) {
@@ -94,23 +85,7 @@ net::Task<Result<void>> SandboxManager::adopt_running(storage::SandboxManifest m
   };
   WRENN_CO_TRY_ASSIGN(const SandboxPtr sandbox, co_await host_.pool->run(take));
   VmPlace& place = sandbox->vm->place;
-  // The last agent may have stopped it for a pause or a copy, which is not finished now.
-  const vm::VmSpec spec = place.spec();
-  auto current = co_await host_.hypervisor->current_disk(spec);
-  if (current && *current != place.disk.path.filename().native()) {
-    WRENN_CO_TRY(co_await host_.pool->run([&place, &current]() -> Result<void> {
-      while (place.disk.path.filename().native() != *current && !place.lower_disks.empty()) {
-        WRENN_TRY(base::remove_tree(place.disk.path));
-        place.disk.path = place.lower_disks.back().path;
-        place.disk.format = place.lower_disks.back().format;
-        place.lower_disks.pop_back();
-      }
-      return {};
-    }));
-  }
-  auto going = current ? co_await host_.hypervisor->go_on(spec)
-                       : Result<void>(base::fail(std::move(current).error()));
-  if (!going) {
+  if (auto going = co_await take_up(place, *sandbox->base); !going) {
     base::log_error("the hypervisor of a sandbox does not answer",
                     {{"sandbox", manifest.id}, {"error", going.error()}});
   }
@@ -121,9 +96,13 @@ net::Task<Result<void>> SandboxManager::adopt_running(storage::SandboxManifest m
 
 net::Task<Result<void>> SandboxManager::adopt_ended(storage::SandboxManifest manifest) {
   const std::string reason = manifest.reason;
-  WRENN_CO_TRY_ASSIGN(const SandboxPtr sandbox, co_await host_.pool->run([this, &manifest] {
-    return take_over(std::move(manifest));
-  }));
+  const auto take = [this, &manifest]() -> Result<SandboxPtr> {
+    WRENN_TRY_ASSIGN(auto sandbox, take_over(std::move(manifest)));
+    // What it wrote to last; one that it never came to is empty.
+    WRENN_TRY(read_chain(sandbox->base->disks(), {}, sandbox->vm->place));
+    return sandbox;
+  };
+  WRENN_CO_TRY_ASSIGN(const SandboxPtr sandbox, co_await host_.pool->run(take));
   sandboxes_[sandbox->manifest.id] = sandbox;
   WRENN_CO_TRY_ASSIGN(const auto held, co_await lock(sandbox));
   co_return co_await end_dead(sandbox, reason);

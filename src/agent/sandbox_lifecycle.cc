@@ -3,6 +3,7 @@
 
 #include <cerrno>
 
+#include "agent/disk_chain.h"
 #include "agent/sandbox_manager.h"
 #include "agent/save_vm.h"
 #include "agent/start_vm.h"
@@ -47,6 +48,11 @@ class StagingArea {
  private:
   const base::Path path_;
 };
+
+bool needs_merge(const Sandbox& sandbox, std::int64_t now_unix_ms) {
+  return sandbox.vm->place.lower_disks.size() >= kMergeFrom &&
+         now_unix_ms >= sandbox.merges_not_before_unix_ms;
+}
 
 // Ends what a program that runs in the guest has not written yet.
 net::Task<Result<void>> sync_guest(GuestClient& guest) {
@@ -352,6 +358,9 @@ net::Task<void> SandboxManager::watch_lifecycles_now() {
         tasks_.spawn(keep_dead(sandbox, sandbox->vm->process.identity));
       } else if (sandbox->is_usable() && !sandbox->overdue(now).empty()) {
         tasks_.spawn(end_by_lifecycle(sandbox));
+      } else if (sandbox->is_usable() && !is_merging_ && needs_merge(*sandbox, now)) {
+        is_merging_ = true;
+        tasks_.spawn(merge_disks(sandbox));
       }
     }
   }
@@ -380,6 +389,40 @@ net::Task<void> SandboxManager::end_by_lifecycle(SandboxPtr sandbox) {
     base::log_error("a sandbox does not end as its lifecycle says",
                     {{"sandbox", id}, {"error", done.error()}});
   }
+}
+
+net::Task<void> SandboxManager::merge_disks(SandboxPtr sandbox) {
+  constexpr std::int64_t kRetryMs = 60'000;
+  const std::string id = sandbox->manifest.id;
+  const auto begin = base::steady_now();
+  auto merged = co_await merge_now(sandbox);
+  is_merging_ = false;
+  if (!merged) {
+    sandbox->merges_not_before_unix_ms = base::unix_ms_now() + kRetryMs;
+    base::log_warn("the disks of a sandbox were not merged",
+                   {{"sandbox", id}, {"error", merged.error()}});
+  } else {
+    base::log_info("disks of a sandbox merged",
+                   {{"sandbox", id}, {"ms", base::to_ms(base::steady_now() - begin)}});
+  }
+}
+
+// It is held at the beginning and the end only: a pause in between lets the merge go.
+net::Task<Result<void>> SandboxManager::merge_now(SandboxPtr sandbox) {
+  base::ProcessIdentity process;
+  vm::VmSpec spec;
+  {
+    WRENN_CO_TRY_ASSIGN(const auto held, co_await lock(sandbox));
+    if (!sandbox->is_usable()) co_return {};
+    process = sandbox->vm->process.identity;
+    spec = sandbox->vm->place.spec();
+    WRENN_CO_TRY(co_await start_merge(host_, sandbox->vm->place));
+  }
+  auto waited = co_await wait_for_merge(host_, spec);
+  WRENN_CO_TRY_ASSIGN(const auto held, co_await lock(sandbox));
+  if (!sandbox->vm || sandbox->vm->process.identity != process) co_return {};
+  WRENN_CO_TRY(std::move(waited));
+  co_return co_await settle_merge(host_, sandbox->base->disks(), sandbox->vm->place);
 }
 
 }  // namespace wrenn::agent

@@ -136,6 +136,9 @@ class SandboxManager {
   net::Task<void> watch_lifecycles_now();
   net::Task<void> end_by_lifecycle(SandboxPtr sandbox);
   base::Result<SandboxPtr> take_over(storage::SandboxManifest manifest);
+  net::Task<base::Result<void>> take_up(VmPlace& place, const Checkpoint& base);
+  net::Task<void> merge_disks(SandboxPtr sandbox);
+  net::Task<base::Result<void>> merge_now(SandboxPtr sandbox);
   net::Task<base::Result<void>> adopt_running(storage::SandboxManifest manifest);
   net::Task<base::Result<void>> adopt_ended(storage::SandboxManifest manifest);
   base::Result<SandboxPtr> adopt_paused(storage::SandboxManifest manifest);
@@ -148,6 +151,7 @@ class SandboxManager {
   net::Semaphore starting_;
   std::map<std::string, SandboxPtr> sandboxes_;
   std::map<std::string, bool> creating_;
+  bool is_merging_ = false;  // One at a time: it is work of the disk.
   net::TaskScope tasks_;
 };
 

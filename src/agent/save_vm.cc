@@ -5,6 +5,7 @@
 
 #include <cerrno>
 
+#include "agent/disk_chain.h"
 #include "base/log.h"
 #include "base/strings.h"
 #include "net/scope.h"
@@ -29,6 +30,7 @@ class Saving {
     if (request_.what == SaveWhat::kMemoryAndDisk) {
       WRENN_CO_TRY(co_await host_.pool->run([this] { return prepare_memory(); }));
     }
+    WRENN_CO_TRY(co_await settle_disks());
     const bool goes_on = request_.afterwards == Afterwards::kGoesOn;
     if (goes_on) {
       WRENN_CO_TRY_ASSIGN(new_disk_,
@@ -53,6 +55,15 @@ class Saving {
 
  private:
   const storage::CheckpointManifest& base() const { return request_.base->manifest; }
+
+  net::Task<Result<void>> settle_disks() {
+    VmPlace& place = vm_.place;
+    if (place.lower_disks.size() >= kMaxUnmerged) {
+      if (!place.is_merging) WRENN_CO_TRY(co_await start_merge(host_, place));
+      WRENN_CO_TRY(co_await wait_for_merge(host_, place.spec()));
+    }
+    co_return co_await settle_merge(host_, request_.base->disks(), place);
+  }
 
   // Blocking. All that can be done while the guest still runs.
   Result<void> prepare_memory() {

@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <filesystem>
 
+#include "agent/disk_chain.h"
 #include "base/log.h"
 #include "base/strings.h"
 #include "net/scope.h"
@@ -36,17 +37,13 @@ Result<void> give_to(const base::Path& path, uid_t uid) {
   return {};
 }
 
-// What every overlay calls the disk under it, wherever that lies.
-base::Path name_in_jail(std::size_t index) {
-  return concat("/disks/", index);
-}
-
-// `lower`: the chain it is an overlay of.
-Result<storage::Disk> make_top_disk(const VmPlace& place, const DiskChain& lower) {
+// `lower`: the chain it is an overlay of. `number`: higher than that of any disk in the directory.
+Result<storage::Disk> make_top_disk(const VmPlace& place, const DiskChain& lower,
+                                    std::size_t number) {
   const auto request = storage::DiskRequest{.backend = storage::CowBackend::kQcow2Overlay,
                                             .base = lower.back().path,
                                             .base_format = lower.back().format,
-                                            .target = place.directory / disk_file(lower.size()),
+                                            .target = place.directory / disk_file(number),
                                             .virtual_size_bytes = place.shape.disk_bytes(),
                                             .backing_name = name_in_jail(lower.size() - 1)};
   WRENN_TRY_ASSIGN(auto disk, storage::create_disk(request));
@@ -59,7 +56,7 @@ Result<void> make_disk(const Host& host, const DiskChain& base_disks, VmPlace& p
   const bool shares_blocks = host.disk_backend == storage::CowBackend::kReflink &&
                              base.format == storage::DiskFormat::kRaw;
   if (!shares_blocks) {
-    WRENN_TRY_ASSIGN(place.disk, make_top_disk(place, base_disks));
+    WRENN_TRY_ASSIGN(place.disk, make_top_disk(place, base_disks, base_disks.size()));
     place.lower_disks = base_disks;
     return {};
   }
@@ -125,7 +122,8 @@ Result<VmPlace> make_place(Host& host, std::string id, const Shape& shape,
 Result<storage::Disk> make_overlay(const VmPlace& place) {
   DiskChain lower = place.lower_disks;
   lower.push_back({place.disk.path, place.disk.format});
-  return make_top_disk(place, lower);
+  WRENN_TRY_ASSIGN(const std::size_t number, number_of_disk(place.disk.path));
+  return make_top_disk(place, lower, number + 1);
 }
 
 void clear_place(Host& host, VmPlace place) {

@@ -16,8 +16,9 @@ struct VmPlace {
   base::Path directory;
   // What the VM's own disk is an overlay of: read-only, and empty for a disk that is complete.
   DiskChain lower_disks;
-  storage::Disk
-      disk;  // What the VM writes to: in `directory`, under disk_file(lower_disks.size()).
+  // What the VM writes to, in `directory`: of the disks there, the one with the highest number.
+  storage::Disk disk;
+  bool is_merging = false;  // See disk_chain.h.
   hostnet::Slot slot;
   base::Fd tap;
   base::Cgroup cgroup;

@@ -294,6 +294,15 @@ Result<std::uint64_t> virtual_size(const Path& path, DiskFormat format) {
   return size;
 }
 
+Result<std::string> backing_name(const Path& path) {
+  WRENN_TRY_ASSIGN(const Fd file, base::open_file(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK));
+  std::string bytes(qcow2::kClusterBytes, '\0');
+  const ssize_t n = ::pread(file.get(), bytes.data(), bytes.size(), 0);
+  if (n < 0) return base::fail_errno(errno, concat("cannot read ", path.native()));
+  bytes.resize(static_cast<std::size_t>(n));
+  return qcow2::backing_name(bytes);
+}
+
 Result<std::uint64_t> disk_usage(const Path& path) {
   constexpr std::uint64_t kStatBlock = 512;
   struct stat info{};

@@ -64,6 +64,8 @@ base::Result<Disk> create_disk(const DiskRequest& request);
 
 // The size the guest sees. kDataLoss for a qcow2 file whose header is broken.
 base::Result<std::uint64_t> virtual_size(const Path& path, DiskFormat format);
+// What a qcow2 file calls the disk under it. The file is not trusted.
+base::Result<std::string> backing_name(const Path& path);
 // Allocated bytes: of a file, or of all files under a directory.
 base::Result<std::uint64_t> disk_usage(const Path& path);
 // Bytes an unprivileged writer may still use on the file system of `dir`.

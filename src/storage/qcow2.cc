@@ -11,6 +11,7 @@ constexpr std::uint32_t kClusterBits = 16;
 constexpr std::uint32_t kRefcountOrder = 4;  // 16 bits
 constexpr std::uint32_t kBackingFormatExtension = 0xE2792ACA;
 constexpr std::uint64_t kBytesPerL1Entry = 8192 * kClusterBytes;
+constexpr std::size_t kBackingOffset = 8;  // Where the name begins; its length follows.
 constexpr std::size_t kSizeOffset = 24;
 
 template <std::unsigned_integral T>
@@ -76,7 +77,9 @@ OverlayParts overlay(std::uint64_t virtual_bytes, std::string_view backing_name,
   return parts;
 }
 
-base::Result<std::uint64_t> virtual_bytes(std::string_view header) {
+namespace {
+
+base::Result<void> check_header(std::string_view header) {
   constexpr std::size_t kVersion2Header = 72;
   if (header.size() < kVersion2Header || get<std::uint32_t>(header, 0) != kMagic) {
     return base::fail(base::Code::kDataLoss, "not a qcow2 image");
@@ -84,7 +87,25 @@ base::Result<std::uint64_t> virtual_bytes(std::string_view header) {
   if (const auto version = get<std::uint32_t>(header, 4); version != 2 && version != 3) {
     return base::fail(base::Code::kDataLoss, "a qcow2 image of an unknown version");
   }
+  return {};
+}
+
+}  // namespace
+
+base::Result<std::uint64_t> virtual_bytes(std::string_view header) {
+  WRENN_TRY(check_header(header));
   return get<std::uint64_t>(header, kSizeOffset);
+}
+
+base::Result<std::string> backing_name(std::string_view first_cluster) {
+  WRENN_TRY(check_header(first_cluster));
+  const auto begin = get<std::uint64_t>(first_cluster, kBackingOffset);
+  const auto size = get<std::uint32_t>(first_cluster, kBackingOffset + 8);
+  if (begin == 0) return std::string();
+  const bool fits = size <= kMaxBackingName && begin <= first_cluster.size() &&
+                    size <= first_cluster.size() - begin;
+  if (!fits) return base::fail(base::Code::kDataLoss, "a qcow2 image with a broken header");
+  return std::string(first_cluster.substr(begin, size));
 }
 
 }  // namespace wrenn::storage::qcow2

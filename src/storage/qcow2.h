@@ -31,5 +31,8 @@ OverlayParts overlay(std::uint64_t virtual_bytes, std::string_view backing_name,
 inline constexpr std::size_t kHeaderBytes = 104;
 // From the first kHeaderBytes of a file; kDataLoss for anything that is not a qcow2 header.
 base::Result<std::uint64_t> virtual_bytes(std::string_view header);
+// What the image calls the one under it; empty when it names none. From the first kClusterBytes of
+// a file, or all of a shorter one; kDataLoss as above.
+base::Result<std::string> backing_name(std::string_view first_cluster);
 
 }  // namespace wrenn::storage::qcow2

@@ -105,6 +105,13 @@ class Hypervisor {
   virtual net::Task<base::Result<void>> switch_disk(const VmSpec& spec, std::string file) = 0;
   // The name of the file it writes to. At any time.
   virtual net::Task<base::Result<std::string>> current_disk(const VmSpec& spec) = 0;
+  // Merging of disks, while the guest runs: what lies between its disk file and spec.backing[onto]
+  // is copied into the former, which then lies on that directly. Returns when this has begun. Its
+  // end, whole or not, shows in what the disk file calls its backing file.
+  virtual net::Task<base::Result<void>> start_merge(const VmSpec& spec, std::size_t onto) = 0;
+  virtual net::Task<base::Result<bool>> is_merging(const VmSpec& spec) = 0;
+  // Returns when none is under way any more: while one is, no disk can be switched.
+  virtual net::Task<base::Result<void>> cancel_merge(const VmSpec& spec) = 0;
   // The last part (64 KiB) of what the guest wrote to its console. Not to be trusted.
   virtual net::Task<base::Result<std::string>> console(const VmSpec& spec) = 0;
 };

@@ -141,6 +141,12 @@ class Installation:
         directory = self.directory / "sandboxes"
         return os.listdir(directory) if directory.is_dir() else []
 
+    def checkpoint(self, sandbox_id):
+        """What it was paused as last."""
+        directory = self.directory / "sandboxes" / sandbox_id / "checkpoints"
+        newest = max(directory.iterdir(), key=lambda path: int(path.name))
+        return json.loads((newest / "checkpoint.json").read_text())
+
     def files(self, sandbox_id):
         """The files of a sandbox, each by its inode and when it was written, as inodes are used again: the bytes it takes on
         the disk."""

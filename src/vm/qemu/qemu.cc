@@ -59,6 +59,8 @@ std::string version_in(std::string_view text) {
   return std::string(text.substr(0, text.find_first_not_of("0123456789.")));
 }
 
+constexpr std::string_view kMergeJob = "merge";
+
 std::string last_words(const base::Path& directory) {
   constexpr std::size_t kTail = 400;
   const auto text = base::read_file(directory / kLogFile);
@@ -260,6 +262,39 @@ net::Task<base::Result<std::string>> Qemu::current_disk(const VmSpec& spec) {
   WRENN_CO_TRY_ASSIGN(const std::string reply,
                       co_await ask_monitor(spec.directory, "info block disk"));
   co_return disk_file_in(reply);
+}
+
+net::Task<base::Result<void>> Qemu::start_merge(const VmSpec& spec, std::size_t onto) {
+  const BackingFile& below = spec.backing.at(onto);
+  // One that was switched to has no other name inside than that of its node.
+  const bool is_own = below.source.parent_path() == spec.directory;
+  const std::string base = is_own
+                               ? concat(R"("base-node":")", below.source.filename().native(), '"')
+                               : concat(R"("base":")", below.target.native(), '"');
+  WRENN_CO_TRY(co_await execute(spec.directory, "block-stream",
+                                concat(R"({"job-id":")", kMergeJob, R"(","device":"disk",)", base,
+                                       R"(,"backing-file":")", below.target.native(), "\"}")));
+  co_return {};
+}
+
+net::Task<base::Result<bool>> Qemu::is_merging(const VmSpec& spec) {
+  WRENN_CO_TRY_ASSIGN(const std::string jobs, co_await execute(spec.directory, "query-block-jobs"));
+  co_return has_jobs(jobs);
+}
+
+net::Task<base::Result<void>> Qemu::cancel_merge(const VmSpec& spec) {
+  constexpr auto kLookInterval = std::chrono::milliseconds(2);
+  constexpr auto kTimeout = std::chrono::seconds(30);
+  const auto until = base::steady_now() + kTimeout;
+  while (base::steady_now() < until) {
+    WRENN_CO_TRY_ASSIGN(const bool is_running, co_await is_merging(spec));
+    if (!is_running) co_return {};
+    // Fails when it has ended just now.
+    (void)co_await execute(spec.directory, "block-job-cancel",
+                           concat(R"({"device":")", kMergeJob, R"(","force":true})"));
+    WRENN_CO_TRY(co_await net::sleep_for(kLookInterval));
+  }
+  co_return base::fail(Code::kDeadlineExceeded, "the merging of a disk does not end");
 }
 
 net::Task<base::Result<std::string>> Qemu::console(const VmSpec& spec) {

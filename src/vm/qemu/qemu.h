@@ -33,6 +33,9 @@ class Qemu final : public Hypervisor {
                                                  const MemoryMap& base, int layer, int fd) override;
   net::Task<base::Result<void>> switch_disk(const VmSpec& spec, std::string file) override;
   net::Task<base::Result<std::string>> current_disk(const VmSpec& spec) override;
+  net::Task<base::Result<void>> start_merge(const VmSpec& spec, std::size_t onto) override;
+  net::Task<base::Result<bool>> is_merging(const VmSpec& spec) override;
+  net::Task<base::Result<void>> cancel_merge(const VmSpec& spec) override;
   net::Task<base::Result<std::string>> console(const VmSpec& spec) override;
 
  private:

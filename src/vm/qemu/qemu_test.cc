@@ -307,6 +307,12 @@ void make_overlay(const base::Path& path, int over, const char* format) {
   ASSERT_EQ(std::system(command.c_str()), 0) << command;
 }
 
+bool lies_on(const TestVm& vm, int number) {
+  return std::system(concat("qemu-img info -U ", (vm.spec.directory / vm.spec.disk_file).native(),
+                            " | grep -qx 'backing file: /disks/", number, "'")
+                         .c_str()) == 0;
+}
+
 TEST_F(QemuTest, WhatIsWrittenAfterADiskWasSwitchedIsInTheNewOne) {
   if (std::system("qemu-img --version >/dev/null 2>&1") != 0) GTEST_SKIP() << "needs qemu-img";
   TestVm& vm = make_vm("vm");
@@ -354,6 +360,23 @@ TEST_F(QemuTest, WhatIsWrittenAfterADiskWasSwitchedIsInTheNewOne) {
   EXPECT_EQ(log.find("Pattern verification failed"), std::string::npos) << log;
   io(clone, "read", kSwitches);  // What was written to the first one only.
   EXPECT_NE(base::read_file(clone.spec.directory / "qemu.log").value().find("verification failed"),
+            std::string::npos);
+
+  // The clone's disk takes in all but the lowest, and some of it twice.
+  ASSERT_TRUE(wait(qemu_->start_merge(clone.spec, 0)));
+  ASSERT_TRUE(wait(qemu_->cancel_merge(clone.spec)));
+  ASSERT_TRUE(wait(qemu_->cancel_merge(clone.spec))) << "none is fine";
+  if (lies_on(clone, kSwitches - 1)) {
+    ASSERT_TRUE(wait(qemu_->start_merge(clone.spec, 0)));
+    while (wait(qemu_->is_merging(clone.spec)).value()) ::usleep(1000);
+  }
+  EXPECT_TRUE(lies_on(clone, 0));
+  EXPECT_EQ(wait(qemu_->current_disk(clone.spec)).value_or(""), clone.spec.disk_file);
+  const std::size_t read_before = base::read_file(clone.spec.directory / "qemu.log")->size();
+  for (int number = 0; number < kSwitches; ++number) io(clone, "read", number);
+  EXPECT_EQ(base::read_file(clone.spec.directory / "qemu.log")
+                ->substr(read_before)
+                .find("verification failed"),
             std::string::npos);
   for (int number = 0; number < kSwitches; ++number) {
     EXPECT_TRUE(base::read_file(disk(number)).value() == before[static_cast<std::size_t>(number)])

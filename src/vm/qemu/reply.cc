@@ -59,6 +59,13 @@ Result<std::string> disk_file_in(std::string_view reply) {
   return base::fail(Code::kInternal, std::string(kComplaint));
 }
 
+Result<bool> has_jobs(std::string_view reply) {
+  boost::system::error_code error;
+  const json::value value = json::parse(json::string_view(reply.data(), reply.size()), error);
+  if (!error && value.is_array()) return !value.get_array().empty();
+  return base::fail(Code::kInternal, "QEMU does not tell its jobs");
+}
+
 Result<std::string> console_in(std::string_view reply) {
   return text_in(reply, "QEMU did not return the console");
 }

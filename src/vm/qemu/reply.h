@@ -18,6 +18,9 @@ base::Result<std::uint64_t> memory_address_in(std::string_view reply);
 // form of this question is answered with the whole chain of disks, one inside the other.
 base::Result<std::string> disk_file_in(std::string_view reply);
 
+// The answer to query-block-jobs: whether there are any.
+base::Result<bool> has_jobs(std::string_view reply);
+
 // The answer to ringbuf-read: what was in the buffer.
 base::Result<std::string> console_in(std::string_view reply);
 

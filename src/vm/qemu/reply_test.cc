@@ -32,6 +32,13 @@ TEST(QemuReply, WhichFileADiskIs) {
   }
 }
 
+TEST(QemuReply, WhetherThereAreJobs) {
+  EXPECT_FALSE(has_jobs("[]").value());
+  EXPECT_TRUE(has_jobs(R"([{"device":"merge","status":"running"}])").value());
+  EXPECT_FALSE(has_jobs("{}"));
+  EXPECT_FALSE(has_jobs(""));
+}
+
 TEST(QemuReply, WhatTheConsoleSays) {
   EXPECT_EQ(console_in(R"("a\nb")").value_or("?"), "a\nb");
   EXPECT_EQ(console_in(R"("")").value_or("?"), "");
