@@ -1,5 +1,5 @@
 // Exec: one foreground command. However its stream ends, the command has ended afterwards, unless
-// it is detached.
+// it is detached, or the sandbox is paused or the agent ends: then it goes on.
 #pragma once
 
 #include "agent/guest_client.h"

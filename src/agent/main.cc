@@ -50,10 +50,12 @@ void say_ready(int fd) {
   }
 }
 
-net::Task<void> stop_on_signal(net::Signals& signals, net::StopSource& stop) {
+net::Task<void> stop_on_signal(net::Signals& signals, net::StopSource& stop,
+                               agent::SandboxManager& manager) {
   const auto signal = co_await signals.next();
   if (!signal) co_return;
   base::log_info("stopping; the sandboxes go on", {{"signal", *signal}});
+  manager.abandon_uses();
   stop.request_stop();
 }
 
@@ -61,9 +63,9 @@ net::Task<Result<void>> run(agent::Host& host, agent::DataPlane& data_plane, net
                             agent::Recovered recovered, const Options& options) {
   const net::Context context = co_await net::current_context();
   net::StopSource stop;
-  net::TaskScope signal_scope(*context.loop);
-  signal_scope.spawn(stop_on_signal(signals, stop));
   agent::SandboxManager manager(*context.loop, host, data_plane);
+  net::TaskScope signal_scope(*context.loop);
+  signal_scope.spawn(stop_on_signal(signals, stop, manager));
   agent::Server server(manager);
   auto listener = agent::listen_for_control_plane(*context.loop, host.config.socket);
   if (listener) {

@@ -59,6 +59,11 @@ class Sandbox {
     return is_idle ? "idle" : "";
   }
   bool is_usable() const { return vm != nullptr && doing == Doing::kNothing; }
+  // The agent ends and the sandbox does not: so does nothing of what runs in it.
+  void abandon_uses() {
+    is_abandoned_ = true;
+    stop_->request_stop();
+  }
   // Ends all uses, and waits until they have. New ones are refused as long as `doing` says so.
   net::Task<void> end_uses() {
     stop_->request_stop();
@@ -71,6 +76,7 @@ class Sandbox {
   std::unique_ptr<net::StopSource> stop_ = std::make_unique<net::StopSource>();
   std::size_t uses_ = 0;
   net::WaitList unused_;
+  bool is_abandoned_ = false;
 };
 
 // While one exists, the sandbox runs: pausing and destroying wait for it, after stopping what runs
@@ -93,6 +99,7 @@ class SandboxUse {
 
   GuestClient& guest() const { return *sandbox_->vm->guest; }
   net::StopToken token() const { return token_; }
+  bool is_abandoned() const { return sandbox_->is_abandoned_; }
   bool is_pausing() const { return sandbox_->doing == Doing::kPausing; }
 
  private:
@@ -107,6 +114,9 @@ net::Task<base::Result<T>> while_it_lives(const SandboxUse& use, net::Task<base:
   const net::StopToken token = use.token();
   auto result = co_await net::with_stop_also(token, std::move(task));
   if (!result && result.error().code == base::Code::kCanceled && token.stop_requested()) {
+    if (use.is_abandoned()) {
+      co_return base::fail(base::Code::kUnavailable, "the host's agent is ending");
+    }
     if (use.is_pausing()) {
       co_return base::fail(base::Code::kAborted, "the sandbox was paused meanwhile",
                            "resume it and attach again: what ran in it goes on");

@@ -314,6 +314,10 @@ net::Task<Result<std::vector<SandboxView>>> SandboxManager::list() {
   co_return views;
 }
 
+void SandboxManager::abandon_uses() {
+  for (auto& [id, sandbox] : sandboxes_) sandbox->abandon_uses();
+}
+
 net::Task<void> SandboxManager::shut_down() {
   tasks_.request_stop();
   co_await tasks_.join();

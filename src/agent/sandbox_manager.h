@@ -100,6 +100,8 @@ class SandboxManager {
   net::Task<base::Result<std::vector<SandboxView>>> list();
   TemplateStore& templates() { return templates_; }
 
+  // What the agent does for others ends, in a way that ends nothing in the sandboxes.
+  void abandon_uses();
   // The VMs go on; only the agent's own tasks end.
   net::Task<void> shut_down();
 

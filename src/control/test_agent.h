@@ -75,6 +75,8 @@ class TestAgent final : public net::HttpHandler {
   hostagent::v1::CreateSandboxRequest last_create;
   std::map<std::string, hostagent::v1::TemplateInfo> templates;
   hostagent::v1::PtyAttachRequest last_pty;
+  int absences = 0;
+  std::uint64_t bytes_dropped = 0;  // Of what an old terminal has written.
   hostagent::v1::ConnectProcessRequest last_connect;
   // Of all terminals: input as it came, "|COLSxROWS|" for a new size, "|kill|", "|close|".
   std::string typed;
@@ -245,18 +247,27 @@ class TestAgent final : public net::HttpHandler {
     co_return co_await writer.write(event);
   }
 
-  // "echo" sends back what is typed until it is killed; another command says its name and ends.
+  // "echo" sends back what is typed until it is killed; another command ends at once. "lost" is cut
+  // after some output, and so many attempts to attach again as `absences` says fail.
   net::Task<base::Result<void>> attach_pty(
       Context&, const hostagent::v1::PtyAttachRequest& request,
       connect::StreamWriter<hostagent::v1::PtyAttachResponse>& writer) {
     last_pty = request;
     if (request.tag() == "unknown") co_return base::fail(base::Code::kNotFound, "no such tag");
+    if (request.has_offset() && absences-- > 0) {
+      co_return base::fail(base::Code::kUnavailable, "the agent is away");
+    }
     hostagent::v1::PtyAttachResponse event;
     event.mutable_started()->set_pid(8);
     event.mutable_started()->set_tag(request.tag().empty() ? "pty-1" : request.tag());
-    event.mutable_started()->set_offset(request.offset());
+    event.mutable_started()->set_offset(request.offset() +
+                                        (request.has_offset() ? bytes_dropped : 0));
     WRENN_CO_TRY(co_await writer.write(event));
-    if (request.cmd() == "lost") co_return base::fail(base::Code::kUnavailable, "cut");
+    if (request.cmd() == "lost") {
+      event.mutable_output()->set_data("half");
+      WRENN_CO_TRY(co_await writer.write(event));
+      co_return base::fail(base::Code::kUnavailable, "cut");
+    }
     std::size_t sent = 0;
     while (request.cmd() == "echo" && !typed.contains("|kill|")) {
       if (sent == typed.size() && co_await typing.wait() == net::Woken::kStopped) {

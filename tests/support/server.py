@@ -41,12 +41,13 @@ def share(source, target):
 class Wrenn:
     """Started by `with`, stopped and removed at its end, and by its guard should we be killed."""
 
-    def __init__(self, disk_mb=None, more_images=()):
+    def __init__(self, disk_mb=None, more_images=(), programs=WRENN.parent):
         """`disk_mb`: its directory is a file system of its own, of that size. `more_images`: folders of templates' images
-        beside those of IMAGES."""
+        beside those of IMAGES. `programs`: where wrenn and the others are."""
         # Not in /tmp, which may be memory.
         self.work = pathlib.Path(tempfile.mkdtemp(prefix="wrenn-e2e-", dir="/var/tmp"))
         self.directory = self.work / "dir"
+        self.programs = programs
         self.disk_mb = disk_mb
         self.more_images = more_images
         self.config = self.work / "config.json"
@@ -61,7 +62,7 @@ class Wrenn:
         return f"http://127.0.0.1:{self.port}"
 
     def __enter__(self):
-        self.guard = subprocess.Popen([sys.executable, str(GUARD), str(WRENN), str(self.directory), str(self.work)],
+        self.guard = subprocess.Popen([sys.executable, str(GUARD), str(self.programs / "wrenn"), str(self.directory), str(self.work)],
                                       stdin=subprocess.PIPE, start_new_session=True)
         try:
             self.directory.mkdir()
@@ -101,7 +102,7 @@ class Wrenn:
 
     def cli(self, *arguments, check=True, timeout=120, **kwargs):
         kwargs.setdefault("env", self.environment())
-        done = subprocess.run([str(WRENN), *map(str, arguments)], capture_output=True, timeout=timeout, **kwargs)
+        done = subprocess.run([str(self.programs / "wrenn"), *map(str, arguments)], capture_output=True, timeout=timeout, **kwargs)
         if check:
             assert done.returncode == 0, f"wrenn {arguments} ended with {done.returncode}: {done.stderr.decode()}{self.logs()}"
         return done

@@ -5,7 +5,7 @@
 #include "control/api/exec_sink.h"
 #include "control/api/replies.h"
 #include "control/api/requests.h"
-#include "control/hosts/agent_client.h"
+#include "control/hosts/lasting_stream.h"
 #include "control/services.h"
 #include "proto/agent.pb.h"
 
@@ -58,11 +58,12 @@ Task<Answer<void>> run_command(Services& services, const std::string& sandbox_id
                                const ExecParams& params, ExecSink& sink) {
   auto request = to_rpc<agent::ExecStreamRequest>(sandbox_id, params);
   request.set_timeout_sec(params.timeout_sec);
-  auto stream =
+  auto opened =
       co_await services.agent.exec(request, std::chrono::seconds(params.timeout_sec) + kGrace);
-  if (!stream) co_return std::unexpected(exec_error(stream.error(), params));
+  if (!opened) co_return std::unexpected(exec_error(opened.error(), params));
+  LastingExec stream(services.agent, sandbox_id, std::move(*opened));
   while (true) {
-    const auto event = co_await stream->next();
+    const auto event = co_await stream.next();
     if (!event) co_return std::unexpected(exec_error(event.error(), params));
     if (!*event) {
       co_return refuse(ApiCode::kAgentError,

@@ -1,5 +1,6 @@
 #include "control/api/input_pump.h"
 
+#include "control/hosts/lasting_stream.h"
 #include "net/scope.h"
 #include "proto/agent.pb.h"
 
@@ -37,12 +38,27 @@ Task<Result<void>> InputPump::run_now() {
     const bool is_idle = !input && input.error().code == Code::kDeadlineExceeded;
     if (!input && !is_idle) co_return base::fail(std::move(input).error());
     const bool is_last = input && !*input;
-    auto done =
-        is_idle || is_last ? co_await finish_stream() : co_await deliver(std::move(**input));
+    auto done = is_idle || is_last ? co_await finish_stream()
+                                   : co_await deliver_at_last(std::move(**input));
+    if (!done && is_idle && is_absence(done.error())) done = {};
     if (!done && done.error().code == Code::kFailedPrecondition) is_deaf_ = true;
     // Its end is told where its output is.
     if (!done && done.error().code != Code::kNotFound) co_return done;
     if (is_last) co_return {};
+  }
+}
+
+// Waits for an agent that is away. What was on its way over an open call may have arrived or not:
+// it is not sent twice.
+Task<Result<void>> InputPump::deliver_at_last(ClientInput input) {
+  const auto until = base::steady_now() + kMaxAbsence;
+  while (true) {
+    if (stream_ && stream_reattachments_ != reattachments_) stream_.reset();
+    const bool can_repeat = input.kind != Kind::kData || !stream_;
+    auto done = co_await deliver(input);
+    if (done || !is_absence(done.error()) || base::steady_now() >= until) co_return done;
+    if (!can_repeat) co_return {};
+    WRENN_CO_TRY(co_await net::sleep_for(kAbsencePause));
   }
 }
 
@@ -71,6 +87,7 @@ Task<Result<void>> InputPump::send(std::string data) {
         co_await (kind_ == ProcessKind::kTerminal ? agent_.pty_input() : agent_.stdin_input());
     if (!opened) co_return base::fail(std::move(opened).error());
     stream_.emplace(std::move(*opened));
+    stream_reattachments_ = reattachments_;
     message.set_sandbox_id(sandbox_id_);
     name_process(process_, message);
   }

@@ -24,6 +24,8 @@ class InputPump {
   // Whose input it is: to be set before run().
   void set_process(ProcessSelector process) { process_ = std::move(process); }
   InputQueue& queue() { return queue_; }
+  // How often the host's agent has been away: a call to one that was is not used any more.
+  void note_reattachments(int count) { reattachments_ = count; }
 
   // Until the queue is closed and all of it has been delivered, but for bytes to a process that has
   // ended. kConflict, once: the process takes no input, and what comes is let go; call it again for
@@ -32,6 +34,7 @@ class InputPump {
 
  private:
   net::Task<base::Result<void>> run_now();
+  net::Task<base::Result<void>> deliver_at_last(ClientInput input);
   net::Task<base::Result<void>> deliver(ClientInput input);
   net::Task<base::Result<void>> send(std::string data);
   net::Task<base::Result<void>> finish_stream();
@@ -45,7 +48,9 @@ class InputPump {
   ProcessSelector process_;
   InputQueue queue_;
   std::optional<InputStream> stream_;
-  bool is_deaf_ = false;  // The process takes no bytes.
+  int reattachments_ = 0;
+  int stream_reattachments_ = 0;  // How many there were when it was opened.
+  bool is_deaf_ = false;          // The process takes no bytes.
 };
 
 }  // namespace wrenn::control

@@ -43,6 +43,7 @@ Task<Answer<void>> ProcessSession::forward_step(const OutputStep& step) {
 Task<Answer<void>> ProcessSession::forward(ProcessOutput& output) {
   while (true) {
     API_CO_TRY_ASSIGN(const OutputStep step, co_await output.next());
+    pump_.note_reattachments(step.reattachments);
     API_CO_TRY(co_await forward_step(step));
     if (step.has_ended) co_return {};
   }

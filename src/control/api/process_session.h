@@ -17,6 +17,7 @@ struct OutputStep {
   std::vector<std::string> messages;       // For the client.
   std::optional<ProcessSelector> process;  // Of the first step.
   bool has_ended = false;
+  int reattachments = 0;  // As LastingStream::reattachments(): its input goes another way, too.
 };
 
 class ProcessOutput {

@@ -3,6 +3,7 @@
 #include "control/api/api_socket.h"
 #include "control/api/output_messages.h"
 #include "control/api/process_session.h"
+#include "control/hosts/lasting_stream.h"
 #include "control/services.h"
 #include "proto/agent.pb.h"
 
@@ -20,12 +21,14 @@ ApiError lost_error() {
 
 class PtyOutput final : public ProcessOutput {
  public:
-  explicit PtyOutput(PtyStream stream) : stream_(std::move(stream)) {}
+  PtyOutput(AgentClient& agent, std::string sandbox_id, PtyStream stream)
+      : stream_(agent, std::move(sandbox_id), std::move(stream)) {}
 
   Task<Answer<OutputStep>> next() override {
     API_CO_TRY_ASSIGN(const auto event, agent_answer(co_await stream_.next()));
     if (!event) co_return std::unexpected(lost_error());
     OutputStep step;
+    step.reattachments = stream_.reattachments();
     if (event->has_started()) {
       const auto& started = event->started();
       step.process = ProcessSelector{.tag = started.tag()};
@@ -40,18 +43,19 @@ class PtyOutput final : public ProcessOutput {
   }
 
  private:
-  PtyStream stream_;
+  LastingPty stream_;
 };
 
 class CommandOutput final : public ProcessOutput {
  public:
-  CommandOutput(ExecStream stream, std::string tag)
-      : stream_(std::move(stream)), tag_(std::move(tag)) {}
+  CommandOutput(AgentClient& agent, std::string sandbox_id, ExecStream stream, std::string tag)
+      : stream_(agent, std::move(sandbox_id), std::move(stream)), tag_(std::move(tag)) {}
 
   Task<Answer<OutputStep>> next() override {
     API_CO_TRY_ASSIGN(const auto event, agent_answer(co_await stream_.next()));
     if (!event) co_return std::unexpected(lost_error());
     OutputStep step;
+    step.reattachments = stream_.reattachments();
     if (event->has_start()) {
       step.process = ProcessSelector{.pid = event->start().pid(), .tag = {}};
       step.messages.push_back(
@@ -70,7 +74,7 @@ class CommandOutput final : public ProcessOutput {
   }
 
  private:
-  ExecStream stream_;
+  LastingExec stream_;
   const std::string tag_;
   TextOutput text_;
 };
@@ -155,14 +159,14 @@ Task<Answer<void>> run_pty(Services& services, Call& call, ApiSocket& socket) {
   API_CO_TRY(co_await find_awake(services, call));
   const agent::PtyAttachRequest request = pty_request(call.param(0), opening);
   API_CO_TRY_ASSIGN(PtyStream stream, agent_answer(co_await services.agent.pty_attach(request)));
-  PtyOutput output(std::move(stream));
+  PtyOutput output(services.agent, call.param(0), std::move(stream));
   co_return co_await run_session(services, call, socket, ProcessKind::kTerminal, output);
 }
 
 Task<Answer<void>> run_command(Services& services, Call& call, ApiSocket& socket,
                                Task<base::Result<ExecStream>> opening, std::string tag) {
   API_CO_TRY_ASSIGN(ExecStream stream, agent_answer(co_await std::move(opening)));
-  CommandOutput output(std::move(stream), std::move(tag));
+  CommandOutput output(services.agent, call.param(0), std::move(stream), std::move(tag));
   co_return co_await run_session(services, call, socket, ProcessKind::kCommand, output);
 }
 
