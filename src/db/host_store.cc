@@ -88,15 +88,13 @@ Result<bool> HostStore::heartbeat(std::string_view id) {
   return found == 1;
 }
 
-Result<std::vector<std::string>> HostStore::mark_silent(std::int64_t silence_ms) {
-  WRENN_TRY_ASSIGN(const auto rows,
-                   database_.write().query("UPDATE hosts SET status = 'unreachable' "
-                                           "WHERE status = 'online' AND last_seen_at < $1 "
-                                           "RETURNING id",
-                                           {clock_() - silence_ms}));
-  std::vector<std::string> ids;
-  for (const auto& row : rows) ids.push_back(row.text(0));
-  return ids;
+Result<bool> HostStore::mark_silent(std::string_view id, std::int64_t silence_ms) {
+  WRENN_TRY_ASSIGN(
+      const std::int64_t changed,
+      database_.write().execute("UPDATE hosts SET status = 'unreachable' WHERE id = $1 "
+                                "AND status = 'online' AND last_seen_at < $2",
+                                {std::string(id), clock_() - silence_ms}));
+  return changed == 1;
 }
 
 }  // namespace wrenn::db

@@ -39,8 +39,8 @@ class HostStore {
   base::Result<std::vector<Host>> list();       // By name.
   // The host was heard: online, seen now. False when there is no such host.
   base::Result<bool> heartbeat(std::string_view id);
-  // Online hosts that were silent for longer than `silence_ms` become unreachable; their ids.
-  base::Result<std::vector<std::string>> mark_silent(std::int64_t silence_ms);
+  // An online host that was silent for longer than `silence_ms` becomes unreachable: true then.
+  base::Result<bool> mark_silent(std::string_view id, std::int64_t silence_ms);
 
  private:
   Database& database_;

@@ -51,6 +51,38 @@ TEST_F(MigrationsTest, TheSchemaHasTheDefaultTeamAndKnowsEveryState) {
   }
 }
 
+TEST_F(MigrationsTest, SandboxesAndTheirPortsOutliveTheTableMadeAnew) {
+  {
+    auto db = open();
+    ASSERT_EQ(migrate(db, std::span(embedded_migrations()).first(3)).value(), 3);
+    auto session = db.write();
+    ASSERT_TRUE(session.execute(
+        "INSERT INTO sandboxes (id, team_id, template, status, vcpus, memory_mb, disk_mb, "
+        "timeout_sec, created_at, updated_at, pause_mode, paused_at) "
+        "VALUES ('cl-a', $1, 'minimal', 'paused', 3, 1, 1, 0, 5, 6, 'disk', 7)",
+        {std::string(kDefaultTeam)}));
+    ASSERT_TRUE(
+        session.execute("INSERT INTO public_ports (sandbox_id, port) VALUES ('cl-a', 8080)"));
+  }
+  auto db = open_and_migrate(path_);
+  ASSERT_TRUE(db) << db.error().to_string();
+  const auto rows =
+      db->read()
+          .query(
+              "SELECT vcpus, pause_mode, paused_at, archive, port FROM sandboxes "
+              "JOIN public_ports ON sandbox_id = sandboxes.id WHERE sandboxes.id = 'cl-a'")
+          .value();
+  ASSERT_EQ(rows.size(), 1u);
+  EXPECT_EQ(rows[0].integer(0), 3);
+  EXPECT_EQ(rows[0].text(1), "disk");
+  EXPECT_EQ(rows[0].integer(2), 7);
+  EXPECT_EQ(rows[0].text(3), "");
+  EXPECT_EQ(rows[0].integer(4), 8080);
+  EXPECT_FALSE(
+      db->write().execute("INSERT INTO public_ports (sandbox_id, port) VALUES ('cl-none', 1)"))
+      << "a port is still of a sandbox";
+}
+
 TEST_F(MigrationsTest, ApplyingTwiceChangesNothing) {
   for (int i = 0; i < 2; ++i) {
     auto db = open_and_migrate(path_);

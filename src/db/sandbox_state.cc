@@ -10,8 +10,8 @@ namespace {
 using enum SandboxState;
 
 constexpr std::array<std::string_view, kAllSandboxStates.size()> kNames = {
-    "pending",  "starting",   "running", "pausing", "paused",
-    "resuming", "hibernated", "stopped", "error",   "missing"};
+    "pending",     "starting",   "running", "pausing", "paused", "resuming",
+    "hibernating", "hibernated", "stopped", "error",   "missing"};
 
 constexpr unsigned bit(SandboxState state) {
   return 1u << static_cast<unsigned>(state);
@@ -30,9 +30,11 @@ constexpr std::array<unsigned, kAllSandboxStates.size()> kNext = {
     /* running    */ set_of({kPausing, kPaused, kStopped, kError, kMissing}),
     // Back to running: pausing failed and the machine goes on.
     /* pausing    */ set_of({kPaused, kRunning, kStopped, kError, kMissing}),
-    /* paused     */ set_of({kResuming, kHibernated, kStopped, kError, kMissing}),
+    /* paused     */ set_of({kResuming, kHibernating, kStopped, kError, kMissing}),
     // Back to where it came from when resuming fails: nothing was lost.
     /* resuming   */ set_of({kRunning, kPaused, kHibernated, kStopped, kError, kMissing}),
+    // Never missing: whatever its host says in the end, it is whole in one of the two places.
+    /* hibernating */ set_of({kHibernated, kPaused, kStopped, kError}),
     /* hibernated */ set_of({kResuming, kStopped, kError}),
     /* stopped    */ 0,
     /* error      */ set_of({kStopped}),

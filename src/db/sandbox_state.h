@@ -14,16 +14,17 @@ enum class SandboxState {
   kPausing,
   kPaused,
   kResuming,
-  kHibernated,  // Paused, and its data is in object storage.
-  kStopped,     // Final.
-  kError,       // Could not be made or repaired; can only be removed.
-  kMissing,     // Its host is silent, or does not know it.
+  kHibernating,  // Paused, and its data is on the way to object storage.
+  kHibernated,   // Paused, and its data is in object storage.
+  kStopped,      // Final.
+  kError,        // Could not be made or repaired; can only be removed.
+  kMissing,      // Its host is silent, or does not know it.
 };
-inline constexpr std::array kAllSandboxStates = {SandboxState::kPending,    SandboxState::kStarting,
-                                                 SandboxState::kRunning,    SandboxState::kPausing,
-                                                 SandboxState::kPaused,     SandboxState::kResuming,
-                                                 SandboxState::kHibernated, SandboxState::kStopped,
-                                                 SandboxState::kError,      SandboxState::kMissing};
+inline constexpr std::array kAllSandboxStates = {
+    SandboxState::kPending,     SandboxState::kStarting,   SandboxState::kRunning,
+    SandboxState::kPausing,     SandboxState::kPaused,     SandboxState::kResuming,
+    SandboxState::kHibernating, SandboxState::kHibernated, SandboxState::kStopped,
+    SandboxState::kError,       SandboxState::kMissing};
 
 // The name in the database and on the wire: "pending", ...
 std::string_view state_name(SandboxState state);

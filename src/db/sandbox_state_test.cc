@@ -31,14 +31,20 @@ TEST(SandboxStateTest, StoppedIsTheOnlyEndAndReachableFromEverywhere) {
 }
 
 TEST(SandboxStateTest, TheLifeOfASandbox) {
-  const SandboxState life[] = {kPending,  kStarting, kRunning, kPausing, kPaused,
-                               kResuming, kRunning,  kPausing, kPaused,  kHibernated,
-                               kResuming, kRunning,  kMissing, kPaused,  kStopped};
+  const SandboxState life[] = {kPending, kStarting, kRunning, kPausing,     kPaused,     kResuming,
+                               kRunning, kPausing,  kPaused,  kHibernating, kHibernated, kResuming,
+                               kRunning, kMissing,  kPaused,  kStopped};
   for (std::size_t i = 1; i < std::size(life); ++i) EXPECT_TRUE(may_change(life[i - 1], life[i]));
   EXPECT_FALSE(may_change(kPaused, kRunning)) << "only through resuming";
   EXPECT_FALSE(may_change(kError, kRunning));
   EXPECT_TRUE(may_change(kPausing, kRunning)) << "a failed pause goes on";
   EXPECT_TRUE(may_change(kResuming, kPaused)) << "a failed resume loses nothing";
+  EXPECT_TRUE(may_change(kResuming, kHibernated)) << "neither does a failed wake";
+  EXPECT_TRUE(may_change(kHibernating, kPaused)) << "nor a failed hibernation";
+  EXPECT_FALSE(may_change(kPaused, kHibernated)) << "only through hibernating";
+  EXPECT_FALSE(may_change(kHibernating, kResuming));
+  EXPECT_FALSE(may_change(kHibernated, kRunning)) << "only through resuming";
+  EXPECT_FALSE(may_change(kHibernated, kMissing)) << "no host has to have it";
 }
 
 TEST(SandboxStateTest, ListsHideWhatIsOver) {

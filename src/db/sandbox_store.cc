@@ -20,7 +20,8 @@ constexpr std::int64_t kTouchEveryMs = 1000;
 constexpr std::string_view kColumns =
     "id, team_id, host_id, template, status, vcpus, memory_mb, disk_mb, timeout_sec, metadata, "
     "host_ip, error_message, created_at, started_at, last_active_at, updated_at, stopped_at, "
-    "max_lifetime_sec, end_at, on_timeout, auto_resume, pause_mode, pause_reason, paused_at";
+    "max_lifetime_sec, end_at, on_timeout, auto_resume, pause_mode, pause_reason, paused_at, "
+    "archive, archive_bytes";
 
 Result<std::string> metadata_text(const std::map<std::string, std::string>& metadata) {
   json::object object;
@@ -46,9 +47,18 @@ Result<std::map<std::string, std::string>> parse_metadata(const std::string& tex
   return metadata;
 }
 
+std::optional<Archive> archive_from_name(std::string_view name) {
+  for (const auto archive : {Archive::kNone, Archive::kCurrent, Archive::kStale}) {
+    if (archive_name(archive) == name) return archive;
+  }
+  return std::nullopt;
+}
+
 Result<Sandbox> read_sandbox(const Row& row) {
   const auto status = state_from_name(row.text(4));
   if (!status) return base::fail(Code::kDataLoss, "a sandbox of unknown status in the database");
+  const auto archive = archive_from_name(row.text(24));
+  if (!archive) return base::fail(Code::kDataLoss, "a sandbox of unknown archive in the database");
   WRENN_TRY_ASSIGN(auto metadata, parse_metadata(row.text(9)));
   return Sandbox{.id = row.text(0),
                  .team_id = row.text(1),
@@ -66,6 +76,8 @@ Result<Sandbox> read_sandbox(const Row& row) {
                  .pause_mode = row.text(21),
                  .pause_reason = row.text(22),
                  .paused_at = row.maybe_integer(23),
+                 .archive = *archive,
+                 .archive_bytes = row.integer(25),
                  .metadata = std::move(metadata),
                  .host_ip = row.text(10),
                  .error_message = row.text(11),
@@ -114,6 +126,18 @@ Result<bool> end(Session& session, std::string_view id, std::string_view update,
 }
 
 }  // namespace
+
+std::string_view archive_name(Archive archive) {
+  switch (archive) {
+    case Archive::kCurrent:
+      return "current";
+    case Archive::kStale:
+      return "stale";
+    case Archive::kNone:
+      break;
+  }
+  return "";
+}
 
 Result<Sandbox> SandboxStore::insert(Sandbox sandbox) {
   WRENN_TRY_ASSIGN(std::string metadata, metadata_text(sandbox.metadata));
@@ -200,15 +224,24 @@ Result<bool> SandboxStore::transition(std::string_view id, const std::vector<San
                              ends ? Value(now) : Value(),
                              pauses ? changes.pause_mode.value_or("") : "",
                              pauses ? changes.pause_reason.value_or("") : "",
-                             pauses ? Value(now) : Value()};
+                             pauses ? Value(now) : Value(),
+                             nullable(changes.archive_bytes),
+                             nullable(changes.pause_mode),
+                             nullable(changes.pause_reason)};
   std::string sql =
       "UPDATE sandboxes SET status = $2, updated_at = $3, host_id = COALESCE($4, host_id), "
       "host_ip = COALESCE($5, host_ip), error_message = COALESCE($6, error_message), "
       "metadata = COALESCE($7, metadata), started_at = COALESCE(started_at, $8), "
       "last_active_at = COALESCE($8, last_active_at), stopped_at = COALESCE(stopped_at, $9), "
-      "pause_mode = CASE WHEN $2 = 'missing' THEN pause_mode ELSE $10 END, "
-      "pause_reason = CASE WHEN $2 = 'missing' THEN pause_reason ELSE $11 END, "
-      "paused_at = CASE WHEN $2 = 'missing' THEN paused_at ELSE $12 END "
+      "pause_mode = CASE WHEN $2 IN ('missing', 'hibernating') THEN pause_mode "
+      "WHEN $2 = 'hibernated' THEN COALESCE($14, pause_mode) ELSE $10 END, "
+      "pause_reason = CASE WHEN $2 IN ('missing', 'hibernating') THEN pause_reason "
+      "WHEN $2 = 'hibernated' THEN COALESCE($15, pause_reason) ELSE $11 END, "
+      "paused_at = CASE WHEN $2 IN ('missing', 'hibernating') THEN paused_at "
+      "WHEN $2 = 'hibernated' THEN COALESCE(paused_at, $3) ELSE $12 END, "
+      "archive = CASE WHEN $2 = 'hibernated' THEN 'current' "
+      "WHEN $2 IN ('running', 'paused') AND archive = 'current' THEN 'stale' ELSE archive END, "
+      "archive_bytes = COALESCE($13, archive_bytes) "
       "WHERE id = $1 AND status IN (";
   for (std::size_t i = 0; i < from.size(); ++i) {
     args.emplace_back(std::string(state_name(from[i])));
@@ -221,6 +254,34 @@ Result<bool> SandboxStore::transition(std::string_view id, const std::vector<San
     return changed == 1;
   }
   return end(session, id, sql, args);
+}
+
+Result<bool> SandboxStore::move_to_host(std::string_view id, SandboxState state,
+                                        std::string_view host_id) {
+  WRENN_TRY_ASSIGN(const std::int64_t changed,
+                   database_.write().execute("UPDATE sandboxes SET host_id = $3, updated_at = $4 "
+                                             "WHERE id = $1 AND status = $2",
+                                             {std::string(id), std::string(state_name(state)),
+                                              std::string(host_id), clock_()}));
+  return changed == 1;
+}
+
+Result<bool> SandboxStore::forget_archive(std::string_view id) {
+  WRENN_TRY_ASSIGN(const std::int64_t changed,
+                   database_.write().execute("UPDATE sandboxes SET archive = '', archive_bytes = 0 "
+                                             "WHERE id = $1 AND archive = 'stale'",
+                                             {std::string(id)}));
+  return changed == 1;
+}
+
+Result<std::map<std::string, int>> SandboxStore::count_by_host() {
+  WRENN_TRY_ASSIGN(const auto rows,
+                   database_.read().query("SELECT host_id, COUNT(*) FROM sandboxes WHERE status IN "
+                                          "('pending', 'starting', 'running', 'resuming') "
+                                          "AND host_id IS NOT NULL GROUP BY host_id"));
+  std::map<std::string, int> counts;
+  for (const auto& row : rows) counts.emplace(row.text(0), static_cast<int>(row.integer(1)));
+  return counts;
 }
 
 Result<bool> SandboxStore::touch_active(std::string_view id) {

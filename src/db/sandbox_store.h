@@ -17,6 +17,14 @@
 
 namespace wrenn::db {
 
+// What object storage has of a sandbox.
+enum class Archive {
+  kNone,
+  kCurrent,  // All there is of it.
+  kStale,    // The sandbox has gone on since: to be removed.
+};
+std::string_view archive_name(Archive archive);  // "", "current", "stale"
+
 struct Sandbox {
   std::string id;  // "cl-..."
   std::string team_id;
@@ -34,6 +42,8 @@ struct Sandbox {
   std::string pause_mode;            // While paused: "memory" or "disk".
   std::string pause_reason;          // Why its host paused it, e.g. "idle"; empty: it was asked to.
   std::optional<std::int64_t> paused_at;
+  Archive archive = Archive::kNone;
+  std::int64_t archive_bytes = 0;
   std::map<std::string, std::string> metadata;
   std::string host_ip;
   std::string error_message;
@@ -50,8 +60,9 @@ struct SandboxChanges {
   std::optional<std::string> host_ip;
   std::optional<std::string> error_message;
   std::optional<std::map<std::string, std::string>> metadata;
-  std::optional<std::string> pause_mode;  // This and the next: of kPaused only.
+  std::optional<std::string> pause_mode;  // This and the next: of kPaused and kHibernated only.
   std::optional<std::string> pause_reason;
+  std::optional<std::int64_t> archive_bytes;
 };
 
 // When a sandbox stops by itself.
@@ -92,9 +103,17 @@ class SandboxStore {
   // it was elsewhere (or is unknown) and nothing was changed. started_at is set on the first
   // kRunning, last_active_at on every one, paused_at on kPaused, stopped_at on kStopped and kError,
   // which also make its ports private again. What is said of a pause goes with it, but stays while
-  // one is missing. kInvalidArgument when may_change() forbids one of the pairs.
+  // one is missing or hibernated. kHibernated makes the archive current; kRunning and kPaused make
+  // a current one stale. kInvalidArgument when may_change() forbids one of the pairs.
   base::Result<bool> transition(std::string_view id, const std::vector<SandboxState>& from,
                                 SandboxState to, const SandboxChanges& changes = {});
+  // It is another host's now, as long as it is in `state`; false when it is not.
+  base::Result<bool> move_to_host(std::string_view id, SandboxState state,
+                                  std::string_view host_id);
+  // A stale archive was removed. False when there is none.
+  base::Result<bool> forget_archive(std::string_view id);
+  // How many of its sandboxes each host has to find room for: running, or on the way to it.
+  base::Result<std::map<std::string, int>> count_by_host();
 
   // Somebody used it: last_active_at, written at most once a second. False when not running.
   base::Result<bool> touch_active(std::string_view id);

@@ -251,5 +251,56 @@ TEST_F(SandboxStoreTest, WhatIsSaidOfAPauseGoesWithIt) {
   EXPECT_FALSE(running->paused_at.has_value());
 }
 
+TEST_F(SandboxStoreTest, AHibernatedOneKnowsItsPauseAndItsArchive) {
+  add("cl-a");
+  EXPECT_TRUE(store_.transition("cl-a", {kPending}, kRunning).value());
+  EXPECT_TRUE(
+      store_
+          .transition("cl-a", {kRunning}, kPaused, {.pause_mode = "memory", .pause_reason = "idle"})
+          .value());
+  const auto paused_at = test_.now++;
+  EXPECT_TRUE(store_.transition("cl-a", {kPaused}, kHibernating).value());
+  EXPECT_EQ(get("cl-a").archive, Archive::kNone);
+  EXPECT_EQ(get("cl-a").pause_mode, "memory");
+  EXPECT_TRUE(
+      store_.transition("cl-a", {kHibernating}, kHibernated, {.archive_bytes = 4711}).value());
+  auto read = get("cl-a");
+  EXPECT_EQ(read.archive, Archive::kCurrent);
+  EXPECT_EQ(read.archive_bytes, 4711);
+  EXPECT_EQ(read.pause_mode, "memory");
+  EXPECT_EQ(read.pause_reason, "idle");
+  EXPECT_EQ(read.paused_at, paused_at);
+  EXPECT_FALSE(store_.forget_archive("cl-a").value()) << "it is all there is";
+
+  EXPECT_TRUE(store_.transition("cl-a", {kHibernated}, kResuming).value());
+  EXPECT_EQ(get("cl-a").archive, Archive::kCurrent);
+  EXPECT_TRUE(
+      store_.transition("cl-a", {kResuming}, kHibernated, {.pause_mode = "memory"}).value());
+  EXPECT_EQ(get("cl-a").pause_mode, "memory");
+  EXPECT_TRUE(store_.transition("cl-a", {kHibernated}, kResuming).value());
+  EXPECT_TRUE(store_.transition("cl-a", {kResuming}, kRunning).value());
+  EXPECT_EQ(get("cl-a").archive, Archive::kStale);
+  EXPECT_EQ(get("cl-a").pause_mode, "");
+  EXPECT_TRUE(store_.forget_archive("cl-a").value());
+  EXPECT_EQ(get("cl-a").archive, Archive::kNone);
+  EXPECT_EQ(get("cl-a").archive_bytes, 0);
+}
+
+TEST_F(SandboxStoreTest, MovesToAnotherHostInOneStateOnly) {
+  Host other;
+  other.id = "host-b";
+  ASSERT_TRUE(HostStore(test_.database, test_.clock()).upsert(other));
+  add("cl-a");
+  add("cl-b");
+  add("cl-c");
+  EXPECT_FALSE(store_.move_to_host("cl-a", kStarting, "host-b").value());
+  EXPECT_EQ(get("cl-a").host_id, "host-a");
+  EXPECT_TRUE(store_.move_to_host("cl-a", kPending, "host-b").value());
+  EXPECT_EQ(get("cl-a").host_id, "host-b");
+  EXPECT_TRUE(store_.transition("cl-c", {kPending}, kStopped).value());
+  EXPECT_EQ(store_.count_by_host().value(),
+            (std::map<std::string, int>{{"host-a", 1}, {"host-b", 1}}));
+}
+
 }  // namespace
 }  // namespace wrenn::db

@@ -113,9 +113,9 @@ Task<void> Reconciler::note_silence(base::Error error) {
 Task<Result<void>> Reconciler::mark_missing() {
   const auto silence_ms = static_cast<std::int64_t>(base::to_ms(silence_));
   WRENN_CO_TRY_ASSIGN(const auto silent, co_await services_.database_pool.run([&] {
-    return services_.hosts.mark_silent(silence_ms);
+    return services_.hosts.mark_silent(local_host_id(), silence_ms);
   }));
-  if (silent.empty()) co_return {};
+  if (!silent) co_return {};
   WRENN_CO_TRY_ASSIGN(const auto rows, co_await services_.database_pool.run([&] {
     return services_.sandboxes.list_by_host(local_host_id());
   }));
