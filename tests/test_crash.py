@@ -9,6 +9,7 @@ import pytest
 from support.api import Sandbox
 from support.machine import is_alive, kill, wait_for
 from support.proof import Proof
+from support.websocket import Pty
 
 
 @pytest.fixture(autouse=True)
@@ -77,6 +78,28 @@ def test_sandboxes_outlive_the_agent(own_wrenn):
         assert another.exec("true").exit_code == 0
     sandbox.destroy()
     wait_for(lambda: not is_alive(qemu))
+
+
+def test_a_host_that_is_short_of_memory_pauses_who_is_not_used(own_wrenn):
+    machine = own_wrenn.machine
+    idle, used = own_wrenn.api.create(), own_wrenn.api.create()
+    proofs = [Proof(idle), Proof(used)]
+    with Pty(used) as pty:
+        pty.start("/bin/sh")
+        kill(machine.pid("agent"))
+        own_wrenn.up(WRENN_RESERVE_MEMORY_MB="10000000")
+        info = becomes(idle, "paused", seconds=20)
+        assert info["pause_reason"] == "host_memory" and info["pause_mode"] == "memory", info
+        assert "memory" in info["status_reason"], info
+        time.sleep(1)
+        assert used.get()["status"] == "running"
+        for reply in (own_wrenn.api.post("/v1/capsules", {}), own_wrenn.api.post(f"{idle.path}/resume", {})):
+            assert reply.status == 503 and "memory" in reply.message, reply
+        assert idle.get()["status"] == "paused"
+        kill(machine.pid("agent"))
+        own_wrenn.up()
+        for proof in proofs:
+            proof.check_moves()
 
 
 def test_sandboxes_outlive_the_control_plane(own_wrenn):

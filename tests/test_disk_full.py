@@ -1,10 +1,11 @@
 """A full disk: a clear refusal, the rest goes on, and all is well once there is room again."""
 import os
-import pathlib
+import time
 
 import pytest
 
 from support.machine import wait_for
+from support.proof import Proof
 from support.server import Wrenn
 
 
@@ -14,25 +15,12 @@ def small_wrenn():
         yield server
 
 
-def fill(directory):
-    """Takes all the room there is; returns the file that did."""
-    filler = pathlib.Path(directory, "filler")
-    with open(filler, "wb", buffering=0) as file:
-        block = b"\0" * (1 << 20)
-        while block:
-            try:
-                file.write(block)
-            except OSError:
-                block = block[:len(block) // 2]
-    return filler
-
-
 @pytest.mark.parametrize("left", [0, 256 << 10], ids=["no room at all", "room for little"])
 def test_create_on_a_full_disk(small_wrenn, left):
     api = small_wrenn.api
     older = api.create()
     assert older.exec("true").exit_code == 0
-    filler = fill(small_wrenn.directory)
+    filler = small_wrenn.fill()
     try:
         os.truncate(filler, filler.stat().st_size - left)
         for _ in range(10):
@@ -54,6 +42,67 @@ def test_create_on_a_full_disk(small_wrenn, left):
         return {one["id"] for one in api.list()} == set(small_wrenn.machine.sandbox_dirs())
     wait_for(agrees, seconds=40, every=0.3)
     small_wrenn.remove_all()
+
+
+@pytest.mark.parametrize("left", [0, 1 << 20], ids=["no room at all", "room for little"])
+def test_pausing_and_copying_on_a_full_disk(small_wrenn, left):
+    """Refused, and the sandbox goes on with all it has; with room again all of it works."""
+    api = small_wrenn.api
+    sandbox = api.create()
+    proof = Proof(sandbox)
+    sandbox.pause()
+    sandbox.resume()
+    sandbox.sh("head -c 30000000 /dev/urandom >/dev/shm/much")
+    md5 = sandbox.sh("md5sum </dev/shm/much").text
+    filler = small_wrenn.fill()
+    try:
+        os.truncate(filler, filler.stat().st_size - left)
+        for path, body in [("pause", {}), ("fork", {}), ("pause", {"mode": "memory"})]:
+            refused = api.post(f"{sandbox.path}/{path}", body)
+            assert refused.status >= 500, (path, refused)
+            assert "full" in refused.message or "space" in refused.message, (path, refused)
+            assert sandbox.get()["status"] == "running"
+        assert api.post("/v1/snapshots", {"sandbox_id": sandbox.id, "name": "none"}).status >= 500
+    finally:
+        filler.unlink()
+    proof.check_moves()
+    sandbox.pause()
+    proof.check_moves()
+    assert sandbox.sh("md5sum </dev/shm/much").text == md5
+    (fork,), _ = sandbox.fork()
+    proof.copy(fork).check_moves()
+    # Nothing of the attempts is left.
+    for one in (fork, sandbox):
+        one.destroy()
+    assert small_wrenn.machine.sandbox_dirs() == []
+    assert {one["name"] for one in api.get("/v1/snapshots").json()} == {"minimal"}
+
+
+def test_a_guest_that_finds_no_room_on_the_host_waits_for_it(small_wrenn):
+    """It sees no error, and loses nothing."""
+    sandbox = small_wrenn.api.create()
+    sandbox.exec("true")
+    filler = small_wrenn.fill()
+    try:
+        sandbox.background("/bin/sh", "-c", "head -c 40000000 /dev/urandom >/home/user/much && sync && echo $? >/home/user/done")
+        time.sleep(6)
+        assert not sandbox_answers(sandbox, "test -e /home/user/done")
+    finally:
+        filler.unlink()
+    wait_for(lambda: sandbox_answers(sandbox, "grep -x 0 /home/user/done"), seconds=60, every=1)
+    md5 = sandbox.sh("md5sum </home/user/much; stat -c %s /home/user/much").text
+    assert md5.endswith("\n40000000")
+    sandbox.pause(mode="disk")
+    sandbox.resume()
+    assert sandbox.sh("md5sum </home/user/much; stat -c %s /home/user/much; dmesg | grep -ci 'i/o error' || true",
+                      user="root").text == md5 + "\n0"
+    sandbox.destroy()
+
+
+def sandbox_answers(sandbox, script):
+    """Whether the script succeeds within seconds."""
+    reply = sandbox.try_exec("/bin/sh", "-c", script, timeout_sec=5)
+    return reply.status == 200 and reply.json()["exit_code"] == 0
 
 
 def test_a_full_disk_inside_a_sandbox_is_its_own_affair(sandbox):

@@ -1,5 +1,5 @@
-"""Hundreds of random operations while agent, control plane, VMs and guest agents are killed. A short form of it; `make torture`
-runs the long one. SEED=NUMBER does the same operations again, OPERATIONS=NUMBER says how many."""
+"""Hundreds of random operations while agent, control plane, VMs and guest agents are killed and the disk is full at times. A short form of it;
+`make torture` runs the long one. SEED=NUMBER does the same operations again, OPERATIONS=NUMBER says how many."""
 import os
 import random
 import time
@@ -9,13 +9,14 @@ from support.server import Wrenn
 from support.torture import Torture
 
 SECONDS = 60
+DISK_MB = 3000  # Of its own, so that it can be filled.
 
 
 def test_nothing_is_lost_whatever_is_killed():
     seed = int(os.environ.get("SEED") or random.randrange(10**6))
     operations = int(os.environ.get("OPERATIONS") or 0)
     print(f"SEED={seed}", flush=True)
-    with Wrenn() as wrenn:
+    with Wrenn(disk_mb=DISK_MB) as wrenn:
         machine = wrenn.machine
         with wrenn.api.create(memory_mb=256):
             pass  # What is made once for all is made by now.

@@ -9,7 +9,6 @@ idle            sandboxes that run, and in which nothing happens
 """
 import argparse
 import concurrent.futures
-import os
 import pathlib
 import subprocess
 import sys
@@ -20,7 +19,7 @@ sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "bench"), str(ROOT / "bench" / "
 
 from report import Report, median, percentile  # noqa: E402
 from run import facts, version_of  # noqa: E402
-from support.machine import pss, stat_fields  # noqa: E402
+from support.machine import cpu_clock_s, pss  # noqa: E402
 from support.server import Wrenn  # noqa: E402
 
 CASES = ("pause", "fork", "fork-10", "paused", "idle")
@@ -113,11 +112,7 @@ def make_many(wrenn, count):
 
 
 def cpu_seconds(pids):
-    ticks = 0
-    for pid in pids:
-        fields = stat_fields(pid)
-        ticks += int(fields[11]) + int(fields[12]) if fields else 0
-    return ticks / os.sysconf("SC_CLK_TCK")
+    return sum(cpu_clock_s(pid) or 0 for pid in pids)
 
 
 def cost(wrenn):

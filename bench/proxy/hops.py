@@ -9,7 +9,7 @@ import threading
 import time
 
 import peers
-from support.machine import family, is_alive, pss, stat_fields
+from support.machine import cpu_clock_s, family, is_alive, pss, stat_fields
 from support.outside import die_with_parent
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
@@ -137,7 +137,9 @@ class Hops:
 
     def cpu_s(self):
         """User and system time of both hops, with what has ended below them."""
-        return sum(sum(map(int, stat_fields(pid)[11:15])) for pid in self.family() if is_alive(pid)) * TICK
+        alive = [pid for pid in self.family() if is_alive(pid)]
+        ended = sum(sum(map(int, stat_fields(pid)[13:15])) for pid in alive) * TICK
+        return ended + sum(cpu_clock_s(pid) or 0 for pid in alive)
 
     def pss_kb(self):
         return sum(pss(pid) for pid in self.family()) / 1024

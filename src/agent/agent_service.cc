@@ -56,9 +56,6 @@ pb::SandboxInfo to_info(const SandboxView& view) {
   info.set_last_active_at_unix(view.last_active_unix_ms / 1000);
   info.set_timeout_sec(manifest.timeout_sec);
   for (const auto& [name, value] : manifest.metadata) (*info.mutable_metadata())[name] = value;
-  info.set_memory_bytes(static_cast<std::int64_t>(view.stats.memory_bytes));
-  info.set_cpu_usec(static_cast<std::int64_t>(view.stats.cpu_usec));
-  info.set_disk_bytes(static_cast<std::int64_t>(view.disk_bytes));
   pb::Lifecycle& lifecycle = *info.mutable_lifecycle();
   lifecycle.set_timeout_sec(manifest.timeout_sec);
   lifecycle.set_end_at_unix_ms(manifest.end_at_unix_ms);
@@ -130,6 +127,7 @@ void AgentService::add_to(connect::Router& router) {
   router.unary(path("DeleteTemplate"), *this, &AgentService::delete_template);
   router.unary(path("PingSandbox"), *this, &AgentService::ping);
   router.unary(path("ListSandboxes"), *this, &AgentService::list);
+  router.unary(path("GetSandboxMetrics"), *this, &AgentService::metrics);
   router.stream(path("ExecStream"), *this, &AgentService::exec);
   router.unary(path("StartBackground"), *this, &AgentService::start_background);
   router.unary(path("ListProcesses"), *this, &AgentService::list_processes);
@@ -266,9 +264,25 @@ AgentService::Reply<pb::PingSandboxResponse> AgentService::ping(
 
 AgentService::Reply<pb::ListSandboxesResponse> AgentService::list(Context&,
                                                                   const pb::ListSandboxesRequest&) {
-  WRENN_CO_TRY_ASSIGN(const auto views, co_await manager_.list());
   pb::ListSandboxesResponse response;
-  for (const auto& view : views) *response.add_sandboxes() = to_info(view);
+  for (const auto& view : manager_.list()) *response.add_sandboxes() = to_info(view);
+  co_return response;
+}
+
+AgentService::Reply<pb::GetSandboxMetricsResponse> AgentService::metrics(
+    Context&, const pb::GetSandboxMetricsRequest& request) {
+  const std::chrono::seconds span(std::max(0, request.span_sec()));
+  WRENN_CO_TRY_ASSIGN(const auto points, manager_.resources(request.sandbox_id(), span));
+  pb::GetSandboxMetricsResponse response;
+  for (const ResourcePoint& point : points) {
+    pb::MetricPoint& out = *response.add_points();
+    out.set_timestamp_unix(point.unix_sec);
+    out.set_cpu_pct(point.cpu_pct);
+    out.set_mem_bytes(static_cast<std::int64_t>(point.mem_bytes));
+    out.set_disk_bytes(static_cast<std::int64_t>(point.disk_bytes));
+    out.set_net_rx_bytes(static_cast<std::int64_t>(point.net_rx_bytes));
+    out.set_net_tx_bytes(static_cast<std::int64_t>(point.net_tx_bytes));
+  }
   co_return response;
 }
 

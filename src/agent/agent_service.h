@@ -31,6 +31,8 @@ class AgentService {
   Reply<pb::DeleteTemplateResponse> delete_template(Context&,
                                                     const pb::DeleteTemplateRequest& request);
   Reply<pb::PingSandboxResponse> ping(Context&, const pb::PingSandboxRequest& request);
+  Reply<pb::GetSandboxMetricsResponse> metrics(Context&,
+                                               const pb::GetSandboxMetricsRequest& request);
   Reply<pb::ListSandboxesResponse> list(Context&, const pb::ListSandboxesRequest& request);
   Reply<void> exec(Context&, const pb::ExecStreamRequest& request,
                    connect::StreamWriter<pb::ExecStreamResponse>& out);

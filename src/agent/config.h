@@ -34,9 +34,10 @@ inline constexpr int kMaxVcpusPerCore = 4;
 struct AgentConfig {
   storage::Layout layout;
   hostnet::InstallTag tag;
-  base::Path socket;            // Where the control plane calls.
-  base::Path proxy_socket;      // Where it sends proxied traffic.
-  std::size_t slots_ahead = 4;  // Network slots kept ready.
+  base::Path socket;               // Where the control plane calls.
+  base::Path proxy_socket;         // Where it sends proxied traffic.
+  std::size_t slots_ahead = 4;     // Network slots kept ready.
+  std::uint64_t reserve_mb = 256;  // Memory that sandboxes must leave to the machine.
 
   explicit AgentConfig(const base::Path& directory)
       : layout(directory),

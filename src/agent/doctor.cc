@@ -5,6 +5,7 @@
 #include <boost/json.hpp>
 
 #include "agent/host.h"
+#include "agent/memory_budget.h"
 #include "base/cgroup.h"
 #include "base/strings.h"
 #include "hostnet/host_network.h"
@@ -110,7 +111,7 @@ Check check_disks(const AgentConfig& config) {
 }
 
 Check check_memory() {
-  const auto available = available_memory_mb();
+  const auto available = host_memory().available;
   const bool is_little = available < 1024;
   return {"memory", is_little ? CheckStatus::kWarn : CheckStatus::kOk,
           concat(available, " MB available"),

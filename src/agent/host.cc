@@ -61,16 +61,4 @@ Result<std::unique_ptr<Host>> open_host(const AgentConfig& config,
   return host;
 }
 
-std::uint64_t available_memory_mb() {
-  const auto text = base::read_file("/proc/meminfo");
-  if (!text) return 0;
-  for (const auto line : base::split(*text, '\n')) {
-    constexpr std::string_view kName = "MemAvailable:";
-    if (!line.starts_with(kName)) continue;
-    const auto words = base::split(base::trim(line.substr(kName.size())), ' ');
-    return base::parse_int<std::uint64_t>(words.front()).value_or(0) / 1024;
-  }
-  return 0;
-}
-
 }  // namespace wrenn::agent

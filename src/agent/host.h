@@ -40,7 +40,4 @@ base::Result<HostTools> find_host_tools(const AgentConfig& config);
 base::Result<std::unique_ptr<Host>> open_host(const AgentConfig& config,
                                               std::vector<hostnet::SlotIndex> keep);
 
-// MemAvailable of /proc/meminfo in MiB; 0 when it cannot be read.
-std::uint64_t available_memory_mb();
-
 }  // namespace wrenn::agent

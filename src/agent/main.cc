@@ -32,6 +32,7 @@ struct Options {
   int ready_fd = -1;
   proxy::GuestLimits proxy_limits;
   std::string idle_tunnels = "use";
+  std::optional<std::uint64_t> reserve_mb;
   bool json = false;
 };
 
@@ -88,7 +89,8 @@ net::Task<Result<void>> run(agent::Host& host, agent::DataPlane& data_plane, net
 
 Result<void> serve(const Options& options) {
   WRENN_TRY(need_root());
-  const agent::AgentConfig config{options.directory};
+  agent::AgentConfig config{options.directory};
+  config.reserve_mb = options.reserve_mb.value_or(config.reserve_mb);
   WRENN_TRY(config.layout.create());
   WRENN_TRY_ASSIGN(const base::Fd lock, agent::lock_installation(config));
   WRENN_TRY_ASSIGN(auto signals, net::Signals::create({SIGTERM, SIGINT}));
@@ -150,6 +152,11 @@ int main(int argc, char** argv) {
       ->envname("WRENN_IDLE_TUNNELS")
       ->check(CLI::IsMember({"use", "ignore"}))
       ->capture_default_str();
+  serve_command
+      ->add_option("--reserve-memory", options.reserve_mb,
+                   "Memory in MiB that sandboxes must leave to the machine: with less than that "
+                   "free none starts, and those that nobody uses are paused (default 256)")
+      ->envname("WRENN_RESERVE_MEMORY_MB");
   auto* purge_command =
       app.add_subcommand("purge", "End all sandboxes and remove what they left on the machine");
   auto* doctor_command = app.add_subcommand("doctor", "Examine the machine");

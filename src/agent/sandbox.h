@@ -8,6 +8,7 @@
 
 #include "agent/checkpoint.h"
 #include "agent/live_vm.h"
+#include "agent/resource_meter.h"
 #include "net/scope.h"
 #include "net/sync.h"
 #include "proxy/activity.h"
@@ -42,6 +43,7 @@ class Sandbox {
   std::int64_t last_active_unix_ms = base::unix_ms_now();
   std::int64_t ends_not_before_unix_ms = 0;  // By its lifecycle: the last attempt failed.
   std::int64_t merges_not_before_unix_ms = 0;
+  ResourceMeter resources;
   // Written by the data plane.
   std::shared_ptr<proxy::Activity> proxied = std::make_shared<proxy::Activity>();
 

@@ -218,7 +218,7 @@ net::Task<Result<Outcome>> SandboxManager::resume_now(std::string id,
         co_await host_.pool->run([this, &manifest] { return write_manifest(host_, manifest); }));
     sandbox->manifest = std::move(manifest);
   } else {
-    WRENN_CO_TRY(check_memory(manifest.memory_mb));
+    WRENN_CO_TRY_ASSIGN(const auto promise, promise_memory(manifest.memory_mb));
     sandbox->doing = Doing::kResuming;
     WRENN_CO_TRY_ASSIGN(const auto permit, co_await starting_.acquire());
     auto vm = co_await start_vm(host_, manifest, sandbox->base, outcome.timings, &sandbox->vm);
@@ -347,11 +347,14 @@ net::Task<Result<void>> SandboxManager::set_lifecycle(std::string id, Lifecycle 
 
 void SandboxManager::watch_lifecycles() {
   tasks_.spawn(watch_lifecycles_now());
+  tasks_.spawn(watch_resources_now());
 }
 
 net::Task<void> SandboxManager::watch_lifecycles_now() {
   while (co_await net::sleep_for(kLookInterval)) {
     const std::int64_t now = base::unix_ms_now();
+    look_at_disk();
+    if (!is_relieving_ && !sandboxes_.empty() && memory_budget().is_short()) relieve_host();
     for (const auto& [id, sandbox] : sandboxes_) {
       if (sandbox->changing.is_locked() || now < sandbox->ends_not_before_unix_ms) continue;
       if (sandbox->doing == Doing::kStuck) {
@@ -364,6 +367,61 @@ net::Task<void> SandboxManager::watch_lifecycles_now() {
       }
     }
   }
+}
+
+void SandboxManager::look_at_disk() {
+  constexpr std::uint64_t kFull = 32ull << 20;
+  constexpr std::uint64_t kRoom = 64ull << 20;
+  const auto free = storage::free_space(host_.config.layout.sandboxes_dir());
+  if (!free) return;
+  if (*free < kFull && !was_disk_full_) {
+    was_disk_full_ = true;
+    base::log_error("the disk is full: sandboxes that write to theirs stand still",
+                    {{"directory", host_.config.layout.root().native()}});
+  } else if (*free > kRoom && was_disk_full_) {
+    was_disk_full_ = false;
+    tasks_.spawn(go_on_all());
+  }
+}
+
+net::Task<void> SandboxManager::go_on_all() {
+  base::log_info("the disk has room again: sandboxes go on");
+  std::vector<SandboxPtr> all;
+  for (const auto& [id, sandbox] : sandboxes_) all.push_back(sandbox);
+  for (const SandboxPtr& sandbox : all) {
+    const auto held = co_await lock(sandbox);
+    if (!held || !sandbox->is_usable()) continue;
+    if (auto going = co_await host_.hypervisor->go_on(sandbox->vm->place.spec()); !going) {
+      base::log_error("a VM does not go on",
+                      {{"sandbox", sandbox->manifest.id}, {"error", going.error()}});
+    }
+  }
+}
+
+void SandboxManager::relieve_host() {
+  // Whoever was used a moment ago is used again.
+  constexpr std::int64_t kIdleMs = 5'000;
+  std::int64_t last_use = base::unix_ms_now() - kIdleMs;
+  SandboxPtr found;
+  for (const auto& [id, sandbox] : sandboxes_) {
+    if (!sandbox->is_usable() || sandbox->changing.is_locked()) continue;
+    if (sandbox->last_used_unix_ms() >= last_use) continue;
+    last_use = sandbox->last_used_unix_ms();
+    found = sandbox;
+  }
+  if (!found) return;
+  is_relieving_ = true;
+  tasks_.spawn(pause_for_memory(std::move(found)));
+}
+
+net::Task<void> SandboxManager::pause_for_memory(SandboxPtr sandbox) {
+  const std::string id = sandbox->manifest.id;
+  base::log_warn("the host is short of memory: a sandbox that nobody uses is paused",
+                 {{"sandbox", id}, {"available_mb", host_memory().available}});
+  const auto paused =
+      co_await net::with_stop(net::StopToken(), pause_now(id, PauseMode::kMemory, "host_memory"));
+  is_relieving_ = false;
+  if (!paused) base::log_error("it was not paused", {{"sandbox", id}, {"error", paused.error()}});
 }
 
 net::Task<void> SandboxManager::end_by_lifecycle(SandboxPtr sandbox) {

@@ -20,8 +20,6 @@ using base::Code;
 using base::concat;
 using base::Result;
 
-constexpr std::uint64_t kMemoryReserveMb = 256;  // Never given to sandboxes.
-
 storage::SandboxManifest first_manifest(const CreateRequest& request, const Host& host,
                                         const Checkpoint& from) {
   storage::SandboxManifest manifest;
@@ -98,13 +96,19 @@ Result<void> SandboxManager::check(const CreateRequest& request) const {
   return {};
 }
 
-Result<void> SandboxManager::check_memory(int memory_mb) const {
-  const std::uint64_t available = available_memory_mb();
-  if (static_cast<std::uint64_t>(memory_mb) + kMemoryReserveMb <= available) return {};
-  return base::fail(
-      Code::kResourceExhausted,
-      concat("this host has ", available, " MB of memory left, too little for ", memory_mb, " MB"),
-      "ask for less, or pause or destroy sandboxes that are not needed now");
+MemoryBudget SandboxManager::memory_budget() const {
+  MemoryBudget budget{
+      .host = host_memory(), .reserve_mb = host_.config.reserve_mb, .promised_mb = starting_mb_};
+  for (const auto& [id, sandbox] : sandboxes_) {
+    if (sandbox->vm) budget.promised_mb += static_cast<std::uint64_t>(sandbox->manifest.memory_mb);
+  }
+  return budget;
+}
+
+Result<SandboxManager::MemoryPromise> SandboxManager::promise_memory(int memory_mb) {
+  const auto mb = static_cast<std::uint64_t>(memory_mb);
+  WRENN_TRY(memory_budget().admit(mb));
+  return MemoryPromise(starting_mb_, mb);
 }
 
 net::Task<Result<void>> SandboxManager::prepare_default_template() {
@@ -138,7 +142,7 @@ net::Task<Result<Outcome>> SandboxManager::create_from(CreateRequest request, Ch
   if (sandboxes_.contains(id) || creating_.contains(id)) {
     co_return base::fail(Code::kAlreadyExists, concat("sandbox ", id, " exists already"));
   }
-  WRENN_CO_TRY(check_memory(from->manifest.memory_mb));
+  WRENN_CO_TRY_ASSIGN(const auto promise, promise_memory(from->manifest.memory_mb));
   Outcome created;
   const auto queued = base::steady_now();
   creating_[id] = true;
@@ -277,41 +281,14 @@ SandboxView SandboxManager::view(const Sandbox& sandbox) const {
   return view;
 }
 
-net::Task<Result<std::vector<SandboxView>>> SandboxManager::list() {
-  struct Measured {
-    SandboxPtr sandbox;
-    base::ProcessIdentity process;
-    base::Path files;
-    vm::VmStats stats;
-    std::uint64_t disk_bytes = 0;
-  };
-  std::vector<Measured> measured;
+std::vector<SandboxView> SandboxManager::list() const {
+  std::vector<SandboxView> views;
   for (const auto& [id, sandbox] : sandboxes_) {
     // What is being destroyed is told only when that failed.
     const bool is_going = sandbox->doing == Doing::kEnding && sandbox->changing.is_locked();
-    if (is_going) continue;
-    const auto process = sandbox->vm ? sandbox->vm->process.identity : base::ProcessIdentity();
-    const base::Path directory = sandbox_directory(host_, id);
-    measured.push_back({sandbox, process, sandbox->vm ? directory / "vm" : directory, {}, 0});
+    if (!is_going) views.push_back(view(*sandbox));
   }
-  WRENN_CO_TRY(co_await host_.pool->run([&measured]() -> Result<void> {
-    for (auto& one : measured) {
-      if (one.process.pid != 0) {
-        one.stats = vm::read_stats(one.process).value_or(vm::VmStats());
-      }
-      one.disk_bytes = storage::disk_usage(one.files).value_or(0);
-    }
-    return {};
-  }));
-  std::vector<SandboxView> views;
-  for (const auto& one : measured) {
-    if (one.sandbox->is_gone) continue;
-    SandboxView told = view(*one.sandbox);
-    told.stats = one.stats;
-    told.disk_bytes = one.disk_bytes;
-    views.push_back(std::move(told));
-  }
-  co_return views;
+  return views;
 }
 
 void SandboxManager::abandon_uses() {

@@ -13,6 +13,7 @@
 
 #include "agent/data_plane.h"
 #include "agent/host.h"
+#include "agent/memory_budget.h"
 #include "agent/recovery.h"
 #include "agent/sandbox.h"
 #include "agent/stopwatch.h"
@@ -42,8 +43,6 @@ struct SandboxView {
   std::string pause_mode;  // Likewise.
   std::string host_ip;
   std::int64_t last_active_unix_ms = 0;
-  vm::VmStats stats;
-  std::uint64_t disk_bytes = 0;
 };
 
 // What became of one sandbox, and what the time was spent on.
@@ -97,7 +96,10 @@ class SandboxManager {
 
   // kNotFound for an unknown id, kFailedPrecondition for one that is paused.
   base::Result<SandboxUse> use(const std::string& id);
-  net::Task<base::Result<std::vector<SandboxView>>> list();
+  std::vector<SandboxView> list() const;
+  // What it has used in the last `span`; kNotFound for one that is not on this host.
+  base::Result<std::vector<ResourcePoint>> resources(const std::string& id,
+                                                     std::chrono::seconds span) const;
   TemplateStore& templates() { return templates_; }
 
   // What the agent does for others ends, in a way that ends nothing in the sandboxes.
@@ -127,7 +129,23 @@ class SandboxManager {
   net::Task<base::Result<void>> end_dead(SandboxPtr sandbox, std::string reason);
 
   base::Result<void> check(const CreateRequest& request) const;
-  base::Result<void> check_memory(int memory_mb) const;
+  // The memory of a sandbox that starts, until it counts as one that runs.
+  class MemoryPromise {
+   public:
+    MemoryPromise(std::uint64_t& sum, std::uint64_t mb) : sum_(&sum), mb_(mb) { sum += mb; }
+    MemoryPromise(MemoryPromise&& other) noexcept
+        : sum_(std::exchange(other.sum_, nullptr)), mb_(other.mb_) {}
+    MemoryPromise& operator=(MemoryPromise&&) = delete;
+    ~MemoryPromise() {
+      if (sum_ != nullptr) *sum_ -= mb_;
+    }
+
+   private:
+    std::uint64_t* sum_;
+    std::uint64_t mb_;
+  };
+  base::Result<MemoryPromise> promise_memory(int memory_mb);
+  MemoryBudget memory_budget() const;
   base::Result<SandboxPtr> find(const std::string& id) const;
   // The lock of a sandbox that is not gone.
   net::Task<base::Result<net::Mutex::Lock>> lock(SandboxPtr sandbox);
@@ -136,7 +154,15 @@ class SandboxManager {
   net::Task<void> watch(SandboxPtr sandbox, base::ProcessIdentity process);
   net::Task<void> keep_dead(SandboxPtr sandbox, base::ProcessIdentity process);
   net::Task<void> watch_lifecycles_now();
+  net::Task<void> watch_resources_now();
   net::Task<void> end_by_lifecycle(SandboxPtr sandbox);
+  // A VM stands still from the moment that its disk found no room on the host's; with room again it
+  // is to go on.
+  void look_at_disk();
+  net::Task<void> go_on_all();
+  // Pauses the sandbox that was not used for the longest time, when the host is short of memory.
+  void relieve_host();
+  net::Task<void> pause_for_memory(SandboxPtr sandbox);
   base::Result<SandboxPtr> take_over(storage::SandboxManifest manifest);
   net::Task<base::Result<void>> take_up(VmPlace& place, const Checkpoint& base);
   net::Task<void> merge_disks(SandboxPtr sandbox);
@@ -153,6 +179,9 @@ class SandboxManager {
   net::Semaphore starting_;
   std::map<std::string, SandboxPtr> sandboxes_;
   std::map<std::string, bool> creating_;
+  std::uint64_t starting_mb_ = 0;
+  bool was_disk_full_ = false;
+  bool is_relieving_ = false;
   bool is_merging_ = false;  // One at a time: it is work of the disk.
   net::TaskScope tasks_;
 };

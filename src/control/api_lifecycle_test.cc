@@ -231,6 +231,28 @@ TEST(ApiLifecycleTest, LifecyclesReachTheHost) {
   World().run(check_timeouts);
 }
 
+Task<void> check_metrics(World& world) {
+  const std::string path = co_await world.new_sandbox();
+  const Got got = co_await world.call("GET", path + "/metrics?range=1h");
+  EXPECT_EQ(got.status, 200) << got.body;
+  EXPECT_EQ(got.body,
+            concat(R"({"sandbox_id":")", World::id_in(path),
+                   R"(","range":"1h","points":[{"timestamp_unix":1003600,"cpu_pct":1.235E1,)",
+                   R"("mem_bytes":31457280,"disk_bytes":0,"net_rx_bytes":0,"net_tx_bytes":0}]})"));
+  EXPECT_TRUE((co_await world.call("GET", path + "/metrics")).has(R"("range":"10m")"));
+  const Got refused = co_await world.call("GET", path + "/metrics?range=3h");
+  expect_error(refused, 400, "invalid_request");
+  EXPECT_TRUE(refused.has("5m, 10m")) << refused.body;
+  EXPECT_EQ((co_await world.call("POST", path + "/pause")).status, 200);
+  EXPECT_EQ((co_await world.call("GET", path + "/metrics")).status, 200);
+  EXPECT_EQ((co_await world.call("DELETE", path)).status, 204);
+  expect_error(co_await world.call("GET", path + "/metrics"), 404, "not_found");
+}
+
+TEST(ApiLifecycleTest, WhatASandboxUses) {
+  World().run(check_metrics);
+}
+
 Task<void> check_fork(World& world) {
   const std::string path = co_await world.new_sandbox();
   const Got got = co_await world.call("POST", path + "/fork", R"({"count":3})");

@@ -237,6 +237,7 @@ db::SandboxChanges seen_on_host(const hostagent::v1::SandboxInfo& info) {
 std::string pause_explanation(std::string_view reason, int timeout_sec) {
   if (reason == "idle") return concat("nobody used it for ", timeout_sec, " s, its timeout");
   if (reason == "lifetime") return "its maximum lifetime was over";
+  if (reason == "host_memory") return "its host was short of memory and nobody used it";
   if (reason == "vm_ended") return "its virtual machine ended; its files are kept";
   if (reason == "host_restarted") return "its host was restarted; it is as it was paused last";
   return {};

@@ -36,6 +36,7 @@ class TestAgent final : public net::HttpHandler {
     add("DeleteTemplate", &A::delete_template);
     add("PingSandbox", &A::ping);
     add("ListSandboxes", &A::list);
+    add("GetSandboxMetrics", &A::metrics);
     add("StartBackground", &A::start_background);
     add("ListProcesses", &A::list_processes);
     add("KillProcess", &A::kill_process);
@@ -208,6 +209,15 @@ class TestAgent final : public net::HttpHandler {
                                                  const hostagent::v1::PingSandboxRequest& request) {
     WRENN_CO_TRY(check_awake(request.sandbox_id()));
     co_return hostagent::v1::PingSandboxResponse();
+  }
+  Reply<hostagent::v1::GetSandboxMetricsResponse> metrics(
+      Context&, const hostagent::v1::GetSandboxMetricsRequest& request) {
+    hostagent::v1::GetSandboxMetricsResponse response;
+    auto& point = *response.add_points();
+    point.set_timestamp_unix(1'000'000 + request.span_sec());
+    point.set_cpu_pct(12.3456);
+    point.set_mem_bytes(30 << 20);
+    co_return response;
   }
   Reply<hostagent::v1::ListSandboxesResponse> list(Context&,
                                                    const hostagent::v1::ListSandboxesRequest&) {

@@ -59,7 +59,8 @@ struct SandboxManifest {
   std::string boot_id;              // Of the host, when its VM was started.
   std::int64_t end_at_unix_ms = 0;  // 0: never.
   bool is_killed_on_timeout = false;
-  std::string reason;  // Why the host paused it: "idle", "lifetime", "vm_ended", "host_restarted".
+  std::string reason;  // Why the host paused it: "idle", "lifetime", "host_memory", "vm_ended",
+                       // "host_restarted".
 };
 
 struct FileStamp {

@@ -1,5 +1,8 @@
 #include "vm/hypervisor.h"
 
+#include <unistd.h>
+
+#include <algorithm>
 #include <csignal>
 
 #include "base/process.h"
@@ -10,18 +13,15 @@ namespace {
 
 using base::Code;
 
-// "Pss:                1234 kB" -> 1263616
-base::Result<std::uint64_t> proportional_set_size(pid_t pid) {
-  WRENN_TRY_ASSIGN(const std::string text,
-                   base::read_file(base::concat("/proc/", pid, "/smaps_rollup")));
-  for (const auto line : base::split(text, '\n')) {
-    constexpr std::string_view kName = "Pss:";
-    constexpr std::string_view kUnit = " kB";
-    if (!line.starts_with(kName) || !line.ends_with(kUnit)) continue;
-    const auto number = line.substr(kName.size(), line.size() - kName.size() - kUnit.size());
-    if (const auto kib = base::parse_int<std::uint64_t>(base::trim(number))) return *kib * 1024;
-  }
-  return base::fail(Code::kInternal, "the kernel does not tell the memory of a process");
+// The pages that are mapped from no file: memory of its own, or its copy of a page of the template.
+base::Result<std::uint64_t> own_memory(pid_t pid) {
+  WRENN_TRY_ASSIGN(const std::string text, base::read_file(base::concat("/proc/", pid, "/statm")));
+  const auto fields = base::split(base::trim(text), ' ');
+  if (fields.size() < 3) return base::fail(Code::kInternal, "/proc/PID/statm is short");
+  const auto resident = base::parse_int<std::uint64_t>(fields[1]).value_or(0);
+  const auto shared = base::parse_int<std::uint64_t>(fields[2]).value_or(0);
+  return (resident - std::min(resident, shared)) *
+         static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
 }
 
 base::Result<std::uint64_t> cpu_time_usec(pid_t pid) {
@@ -59,7 +59,7 @@ base::Result<void> kill_process(const base::ProcessIdentity& process) {
 base::Result<VmStats> read_stats(const base::ProcessIdentity& process) {
   if (!base::is_alive(process)) return base::fail(Code::kNotFound, "the VM has ended");
   VmStats stats;
-  WRENN_TRY_ASSIGN(stats.memory_bytes, proportional_set_size(process.pid));
+  WRENN_TRY_ASSIGN(stats.own_memory_bytes, own_memory(process.pid));
   WRENN_TRY_ASSIGN(stats.cpu_usec, cpu_time_usec(process.pid));
   return stats;
 }

@@ -63,7 +63,7 @@ struct BootSource {
 };
 
 struct VmStats {
-  std::uint64_t memory_bytes = 0;  // Proportional set size: shared pages count by their share.
+  std::uint64_t own_memory_bytes = 0;  // That it shares with nobody.
   std::uint64_t cpu_usec = 0;
 };
 

@@ -107,10 +107,10 @@ class Wrenn:
             assert done.returncode == 0, f"wrenn {arguments} ended with {done.returncode}: {done.stderr.decode()}{self.logs()}"
         return done
 
-    def up(self):
+    def up(self, **environment):
         """Also after something was killed: whatever is missing is started again."""
         self.cli("up", "--detach", "--dir", self.directory, "--listen", f"127.0.0.1:{self.port}",
-                 "--proxy-listen", f"127.0.0.1:{self.proxy_port}")
+                 "--proxy-listen", f"127.0.0.1:{self.proxy_port}", env=self.environment(**environment))
         settings = json.loads(self.config.read_text())
         self.api = Api(settings["api_url"], settings["api_key"])
 
@@ -121,6 +121,19 @@ class Wrenn:
             if file.exists():
                 text += f"\n--- {name}\n" + "\n".join(file.read_text(errors="replace").splitlines()[-lines:])
         return text
+
+    def fill(self):
+        """Takes all the room there is in its directory; the file that does."""
+        filler = self.directory / "filler"
+        with open(filler, "wb") as file:
+            size, block = 0, 1 << 30
+            while block >= 512:
+                try:
+                    os.posix_fallocate(file.fileno(), size, block)
+                    size += block
+                except OSError:
+                    block //= 2
+        return filler
 
     def remove_all(self):
         for sandbox in self.api.list():

@@ -246,11 +246,25 @@ class Torture:
         now = time.monotonic()
         self.say(f"{now - self.began:7.2f} {self.done:4d} {what} ({now - began:.2f} s)")
 
+    def fill_disk(self, seconds):
+        filler = self.wrenn.fill()
+        try:
+            time.sleep(seconds)
+        finally:
+            filler.unlink()
+
     def kill_programs(self):
-        """Beside the workers: agent and control plane go, at any moment, and come back."""
+        """Beside the workers: agent and control plane go, at any moment, and come back; and the disk is full for a while."""
         rng = random.Random(f"{self.seed}/programs")
         while not self.is_over():
             time.sleep(rng.uniform(1, 5))
+            if self.wrenn.disk_mb and rng.random() < 0.2:
+                began = time.monotonic()
+                self.fill_disk(rng.uniform(0.5, 3))
+                with self.lock:
+                    self.counts["fill disk"] = self.counts.get("fill disk", 0) + 1
+                self.note("filled the disk", began)
+                continue
             began = time.monotonic()
             victims = rng.choice([["agent"], ["agent"], ["cp"], ["agent", "cp"]])
             delay = rng.uniform(0, 1)

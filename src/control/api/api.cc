@@ -11,6 +11,7 @@
 #include "control/api/copies.h"
 #include "control/api/exec.h"
 #include "control/api/files.h"
+#include "control/api/metrics.h"
 #include "control/api/ports.h"
 #include "control/api/process_sockets.h"
 #include "control/api/sandboxes.h"
@@ -45,6 +46,7 @@ constexpr std::array kRoutes = {
     ApiRoute{"POST", "/v1/capsules/{}/pause", Access::kKey, pause_call},
     ApiRoute{"POST", "/v1/capsules/{}/resume", Access::kKey, resume_call},
     ApiRoute{"PUT", "/v1/capsules/{}/timeout", Access::kKey, set_timeout},
+    ApiRoute{"GET", "/v1/capsules/{}/metrics", Access::kKey, sandbox_metrics},
     ApiRoute{"POST", "/v1/capsules/{}/fork", Access::kKey, fork_sandbox},
     ApiRoute{"POST", "/v1/snapshots", Access::kKey, create_snapshot},
     ApiRoute{"GET", "/v1/snapshots", Access::kKey, list_snapshots},

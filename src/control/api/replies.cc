@@ -201,6 +201,22 @@ std::string error_line(std::string_view code, std::string_view message) {
   return line(out);
 }
 
+std::string metrics_json(std::string_view sandbox_id, std::string_view range,
+                         const hostagent::v1::GetSandboxMetricsResponse& metrics) {
+  json::array points;
+  for (const auto& point : metrics.points()) {
+    points.push_back(json::object{{"timestamp_unix", point.timestamp_unix()},
+                                  // More digits would promise too much.
+                                  {"cpu_pct", std::round(point.cpu_pct() * 100) / 100},
+                                  {"mem_bytes", point.mem_bytes()},
+                                  {"disk_bytes", point.disk_bytes()},
+                                  {"net_rx_bytes", point.net_rx_bytes()},
+                                  {"net_tx_bytes", point.net_tx_bytes()}});
+  }
+  return json::serialize(
+      json::object{{"sandbox_id", sandbox_id}, {"range", range}, {"points", std::move(points)}});
+}
+
 std::string processes_json(const hostagent::v1::ListProcessesResponse& processes) {
   json::array list;
   for (const auto& process : processes.processes()) {

@@ -14,6 +14,7 @@
 
 namespace hostagent::v1 {
 class FileEntry;
+class GetSandboxMetricsResponse;
 class ListDirResponse;
 class ListProcessesResponse;
 }  // namespace hostagent::v1
@@ -55,6 +56,8 @@ std::string data_line(std::string_view type, std::string_view bytes);
 std::string exit_line(int exit_code, std::int64_t duration_ms, std::string_view error);
 std::string error_line(std::string_view code, std::string_view message);
 
+std::string metrics_json(std::string_view sandbox_id, std::string_view range,
+                         const hostagent::v1::GetSandboxMetricsResponse& metrics);
 std::string processes_json(const hostagent::v1::ListProcessesResponse& processes);
 std::string entries_json(const hostagent::v1::ListDirResponse& entries);
 std::string entry_json(const hostagent::v1::FileEntry& entry);

@@ -143,6 +143,12 @@ AgentClient::Reply<void> AgentClient::ping(const std::string& sandbox_id) {
                                                                {.timeout = kCallTimeout}));
 }
 
+AgentClient::Reply<agent::GetSandboxMetricsResponse> AgentClient::sandbox_metrics(
+    const agent::GetSandboxMetricsRequest& request) {
+  return calls_.unary<agent::GetSandboxMetricsResponse>(method("GetSandboxMetrics"), request,
+                                                        {.timeout = kListTimeout});
+}
+
 AgentClient::Reply<agent::ListSandboxesResponse> AgentClient::list_sandboxes() {
   return calls_.unary<agent::ListSandboxesResponse>(
       method("ListSandboxes"), agent::ListSandboxesRequest(), {.timeout = kListTimeout});

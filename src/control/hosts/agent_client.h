@@ -21,6 +21,8 @@ class CloseStdinRequest;
 class ConnectProcessRequest;
 class ExecStreamRequest;
 class ExecStreamResponse;
+class GetSandboxMetricsRequest;
+class GetSandboxMetricsResponse;
 class KillProcessRequest;
 class ListDirRequest;
 class ListDirResponse;
@@ -93,6 +95,8 @@ class AgentClient {
   Reply<void> delete_template(std::string name);
   Reply<void> ping(const std::string& sandbox_id);
   Reply<agent::ListSandboxesResponse> list_sandboxes();
+  Reply<agent::GetSandboxMetricsResponse> sandbox_metrics(
+      const agent::GetSandboxMetricsRequest& request);
 
   // Destroying the stream early kills the command, unless it is detached. `limit` ends it whatever
   // the agent does; zero: none.

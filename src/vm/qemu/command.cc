@@ -57,18 +57,23 @@ std::vector<std::string> qemu_command(const QemuBinary& qemu, Accelerator accele
                             ? concat("memory-backend-ram,id=mem,size=", spec.memory_mb, "M")
                             : concat("memory-backend-file,id=mem,size=", spec.memory_mb,
                                      "M,mem-path=", kGuestMemory, ",share=off")});
-  // A sandbox's disk need not survive the host's power loss, so its flushes cost nothing.
+  // A sandbox's disk need not survive the host's power loss, so its flushes cost nothing. With no
+  // room on the host the guest stands still rather than see an error, until it is told to go on.
   // The node is called as its file is: Qemu::current_disk() reads that.
-  add(argv, {"-drive", concat("if=none,id=disk,node-name=", spec.disk_file,
-                              ",file=", kJailDirectory, '/', spec.disk_file,
-                              ",format=", spec.disk_format == DiskFormat::kRaw ? "raw" : "qcow2",
-                              ",cache=unsafe,aio=threads,discard=unmap,file.locking=off")});
+  add(argv,
+      {"-drive",
+       concat("if=none,id=disk,node-name=", spec.disk_file, ",file=", kJailDirectory, '/',
+              spec.disk_file, ",format=", spec.disk_format == DiskFormat::kRaw ? "raw" : "qcow2",
+              ",cache=unsafe,aio=threads,discard=unmap,file.locking=off,werror=enospc")});
   add(argv, {"-device", "virtio-blk-device,drive=disk"});
   if (spec.tap_fd >= 0) {
     add(argv, {"-netdev", concat("tap,id=net,fd=", kTapFd)});
     add(argv, {"-device", "virtio-net-device,netdev=net,mac=02:FC:00:00:00:05"});
   }
   add(argv, {"-device", "virtio-rng-device"});
+  // The guest tells which of its memory is free, and the host has it back. Last, so that devices
+  // that were saved without it are where they were.
+  add(argv, {"-device", "virtio-balloon-device,free-page-reporting=on"});
   add(argv, {"-chardev", "ringbuf,id=console,size=65536", "-serial", "chardev:console"});
   add(argv, {"-chardev", concat("socket,id=qmp,server=on,wait=off,fd=", kQmpFd), "-mon",
              "chardev=qmp,mode=control"});

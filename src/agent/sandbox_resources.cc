@@ -1,0 +1,57 @@
+// What sandboxes use, read every few seconds.
+#include "agent/sandbox_manager.h"
+#include "net/loop.h"
+
+namespace wrenn::agent {
+namespace {
+
+// A fifth of the sandboxes each second, so that many are no burst.
+constexpr auto kPeriod = std::chrono::seconds(1);
+constexpr std::size_t kParts = 5;
+
+MeterPlace meter_place(const Host& host, const LiveVm& vm) {
+  MeterPlace place{.process = vm.process.identity,
+                   .disks = {vm.place.disk.path},
+                   .link = host.config.tag.link(vm.place.slot.index)};
+  // The lowest is the template's image.
+  for (std::size_t i = 1; i < vm.place.lower_disks.size(); ++i) {
+    place.disks.push_back(vm.place.lower_disks[i].path);
+  }
+  return place;
+}
+
+}  // namespace
+
+base::Result<std::vector<ResourcePoint>> SandboxManager::resources(
+    const std::string& id, std::chrono::seconds span) const {
+  WRENN_TRY_ASSIGN(const SandboxPtr sandbox, find(id));
+  return sandbox->resources.series().points(span, base::unix_ms_now() / 1000);
+}
+
+net::Task<void> SandboxManager::watch_resources_now() {
+  struct Measured {
+    SandboxPtr sandbox;
+    MeterPlace place;
+    std::optional<MeterReading> reading;
+  };
+  for (std::size_t turn = 0; co_await net::sleep_for(kPeriod); ++turn) {
+    std::vector<Measured> measured;
+    for (const auto& [id, sandbox] : sandboxes_) {
+      if (!sandbox->is_usable() || std::hash<std::string>()(id) % kParts != turn % kParts) continue;
+      measured.push_back({sandbox, meter_place(host_, *sandbox->vm), std::nullopt});
+    }
+    if (measured.empty()) continue;
+    (void)co_await host_.pool->run([&measured]() -> base::Result<void> {
+      for (auto& one : measured) {
+        if (auto reading = read_meter(one.place)) one.reading = *std::move(reading);
+      }
+      return {};
+    });
+    const std::int64_t now = base::unix_ms_now() / 1000;
+    for (auto& one : measured) {
+      if (one.reading) one.sandbox->resources.add(*one.reading, one.sandbox->manifest.vcpus, now);
+    }
+  }
+}
+
+}  // namespace wrenn::agent
