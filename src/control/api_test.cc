@@ -2,6 +2,7 @@
 // sandboxes and what happens to them when a part fails.
 #include <gtest/gtest.h>
 
+#include "base/id.h"
 #include "control/test_world.h"
 
 namespace wrenn::control {
@@ -241,7 +242,7 @@ Task<void> check_silence(World& world) {
                   .value());
   EXPECT_FALSE(co_await world.reconciler.run_once());
   EXPECT_EQ(world.sandboxes.get_any_team(row.id)->status, SandboxState::kRunning) << "not yet";
-  Reconciler hasty(world.services, milliseconds(0));
+  Reconciler hasty(world.services, local_host_id(), milliseconds(0));
   (void)co_await net::sleep_for(milliseconds(5));
   EXPECT_FALSE(co_await hasty.run_once());
   EXPECT_EQ(world.sandboxes.get_any_team(row.id)->status, SandboxState::kMissing);

@@ -27,19 +27,28 @@ net::PoolOptions host_pool_options() {
           .max_idle = 512};
 }
 
+HostLinks make_links(const std::vector<HostAddress>& hosts) {
+  HostLinks links;
+  for (const auto& host : hosts) {
+    links.emplace(host.id, std::make_unique<net::ConnectionPool>(host.proxy, host_pool_options()));
+  }
+  return links;
+}
+
 proxy::EdgeSettings edge_settings(const DataPlaneOptions& options) {
   return {.scheme = options.scheme, .domain = options.domain};
 }
 
 }  // namespace
 
-PlaceCache::PlaceCache(db::Database& database, net::ConnectionPool& host, AgentClient& agent,
+PlaceCache::PlaceCache(db::Database& database, const HostLinks& links, HostDirectory& directory,
                        BusySandboxes& busy)
     : sandboxes_(database),
       ports_(database),
       keys_(database),
-      host_(host),
-      agent_(agent),
+      hosts_(database),
+      links_(links),
+      directory_(directory),
       busy_(busy),
       database_pool_(kDatabaseThreads) {}
 
@@ -65,20 +74,22 @@ Result<PlacePtr> PlaceCache::read_place(const std::string& id) {
   const auto sandbox = sandboxes_.get_any_team(id);
   if (!sandbox && sandbox.error().code == base::Code::kNotFound) return PlacePtr();
   if (!sandbox) return base::fail(sandbox.error());
+  const auto link = links_.find(sandbox->host_id.value_or(""));
   WRENN_TRY_ASSIGN(auto ports, ports_.list(id));
-  const bool is_running = sandbox->status == db::SandboxState::kRunning;
+  // A host that nobody named cannot be reached; a hibernated sandbox needs none.
+  const bool is_running = sandbox->status == db::SandboxState::kRunning && link != links_.end();
   return std::make_shared<const proxy::SandboxPlace>(proxy::SandboxPlace{
       .team_id = sandbox->team_id,
       .is_running = is_running,
       .can_wake = sandbox->auto_resume && (is_running || is_asleep(sandbox->status)),
       .public_ports = std::move(ports),
-      .host = &host_});
+      .host = link == links_.end() ? nullptr : link->second.get()});
 }
 
 Task<Result<PlacePtr>> PlaceCache::wake(std::string id, proxy::WakeReason reason) {
   WRENN_CO_TRY_ASSIGN(auto sandbox,
                       co_await database_pool_.run([&] { return sandboxes_.get_any_team(id); }));
-  const LifecycleServices services{sandboxes_, database_pool_, agent_, busy_};
+  const LifecycleServices services{sandboxes_, hosts_, database_pool_, directory_, busy_};
   const auto asleep =
       reason == proxy::WakeReason::kHostRefused ? Asleep::kByItsHost : Asleep::kBySomeRow;
   const auto woken = co_await wake_sandbox(services, std::move(sandbox), asleep);
@@ -109,9 +120,9 @@ Task<Result<std::string>> PlaceCache::team_of_key(std::string key) {
 
 DataPlane::DataPlane(const DataPlaneOptions& options, db::Database& database,
                      const proxy::AccessKey& access, BusySandboxes& busy)
-    : host_(options.host, host_pool_options()),
-      agent_(options.agent),
-      places_(database, host_, agent_, busy),
+    : links_(make_links(options.hosts)),
+      directory_(options.hosts),
+      places_(database, links_, directory_, busy),
       proxy_(places_, access, edge_settings(options)) {}
 
 Result<std::unique_ptr<DataPlane>> DataPlane::start(const DataPlaneOptions& options,
@@ -133,8 +144,8 @@ Task<void> DataPlane::serve(net::Listener listener) {
                                   .keep_alive = true});
   co_await server.serve(std::move(listener));
   // They belong to this thread's loop.
-  host_.close_idle();
-  agent_.close_idle();
+  for (const auto& [id, link] : links_) link->close_idle();
+  directory_.close_idle();
 }
 
 void DataPlane::forget(std::string sandbox_id) {

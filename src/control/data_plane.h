@@ -6,9 +6,10 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "control/busy_sandboxes.h"
-#include "control/hosts/agent_client.h"
+#include "control/hosts/host_directory.h"
 #include "control/proxy_settings.h"
 #include "db/api_key_store.h"
 #include "db/port_store.h"
@@ -19,11 +20,14 @@
 
 namespace wrenn::control {
 
+// Connections to the data planes of the hosts, by the hosts' ids.
+using HostLinks = std::map<std::string, std::unique_ptr<net::ConnectionPool>>;
+
 // What the control plane knows of places, kept for a moment. For the data plane's loop.
 class PlaceCache final : public proxy::EdgeDirectory {
  public:
-  // `host`: to the one host there is; `agent`: its calls, for this loop.
-  PlaceCache(db::Database& database, net::ConnectionPool& host, AgentClient& agent,
+  // `links`: to the data planes of hosts; `directory`: for this loop.
+  PlaceCache(db::Database& database, const HostLinks& links, HostDirectory& directory,
              BusySandboxes& busy);
 
   net::Task<base::Result<std::shared_ptr<const proxy::SandboxPlace>>> find(std::string id) override;
@@ -45,8 +49,9 @@ class PlaceCache final : public proxy::EdgeDirectory {
   db::SandboxStore sandboxes_;
   db::PortStore ports_;
   db::ApiKeyStore keys_;
-  net::ConnectionPool& host_;
-  AgentClient& agent_;
+  db::HostStore hosts_;
+  const HostLinks& links_;
+  HostDirectory& directory_;
   BusySandboxes& busy_;
   net::BlockingPool database_pool_;
   std::map<std::string, Entry<std::shared_ptr<const proxy::SandboxPlace>>> places_;
@@ -55,8 +60,7 @@ class PlaceCache final : public proxy::EdgeDirectory {
 
 struct DataPlaneOptions {
   net::Endpoint listen;
-  net::Endpoint host;   // The data plane of the host agent.
-  net::Endpoint agent;  // And where it takes calls.
+  std::vector<HostAddress> hosts;
   std::string scheme;
   std::string domain;
 };
@@ -84,8 +88,8 @@ class DataPlane {
             BusySandboxes& busy);
   net::Task<void> serve(net::Listener listener);
 
-  net::ConnectionPool host_;
-  AgentClient agent_;
+  HostLinks links_;
+  HostDirectory directory_;
   PlaceCache places_;
   proxy::EdgeProxy proxy_;
   std::uint16_t port_ = 0;

@@ -3,7 +3,7 @@
 #include "base/log.h"
 #include "base/strings.h"
 #include "base/time.h"
-#include "control/hosts/agent_client.h"
+#include "control/hosts/host_directory.h"
 #include "net/loop.h"
 #include "proto/agent.pb.h"
 
@@ -57,11 +57,25 @@ Task<Answer<Changed>> finish(LifecycleServices services, std::string id, Sandbox
   co_return Changed{std::move(row), std::move(timings)};
 }
 
+// An unknown host is as one that does not answer.
+Task<base::Result<agent::PauseSandboxResponse>> call_pause(
+    LifecycleServices services, std::optional<std::string> host_id,
+    const agent::PauseSandboxRequest& request) {
+  WRENN_CO_TRY_ASSIGN(AgentClient* const agent, services.directory.agent(host_id));
+  co_return co_await agent->pause(request, kMaxChange);
+}
+Task<base::Result<agent::ResumeSandboxResponse>> call_resume(
+    LifecycleServices services, std::optional<std::string> host_id,
+    const agent::ResumeSandboxRequest& request, base::Duration limit) {
+  WRENN_CO_TRY_ASSIGN(AgentClient* const agent, services.directory.agent(host_id));
+  co_return co_await agent->resume(request, limit);
+}
+
 Task<Answer<Changed>> pause_now(LifecycleServices services, Sandbox row, std::string mode) {
   agent::PauseSandboxRequest request;
   request.set_sandbox_id(row.id);
   request.set_mode(mode);
-  const auto paused = co_await services.agent.pause(request, kMaxChange);
+  const auto paused = co_await call_pause(services, row.host_id, request);
   if (!paused) {
     // Stopped with the whole process: the next one finds the row and what came of it.
     if (paused.error().code == base::Code::kCanceled) {
@@ -83,7 +97,7 @@ Task<Answer<Changed>> resume_now(LifecycleServices services, Sandbox row,
   agent::ResumeSandboxRequest request;
   request.set_sandbox_id(row.id);
   to_rpc(settings, *request.mutable_lifecycle());
-  const auto resumed = co_await services.agent.resume(request, limit);
+  const auto resumed = co_await call_resume(services, row.host_id, request, limit);
   if (!resumed) {
     if (resumed.error().code == base::Code::kCanceled) {
       co_return std::unexpected(from_agent(resumed.error()));
@@ -196,7 +210,8 @@ Task<Answer<Sandbox>> change_lifecycle(LifecycleServices services, Sandbox row,
   agent::SetLifecycleRequest request;
   request.set_sandbox_id(row.id);
   to_rpc(settings, *request.mutable_lifecycle());
-  API_CO_TRY(agent_answer(co_await services.agent.set_lifecycle(request)));
+  API_CO_TRY_ASSIGN(AgentClient* const agent, agent_answer(services.directory.agent(row.host_id)));
+  API_CO_TRY(agent_answer(co_await agent->set_lifecycle(request)));
   co_return db_answer(
       co_await services.database_pool.run([&services, &row, &settings]() -> base::Result<Sandbox> {
         WRENN_TRY(services.sandboxes.set_lifecycle(row.id, settings));

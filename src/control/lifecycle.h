@@ -1,8 +1,8 @@
 // Pausing and resuming a sandbox: the row in the database and the sandbox on its host together.
 //
 // Each change of the row is one guarded UPDATE, so of several who want the same change one makes
-// it and the others wait for it, whatever thread or process they are in. For one loop each: the
-// agent client's.
+// it and the others wait for it, whatever thread or process they are in. For one loop each: that of
+// the directory's clients.
 #pragma once
 
 #include <optional>
@@ -12,6 +12,7 @@
 #include "control/api/errors.h"
 #include "control/api/replies.h"
 #include "control/busy_sandboxes.h"
+#include "db/host_store.h"
 #include "db/sandbox_store.h"
 #include "net/blocking.h"
 #include "net/task.h"
@@ -23,12 +24,13 @@ class SandboxInfo;
 
 namespace wrenn::control {
 
-class AgentClient;
+class HostDirectory;
 
 struct LifecycleServices {
   db::SandboxStore& sandboxes;  // From the pool only.
+  db::HostStore& hosts;         // This, too.
   net::BlockingPool& database_pool;
-  AgentClient& agent;
+  HostDirectory& directory;
   BusySandboxes& busy;
 };
 

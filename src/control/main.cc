@@ -1,6 +1,7 @@
 // wrenn-cp: the control plane.
 #include <cstdio>
 #include <string>
+#include <vector>
 
 #include <CLI/CLI.hpp>
 
@@ -17,8 +18,8 @@ struct Flags {
   std::string wrenn_dir = "/var/lib/wrenn";
   std::string listen = "127.0.0.1:8080";
   std::string database;
-  std::string agent;
-  std::string agent_proxy;
+  std::vector<std::string> agents;
+  std::vector<std::string> agent_proxies;
   wrenn::control::ProxyOptions proxy;
   std::string log_level = "info";
   int ready_fd = -1;
@@ -32,12 +33,12 @@ enum class Command { kServe, kKeyCreate, kKeyList, kKeyRevoke };
 std::string database_path(const Flags& flags) {
   return flags.database.empty() ? flags.wrenn_dir + "/control/wrenn.db" : flags.database;
 }
-std::string agent_proxy_address(const Flags& flags) {
-  return flags.agent_proxy.empty() ? "unix:" + flags.wrenn_dir + "/run/proxy.sock"
-                                   : flags.agent_proxy;
+std::string in_run_dir(const Flags& flags, const char* socket) {
+  return "unix:" + flags.wrenn_dir + "/run/" + socket;
 }
-std::string agent_address(const Flags& flags) {
-  return flags.agent.empty() ? "unix:" + flags.wrenn_dir + "/run/agent.sock" : flags.agent;
+std::vector<std::string> agent_addresses(const Flags& flags) {
+  if (!flags.agents.empty()) return flags.agents;
+  return {in_run_dir(flags, "agent.sock")};
 }
 
 Result<void> run(Command command, const Flags& flags) {
@@ -56,8 +57,9 @@ Result<void> run(Command command, const Flags& flags) {
   }
   return wrenn::control::run_server({.listen = flags.listen,
                                      .database = database_path(flags),
-                                     .agent = agent_address(flags),
-                                     .agent_proxy = agent_proxy_address(flags),
+                                     .agents = agent_addresses(flags),
+                                     .agent_proxies = flags.agent_proxies,
+                                     .local_proxy = in_run_dir(flags, "proxy.sock"),
                                      .proxy = flags.proxy,
                                      .ready_fd = flags.ready_fd});
 }
@@ -80,7 +82,11 @@ int main(int argc, char** argv) {
   app.add_option("--listen", flags.listen, "Address of the API")
       ->envname("WRENN_CP_LISTEN_ADDR")
       ->capture_default_str();
-  app.add_option("--agent", flags.agent, "Endpoint of the host agent [unix:DIR/run/agent.sock]");
+  // One value each, so that a subcommand may follow.
+  app.add_option("--agent", flags.agents,
+                 "Endpoint of a host agent [unix:DIR/run/agent.sock]; NAME=ENDPOINT for each of "
+                 "several hosts")
+      ->allow_extra_args(false);
   app.add_option("--proxy-listen", flags.proxy.listen, "Address of the proxy to ports of sandboxes")
       ->envname("WRENN_CP_PROXY_LISTEN_ADDR")
       ->capture_default_str();
@@ -91,8 +97,10 @@ int main(int argc, char** argv) {
          "--proxy-url", flags.proxy.url,
          "How others see the proxy, e.g. https://sandboxes.example.com [http://DOMAIN:PORT]")
       ->envname("WRENN_PROXY_URL");
-  app.add_option("--agent-proxy", flags.agent_proxy,
-                 "Endpoint of the host agent for proxied traffic [unix:DIR/run/proxy.sock]");
+  app.add_option("--agent-proxy", flags.agent_proxies,
+                 "Endpoint of a host agent for proxied traffic [unix:DIR/run/proxy.sock, or "
+                 "proxy.sock beside the other]; NAME=ENDPOINT likewise")
+      ->allow_extra_args(false);
   app.add_option("--ready-fd", flags.ready_fd,
                  "Descriptor that gets the line 'ready' once we listen");
 

@@ -1,12 +1,13 @@
 #include "control/server.h"
 
 #include <csignal>
+#include <deque>
 
 #include "base/log.h"
 #include "base/strings.h"
 #include "control/api/api.h"
 #include "control/data_plane.h"
-#include "control/hosts/agent_client.h"
+#include "control/hosts/host_directory.h"
 #include "control/hosts/reconciler.h"
 #include "control/services.h"
 #include "db/migrations.h"
@@ -54,14 +55,14 @@ Task<void> cut_after_grace(Api& api) {
   if (co_await net::sleep_for(kGrace)) api.stop();
 }
 
-Task<Result<void>> serve(net::Listener listener, Api& api, Reconciler& reconciler,
+Task<Result<void>> serve(net::Listener listener, Api& api, std::deque<Reconciler>& reconcilers,
                          net::Signals& signals) {
   const net::Context context = co_await net::current_context();
   net::HttpServer server(api, {});
   net::TaskScope scope(*context.loop);
   net::TaskScope grace(*context.loop);
   scope.spawn(server.serve(std::move(listener)));
-  scope.spawn(reconciler.run());
+  for (Reconciler& reconciler : reconcilers) scope.spawn(reconciler.run());
   auto signal = co_await signals.next();
   base::log_info("stopping", {{"connections", server.connections()}});
   api.begin_shutdown();
@@ -83,8 +84,8 @@ Result<void> run_server(const ServerOptions& options) {
   WRENN_TRY_ASSIGN(const auto proxy_endpoint, listen_endpoint(options.proxy.listen));
   WRENN_TRY_ASSIGN(const auto proxy_settings,
                    ProxySettings::create(options.proxy, proxy_endpoint.to_string()));
-  WRENN_TRY_ASSIGN(auto agent_endpoint, net::Endpoint::parse(options.agent));
-  WRENN_TRY_ASSIGN(auto agent_proxy_endpoint, net::Endpoint::parse(options.agent_proxy));
+  WRENN_TRY_ASSIGN(const auto addresses,
+                   parse_hosts(options.agents, options.agent_proxies, options.local_proxy));
   WRENN_TRY(base::make_dirs(options.database.parent_path(), 0700));
   WRENN_TRY_ASSIGN(db::Database database, db::open_and_migrate(options.database));
 
@@ -97,30 +98,31 @@ Result<void> run_server(const ServerOptions& options) {
   WRENN_TRY_ASSIGN(auto secret, db::SecretStore(database).get_or_create(kAccessSecret));
   const proxy::AccessKey access_key(std::move(secret));
   net::Loop loop;
-  AgentClient agent(agent_endpoint);
-  WRENN_TRY(register_local_host(hosts, agent.address()));
+  HostDirectory directory(addresses);
+  WRENN_TRY(register_hosts(hosts, addresses));
   BusySandboxes busy;
   OpenSockets open_sockets;
   net::BlockingPool pool(kDatabaseThreads);
   WRENN_TRY_ASSIGN(const auto data_plane, DataPlane::start({.listen = proxy_endpoint,
-                                                            .host = std::move(agent_proxy_endpoint),
-                                                            .agent = std::move(agent_endpoint),
+                                                            .hosts = addresses,
                                                             .scheme = proxy_settings.scheme,
                                                             .domain = proxy_settings.domain},
                                                            database, access_key, busy));
   Services services{keys, sandboxes, hosts, ports,          templates,  idempotency,
-                    pool, agent,     busy,  proxy_settings, access_key, open_sockets};
+                    pool, directory, busy,  proxy_settings, access_key, open_sockets};
   services.forget_place = [&](const std::string& id) { data_plane->forget(id); };
   Api api(services);
-  Reconciler reconciler(services);
+  std::deque<Reconciler> reconcilers;
+  for (const auto& host : addresses) reconcilers.emplace_back(services, host.id);
 
   WRENN_TRY_ASSIGN(auto listener, net::Listener::listen(loop, endpoint));
   const std::string address = public_address(endpoint, listener);
-  base::log_info(
-      "listening",
-      {{"address", address}, {"proxy", proxy_endpoint.to_string()}, {"agent", agent.address()}});
+  base::log_info("listening", {{"address", address}, {"proxy", proxy_endpoint.to_string()}});
+  for (const auto& host : addresses) {
+    base::log_info("host", {{"name", host.name}, {"agent", host.agent.to_string()}});
+  }
   WRENN_TRY(tell_ready(options.ready_fd));
-  return loop.block_on(serve(std::move(listener), api, reconciler, signals));
+  return loop.block_on(serve(std::move(listener), api, reconcilers, signals));
 }
 
 }  // namespace wrenn::control

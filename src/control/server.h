@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "base/files.h"
 #include "base/result.h"
@@ -12,8 +13,10 @@ namespace wrenn::control {
 struct ServerOptions {
   std::string listen = "127.0.0.1:8080";  // ":8080" means every interface.
   base::Path database;                    // Its directory is made when it is missing.
-  std::string agent;                      // Endpoint of the host agent.
-  std::string agent_proxy;                // And of its data plane.
+  // As parse_hosts() takes them.
+  std::vector<std::string> agents;
+  std::vector<std::string> agent_proxies;
+  std::string local_proxy;
   ProxyOptions proxy;
   int ready_fd = -1;  // Gets the line "ready" once we listen.
 };

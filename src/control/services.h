@@ -5,9 +5,8 @@
 #include <functional>
 #include <string>
 
-#include "base/id.h"
-#include "base/strings.h"
 #include "control/busy_sandboxes.h"
+#include "control/hosts/host_directory.h"
 #include "control/lifecycle.h"
 #include "control/open_sockets.h"
 #include "control/proxy_settings.h"
@@ -22,13 +21,6 @@
 
 namespace wrenn::control {
 
-class AgentClient;
-
-// The host that the control plane shares its machine with.
-inline std::string local_host_id() {
-  return base::concat(base::kHostPrefix, base::Uuid().to_base36());
-}
-
 struct Services {
   // The database, from the pool only.
   db::ApiKeyStore& keys;
@@ -39,7 +31,7 @@ struct Services {
   db::IdempotencyStore& idempotency;
   net::BlockingPool& database_pool;
 
-  AgentClient& agent;
+  HostDirectory& directory;
   BusySandboxes& busy;
 
   // How ports of sandboxes are reached from outside, and by whom.
@@ -49,7 +41,7 @@ struct Services {
   // Called when what the data plane knows of a sandbox is out of date.
   std::function<void(const std::string&)> forget_place = [](const std::string&) {};
 
-  LifecycleServices lifecycle() const { return {sandboxes, database_pool, agent, busy}; }
+  LifecycleServices lifecycle() const { return {sandboxes, hosts, database_pool, directory, busy}; }
 };
 
 }  // namespace wrenn::control

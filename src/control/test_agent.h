@@ -23,12 +23,17 @@ class TestAgent final : public net::HttpHandler {
   using Reply = net::Task<base::Result<T>>;
   using Context = connect::CallContext;
 
-  TestAgent() {
+  // `archives`: the object storage, which several may share.
+  explicit TestAgent(std::map<std::string, hostagent::v1::SandboxInfo>* archives)
+      : archives_(*archives) {
     using A = TestAgent;
     add("CreateSandbox", &A::create);
     add("DestroySandbox", &A::destroy);
     add("PauseSandbox", &A::pause);
     add("ResumeSandbox", &A::resume);
+    add("HibernateSandbox", &A::hibernate);
+    add("WakeSandbox", &A::wake);
+    add("ForgetArchive", &A::forget);
     add("ForkSandbox", &A::fork);
     add("SnapshotSandbox", &A::snapshot);
     add("SetLifecycle", &A::set_lifecycle);
@@ -73,6 +78,8 @@ class TestAgent final : public net::HttpHandler {
   bool changes_fail = false;
   int pauses = 0;
   int resumes = 0;
+  bool has_storage = true;
+  int wakes = 0;
   hostagent::v1::CreateSandboxRequest last_create;
   std::map<std::string, hostagent::v1::TemplateInfo> templates;
   hostagent::v1::PtyAttachRequest last_pty;
@@ -150,6 +157,46 @@ class TestAgent final : public net::HttpHandler {
     *response.mutable_sandbox() = add_sandbox(request.sandbox_id(), request.lifecycle());
     (*response.mutable_timings_ms())["start"] = 7;
     co_return response;
+  }
+  base::Result<void> check_storage() const {
+    if (has_storage) return {};
+    return base::fail(base::Code::kFailedPrecondition, "this host has no object storage",
+                      "name one in its configuration");
+  }
+  Reply<hostagent::v1::HibernateSandboxResponse> hibernate(
+      Context&, const hostagent::v1::HibernateSandboxRequest& request) {
+    if (change_delay.count() > 0) WRENN_CO_TRY(co_await net::sleep_for(change_delay));
+    WRENN_CO_TRY(check_storage());
+    WRENN_CO_TRY_ASSIGN(auto* info, find(request.sandbox_id()));
+    if (info->status() != "paused") {
+      co_return base::fail(base::Code::kFailedPrecondition, "it is not paused");
+    }
+    archives_[request.sandbox_id()] = *info;
+    sandboxes.erase(request.sandbox_id());
+    hostagent::v1::HibernateSandboxResponse response;
+    response.set_size_bytes(4711);
+    (*response.mutable_timings_ms())["upload"] = 11;
+    co_return response;
+  }
+  Reply<hostagent::v1::WakeSandboxResponse> wake(Context&,
+                                                 const hostagent::v1::WakeSandboxRequest& request) {
+    ++wakes;
+    if (change_delay.count() > 0) WRENN_CO_TRY(co_await net::sleep_for(change_delay));
+    WRENN_CO_TRY(check_storage());
+    if (changes_fail) co_return base::fail(base::Code::kResourceExhausted, "no memory left");
+    if (!archives_.contains(request.sandbox_id())) {
+      co_return base::fail(base::Code::kNotFound, "there is no archive of it");
+    }
+    hostagent::v1::WakeSandboxResponse response;
+    *response.mutable_sandbox() = add_sandbox(request.sandbox_id(), request.lifecycle());
+    (*response.mutable_timings_ms())["fetch"] = 13;
+    co_return response;
+  }
+  Reply<hostagent::v1::ForgetArchiveResponse> forget(
+      Context&, const hostagent::v1::ForgetArchiveRequest& request) {
+    WRENN_CO_TRY(check_storage());
+    archives_.erase(request.sandbox_id());
+    co_return hostagent::v1::ForgetArchiveResponse();
   }
   // The second of several cannot be made.
   Reply<hostagent::v1::ForkSandboxResponse> fork(Context&,
@@ -430,6 +477,7 @@ class TestAgent final : public net::HttpHandler {
     co_return co_await response.send(200, {}, file->second);
   }
 
+  std::map<std::string, hostagent::v1::SandboxInfo>& archives_;
   connect::Router router_;
 };
 

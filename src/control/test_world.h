@@ -2,6 +2,7 @@
 // database in a directory of its own and a TestAgent on a Unix socket.
 #pragma once
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -38,21 +39,31 @@ struct World {
   net::Loop loop;
   net::Endpoint agent_endpoint =
       net::Endpoint::unix_socket((dir.path() / "agent.sock").string()).value();
-  TestAgent agent;
-  AgentClient agent_client{agent_endpoint};
+  net::Endpoint east_endpoint =
+      net::Endpoint::unix_socket((dir.path() / "east.sock").string()).value();
+  std::map<std::string, hostagent::v1::SandboxInfo> archives;  // What object storage has.
+  TestAgent agent{&archives};
+  TestAgent east{&archives};
+  std::vector<HostAddress> addresses;
+  HostDirectory directory;
   BusySandboxes busy;
   OpenSockets open_sockets;
   net::BlockingPool pool{2};
-  Services services{keys, sandboxes,    hosts, ports,          templates,  idempotency,
-                    pool, agent_client, busy,  proxy_settings, access_key, open_sockets};
+  Services services{keys, sandboxes, hosts, ports,          templates,  idempotency,
+                    pool, directory, busy,  proxy_settings, access_key, open_sockets};
   Api api{services};
-  Reconciler reconciler{services};
+  Reconciler reconciler{services, local_host_id()};
+  Reconciler east_reconciler{services, host_id_of("east")};  // With two hosts.
   std::string key{keys.create(db::kDefaultTeam, "test").value().text.reveal()};
   net::Endpoint endpoint = net::Endpoint::parse("127.0.0.1:1").value();
 
-  enum class Agent { kAway, kThere };
+  enum class Agent { kAway, kThere, kEastAway };
+  enum class Hosts { kOne, kTwo };
 
-  World() { EXPECT_TRUE(register_local_host(hosts, agent_client.address())); }
+  explicit World(Hosts how_many = Hosts::kOne)
+      : addresses(host_addresses(how_many)), directory(addresses) {
+    EXPECT_TRUE(register_hosts(hosts, addresses));
+  }
 
   void run(net::Task<void> (*test)(World&), Agent agent_is = Agent::kThere) {
     loop.block_on(serve(test, agent_is));
@@ -86,11 +97,24 @@ struct World {
   }
 
  private:
+  std::vector<HostAddress> host_addresses(Hosts how_many) const {
+    const net::Endpoint proxy = net::Endpoint::unix_socket("/nonexistent/proxy.sock").value();
+    std::vector<HostAddress> all = {{"local", local_host_id(), agent_endpoint, proxy}};
+    if (how_many == Hosts::kTwo) {
+      all.push_back({"east", host_id_of("east"), east_endpoint, proxy});
+    }
+    return all;
+  }
+
   net::Task<void> serve(net::Task<void> (*test)(World&), Agent agent_is) {
     net::TaskScope scope(loop);
     net::HttpServer agent_server(agent, {});
+    net::HttpServer east_server(east, {});
     net::HttpServer api_server(api, {});
     if (agent_is == Agent::kThere) {
+      scope.spawn(east_server.serve(net::Listener::listen(loop, east_endpoint).value()));
+    }
+    if (agent_is != Agent::kAway) {
       scope.spawn(agent_server.serve(net::Listener::listen(loop, agent_endpoint).value()));
     }
     auto listener = net::Listener::listen(loop, net::Endpoint::parse("127.0.0.1:0").value());

@@ -18,11 +18,16 @@ Task<base::Result<void>> store_answer(Task<Answer<void>> task, Answer<void>& ans
   co_return {};
 }
 
-Task<Answer<db::Sandbox>> wake(Services& services, db::Sandbox sandbox, Asleep asleep) {
+Answer<OnHost> on_host(Services& services, db::Sandbox sandbox) {
+  API_TRY_ASSIGN(AgentClient* const agent, agent_answer(services.directory.agent(sandbox.host_id)));
+  return OnHost{std::move(sandbox), agent};
+}
+
+Task<Answer<OnHost>> wake(Services& services, db::Sandbox sandbox, Asleep asleep) {
   API_CO_TRY_ASSIGN(Changed woken,
                     co_await wake_sandbox(services.lifecycle(), std::move(sandbox), asleep));
   services.forget_place(woken.sandbox.id);
-  co_return std::move(woken.sandbox);
+  co_return on_host(services, std::move(woken.sandbox));
 }
 
 }  // namespace
@@ -101,9 +106,11 @@ Task<Answer<db::Sandbox>> find_sandbox(Services& services, Call& call) {
   co_return db_answer(std::move(sandbox));
 }
 
-Task<Answer<db::Sandbox>> find_running(Services& services, Call& call) {
+Task<Answer<OnHost>> find_running(Services& services, Call& call) {
   API_CO_TRY_ASSIGN(db::Sandbox sandbox, co_await find_sandbox(services, call));
-  if (sandbox.status == db::SandboxState::kRunning) co_return sandbox;
+  if (sandbox.status == db::SandboxState::kRunning) {
+    co_return on_host(services, std::move(sandbox));
+  }
   if (is_asleep(sandbox.status)) {
     co_return co_await wake(services, std::move(sandbox), Asleep::kBySomeRow);
   }
@@ -111,12 +118,12 @@ Task<Answer<db::Sandbox>> find_running(Services& services, Call& call) {
       wrong_state(sandbox, "this needs a running one; POST /v1/capsules makes a new one"));
 }
 
-Task<Answer<db::Sandbox>> find_awake(Services& services, Call& call) {
-  API_CO_TRY_ASSIGN(db::Sandbox sandbox, co_await find_running(services, call));
-  const auto pinged = agent_answer(co_await services.agent.ping(sandbox.id));
-  if (pinged) co_return sandbox;
+Task<Answer<OnHost>> find_awake(Services& services, Call& call) {
+  API_CO_TRY_ASSIGN(OnHost found, co_await find_running(services, call));
+  const auto pinged = agent_answer(co_await found.agent->ping(found.sandbox.id));
+  if (pinged) co_return found;
   if (pinged.error().code != ApiCode::kAsleep) co_return std::unexpected(pinged.error());
-  co_return co_await wake(services, std::move(sandbox), Asleep::kByItsHost);
+  co_return co_await wake(services, std::move(found.sandbox), Asleep::kByItsHost);
 }
 
 Task<Answer<void>> wake_again(Services& services, Call& call) {

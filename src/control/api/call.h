@@ -13,6 +13,7 @@
 
 namespace wrenn::control {
 
+class AgentClient;
 struct Services;
 
 // For the loop of its connection; lives as long as its request.
@@ -60,10 +61,15 @@ net::Task<Answer<void>> admit(Services& services, Call& call, base::Secret key);
 // The sandbox that the first parameter names, of the caller's team: kInvalidRequest for a malformed
 // id, kNotFound for one that the team does not have.
 net::Task<Answer<db::Sandbox>> find_sandbox(Services& services, Call& call);
+// A sandbox and who to ask about it.
+struct OnHost {
+  db::Sandbox sandbox;
+  AgentClient* agent = nullptr;
+};
 // The same, and it must be running: kInvalidState. A paused one that may be woken is resumed first.
-net::Task<Answer<db::Sandbox>> find_running(Services& services, Call& call);
+net::Task<Answer<OnHost>> find_running(Services& services, Call& call);
 // The same, asking its host too: for what cannot be tried again when the host has just paused it.
-net::Task<Answer<db::Sandbox>> find_awake(Services& services, Call& call);
+net::Task<Answer<OnHost>> find_awake(Services& services, Call& call);
 // After a host refused the call because the sandbox is paused.
 net::Task<Answer<void>> wake_again(Services& services, Call& call);
 

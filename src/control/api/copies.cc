@@ -7,7 +7,7 @@
 #include "control/api/replies.h"
 #include "control/api/requests.h"
 #include "control/api/sandbox_rows.h"
-#include "control/hosts/agent_client.h"
+#include "control/hosts/placement.h"
 #include "control/services.h"
 #include "proto/agent.pb.h"
 
@@ -61,7 +61,7 @@ Task<void> settle(Services& services, Fork& fork, const agent::ForkResult& resul
   if (!result.error_code().empty()) {
     const base::Error error(base::code_from_name(result.error_code()), result.error());
     fork.error = from_agent(error);
-    co_await give_up(services, fork.sandbox.id, error.to_string());
+    co_await give_up(services, fork.sandbox.id, fork.sandbox.host_id, error.to_string());
     fork.sandbox.status = SandboxState::kError;
     co_return;
   }
@@ -70,23 +70,25 @@ Task<void> settle(Services& services, Fork& fork, const agent::ForkResult& resul
   if (runs && *runs) co_return;
   fork.error = runs ? ApiError{ApiCode::kConflict, "it was destroyed while it was made"}
                     : from_db(runs.error());
-  co_await give_up(services, fork.sandbox.id, fork.error->message);
+  co_await give_up(services, fork.sandbox.id, fork.sandbox.host_id, fork.error->message);
 }
 
-Task<Answer<Timings>> make_forks(Services& services, std::string source_id,
-                                 std::vector<Fork>& forks) {
+// They are made where the source is.
+Task<Answer<Timings>> make_forks(Services& services, db::Sandbox source, std::vector<Fork>& forks) {
+  API_CO_TRY_ASSIGN(AgentClient* const agent,
+                    agent_answer(services.directory.agent(source.host_id)));
   API_CO_TRY(db_answer(co_await services.database_pool.run([&]() -> base::Result<void> {
     for (auto& fork : forks) WRENN_TRY(insert_starting(services.sandboxes, fork.sandbox));
     return {};
   })));
-  const auto made = co_await services.agent.fork(to_fork(source_id, forks));
+  const auto made = co_await agent->fork(to_fork(source.id, forks));
   if (!made) {
     // Stopped with the whole process: the next one finds the rows and what came of them.
     if (made.error().code == base::Code::kCanceled) {
       co_return std::unexpected(from_agent(made.error()));
     }
     for (auto& fork : forks) {
-      co_await give_up(services, fork.sandbox.id, made.error().to_string());
+      co_await give_up(services, fork.sandbox.id, fork.sandbox.host_id, made.error().to_string());
     }
     co_return std::unexpected(from_agent(made.error()));
   }
@@ -103,11 +105,29 @@ Task<Answer<Timings>> make_forks(Services& services, std::string source_id,
   co_return Timings(made->timings_ms().begin(), made->timings_ms().end());
 }
 
-db::Template image_template(const agent::TemplateInfo& info) {
-  db::Template image;
-  image.name = info.name();
-  image.size_bytes = info.size_bytes();
-  return image;
+// The images of all hosts that answer, by name.
+Task<Answer<std::map<std::string, db::Template>>> find_images(Services& services) {
+  std::map<std::string, db::Template> images;
+  API_CO_TRY_ASSIGN(const auto hosts, db_answer(co_await hosts_to_try(services.lifecycle())));
+  std::optional<base::Error> silence;
+  bool has_heard = false;
+  for (const std::string& host_id : hosts) {
+    API_CO_TRY_ASSIGN(AgentClient* const agent, agent_answer(services.directory.agent(host_id)));
+    const auto known = co_await agent->list_templates();
+    if (!known) {
+      silence = known.error();
+      continue;
+    }
+    has_heard = true;
+    for (const auto& one : known->templates()) {
+      if (one.type() != "base") continue;
+      db::Template& image = images[one.name()];
+      image.name = one.name();
+      image.size_bytes = one.size_bytes();
+    }
+  }
+  if (!has_heard && silence) co_return std::unexpected(from_agent(*silence));
+  co_return images;
 }
 
 }  // namespace
@@ -120,7 +140,7 @@ Task<Answer<void>> fork_sandbox(Services& services, Call& call) {
   std::vector<Fork> forks = new_forks(source, params);
   std::deque<BusySandboxes::Mark> busy;
   for (const auto& fork : forks) busy.emplace_back(services.busy, fork.sandbox.id);
-  API_CO_TRY_ASSIGN(const Timings timings, co_await make_forks(services, source.id, forks));
+  API_CO_TRY_ASSIGN(const Timings timings, co_await make_forks(services, source, forks));
   // When none could be made that is the answer.
   const bool all_failed =
       std::ranges::all_of(forks, [](const Fork& fork) { return fork.error.has_value(); });
@@ -137,12 +157,12 @@ Task<Answer<void>> create_snapshot(Services& services, Call& call) {
   call.set_params({params.sandbox_id});
   API_CO_TRY_ASSIGN(const db::Sandbox source, co_await find_sandbox(services, call));
   API_CO_TRY(check_source(source));
-  API_CO_TRY_ASSIGN(const auto known, agent_answer(co_await services.agent.list_templates()));
-  for (const auto& one : known.templates()) {
-    if (one.name() == params.name && one.type() == "base") {
-      co_return refuse(ApiCode::kConflict, concat("the name '", params.name,
-                                                  "' is that of an image; choose another one"));
-    }
+  API_CO_TRY_ASSIGN(AgentClient* const agent,
+                    agent_answer(services.directory.agent(source.host_id)));
+  API_CO_TRY_ASSIGN(const auto images, co_await find_images(services));
+  if (images.contains(params.name)) {
+    co_return refuse(ApiCode::kConflict, concat("the name '", params.name,
+                                                "' is that of an image; choose another one"));
   }
   db::Template made{.id = base::new_id(base::kTemplatePrefix),
                     .team_id = call.team_id(),
@@ -161,11 +181,11 @@ Task<Answer<void>> create_snapshot(Services& services, Call& call) {
   agent::SnapshotSandboxRequest request;
   request.set_sandbox_id(source.id);
   request.set_name(made.id);
-  API_CO_TRY_ASSIGN(const auto saved, agent_answer(co_await services.agent.snapshot(request)));
+  API_CO_TRY_ASSIGN(const auto saved, agent_answer(co_await agent->snapshot(request)));
   made.size_bytes = saved.template_().size_bytes();
   auto kept = co_await services.database_pool.run([&] { return services.templates.insert(made); });
   if (!kept) {
-    if (auto removed = co_await services.agent.delete_template(made.id); !removed) {
+    if (auto removed = co_await agent->delete_template(made.id); !removed) {
       base::log_warn("a template that nobody knows stays on its host",
                      {{"template", made.id}, {"error", removed.error()}});
     }
@@ -186,10 +206,8 @@ Task<Answer<void>> list_snapshots(Services& services, Call& call) {
                                      [&] { return services.templates.list(call.team_id()); })));
   }
   if (type != "snapshot") {
-    API_CO_TRY_ASSIGN(const auto known, agent_answer(co_await services.agent.list_templates()));
-    for (const auto& one : known.templates()) {
-      if (one.type() == "base") templates.push_back(image_template(one));
-    }
+    API_CO_TRY_ASSIGN(auto images, co_await find_images(services));
+    for (auto& [name, image] : images) templates.push_back(std::move(image));
   }
   co_return co_await call.send_json(200, templates_json(templates));
 }
@@ -199,18 +217,18 @@ Task<Answer<void>> delete_snapshot(Services& services, Call& call) {
   const auto made = co_await services.database_pool.run(
       [&] { return services.templates.get(call.team_id(), name); });
   if (!made && made.error().code == base::Code::kNotFound) {
-    API_CO_TRY_ASSIGN(const auto known, agent_answer(co_await services.agent.list_templates()));
-    for (const auto& one : known.templates()) {
-      if (one.name() == name && one.type() == "base") {
-        co_return refuse(ApiCode::kForbidden,
-                         concat("'", name, "' is an image of the host, which nobody deletes here"));
-      }
+    API_CO_TRY_ASSIGN(const auto images, co_await find_images(services));
+    if (images.contains(name)) {
+      co_return refuse(ApiCode::kForbidden,
+                       concat("'", name, "' is an image of the host, which nobody deletes here"));
     }
     co_return refuse(ApiCode::kNotFound,
                      concat("there is no template '", name, "'; GET /v1/snapshots lists yours"));
   }
   if (!made) co_return std::unexpected(from_db(made.error()));
-  API_CO_TRY(agent_answer(co_await services.agent.delete_template(made->id)));
+  API_CO_TRY_ASSIGN(AgentClient* const agent,
+                    agent_answer(services.directory.agent(made->host_id)));
+  API_CO_TRY(agent_answer(co_await agent->delete_template(made->id)));
   API_CO_TRY(db_answer(co_await services.database_pool.run(
       [&] { return services.templates.remove(call.team_id(), name); })));
   co_return co_await call.send_empty(204);

@@ -54,14 +54,13 @@ Task<Answer<void>> deliver(const agent::ExecStreamResponse& event, ExecSink& sin
 }
 
 // Until the command has ended and the sink has been told so.
-Task<Answer<void>> run_command(Services& services, const std::string& sandbox_id,
+Task<Answer<void>> run_command(AgentClient& agent, const std::string& sandbox_id,
                                const ExecParams& params, ExecSink& sink) {
   auto request = to_rpc<agent::ExecStreamRequest>(sandbox_id, params);
   request.set_timeout_sec(params.timeout_sec);
-  auto opened =
-      co_await services.agent.exec(request, std::chrono::seconds(params.timeout_sec) + kGrace);
+  auto opened = co_await agent.exec(request, std::chrono::seconds(params.timeout_sec) + kGrace);
   if (!opened) co_return std::unexpected(exec_error(opened.error(), params));
-  LastingExec stream(services.agent, sandbox_id, std::move(*opened));
+  LastingExec stream(agent, sandbox_id, std::move(*opened));
   while (true) {
     const auto event = co_await stream.next();
     if (!event) co_return std::unexpected(exec_error(event.error(), params));
@@ -74,9 +73,9 @@ Task<Answer<void>> run_command(Services& services, const std::string& sandbox_id
   }
 }
 
-Task<Answer<void>> run_streamed(Services& services, Call& call, const ExecParams& params) {
+Task<Answer<void>> run_streamed(AgentClient& agent, Call& call, const ExecParams& params) {
   LineSink sink(call);
-  auto ended = co_await run_command(services, call.param(0), params, sink);
+  auto ended = co_await run_command(agent, call.param(0), params, sink);
   const bool can_tell = !ended && ended.error().code != ApiCode::kClientGone;
   if (can_tell && call.response().started()) {
     co_return co_await sink.on_error(std::move(ended).error());
@@ -84,17 +83,16 @@ Task<Answer<void>> run_streamed(Services& services, Call& call, const ExecParams
   co_return ended;
 }
 
-Task<Answer<void>> run_collected(Services& services, Call& call, const ExecParams& params) {
+Task<Answer<void>> run_collected(AgentClient& agent, Call& call, const ExecParams& params) {
   CollectSink sink(call, params.cmd);
-  co_return co_await run_command(services, call.param(0), params, sink);
+  co_return co_await run_command(agent, call.param(0), params, sink);
 }
 
-Task<Answer<void>> start_background(Services& services, Call& call, const ExecParams& params) {
+Task<Answer<void>> start_background(AgentClient& agent, Call& call, const ExecParams& params) {
   auto request = to_rpc<agent::StartBackgroundRequest>(call.param(0), params);
   request.set_tag(params.tag.empty() ? concat("proc-", base::to_hex(base::random_bytes(4)))
                                      : params.tag);
-  API_CO_TRY_ASSIGN(const auto started,
-                    agent_answer(co_await services.agent.start_background(request)));
+  API_CO_TRY_ASSIGN(const auto started, agent_answer(co_await agent.start_background(request)));
   const std::string& tag = started.tag().empty() ? request.tag() : started.tag();
   co_return co_await call.send_json(202,
                                     background_json(call.param(0), params.cmd, started.pid(), tag));
@@ -105,19 +103,19 @@ Task<Answer<void>> start_background(Services& services, Call& call, const ExecPa
 Task<Answer<void>> exec_command(Services& services, Call& call) {
   API_CO_TRY_ASSIGN(const std::string body, co_await call.read_body(kMaxJsonBody));
   API_CO_TRY_ASSIGN(const ExecParams params, parse_exec(body));
-  API_CO_TRY(co_await find_running(services, call));
+  API_CO_TRY_ASSIGN(const OnHost found, co_await find_running(services, call));
   if (params.mode == ExecMode::kBackground) {
-    co_return co_await start_background(services, call, params);
+    co_return co_await start_background(*found.agent, call, params);
   }
   const bool streams = call.request().headers().has_token("accept", "application/x-ndjson");
-  co_return co_await until_client_leaves(
-      call, streams ? run_streamed(services, call, params) : run_collected(services, call, params));
+  co_return co_await until_client_leaves(call, streams ? run_streamed(*found.agent, call, params)
+                                                       : run_collected(*found.agent, call, params));
 }
 
 Task<Answer<void>> list_processes(Services& services, Call& call) {
-  API_CO_TRY(co_await find_running(services, call));
+  API_CO_TRY_ASSIGN(const OnHost found, co_await find_running(services, call));
   API_CO_TRY_ASSIGN(const auto processes,
-                    agent_answer(co_await services.agent.list_processes(call.param(0))));
+                    agent_answer(co_await found.agent->list_processes(call.param(0))));
   co_return co_await call.send_json(200, processes_json(processes));
 }
 
@@ -125,7 +123,7 @@ Task<Answer<void>> kill_process(Services& services, Call& call) {
   API_CO_TRY_ASSIGN(const ProcessSelector selector, parse_selector(call.param(1)));
   API_CO_TRY_ASSIGN(const std::string signal,
                     parse_signal(query_parameter(call.request().query(), "signal")));
-  API_CO_TRY(co_await find_running(services, call));
+  API_CO_TRY_ASSIGN(const OnHost found, co_await find_running(services, call));
   agent::KillProcessRequest request;
   request.set_sandbox_id(call.param(0));
   if (selector.pid != 0) {
@@ -134,7 +132,7 @@ Task<Answer<void>> kill_process(Services& services, Call& call) {
     request.set_tag(selector.tag);
   }
   request.set_signal(signal);
-  API_CO_TRY(agent_answer(co_await services.agent.kill_process(request)));
+  API_CO_TRY(agent_answer(co_await found.agent->kill_process(request)));
   co_return co_await call.send_empty(204);
 }
 

@@ -34,7 +34,7 @@ Answer<std::string> form_boundary(const net::Request& request) {
 }
 
 // The part with the content of the file has begun.
-Task<Answer<void>> upload(Services& services, FileTarget target, FormReader& form) {
+Task<Answer<void>> upload(AgentClient& agent, FileTarget target, FormReader& form) {
   if (target.path.empty()) {
     co_return refuse(ApiCode::kInvalidRequest,
                      "path must come before file in the form: curl -F path=/tmp/x -F file=@x");
@@ -42,7 +42,7 @@ Task<Answer<void>> upload(Services& services, FileTarget target, FormReader& for
   API_CO_TRY(check_path(target.path));
   API_CO_TRY(check_user(target.user));
   PartContent content(form);
-  auto written = co_await services.agent.write_file(std::move(target), content);
+  auto written = co_await agent.write_file(std::move(target), content);
   if (content.mistake()) co_return std::unexpected(*content.mistake());
   if (!written && written.error().code == base::Code::kResourceExhausted) {
     // No room in the sandbox, which another host would not change.
@@ -57,7 +57,7 @@ Task<Answer<void>> upload(Services& services, FileTarget target, FormReader& for
   co_return {};
 }
 
-Task<Answer<void>> store_form(Services& services, FileTarget target, FormReader& form) {
+Task<Answer<void>> store_form(AgentClient& agent, FileTarget target, FormReader& form) {
   while (true) {
     API_CO_TRY_ASSIGN(const net::MultipartEvent event, co_await form.next());
     if (event.kind == Kind::kEnd) {
@@ -69,7 +69,7 @@ Task<Answer<void>> store_form(Services& services, FileTarget target, FormReader&
     } else if (event.part.name == "user") {
       API_CO_TRY_ASSIGN(target.user, co_await form.read_text("user", kMaxField));
     } else if (event.part.name == "file") {
-      co_return co_await upload(services, std::move(target), form);
+      co_return co_await upload(agent, std::move(target), form);
     }
   }
 }
@@ -81,10 +81,10 @@ Task<Answer<void>> receive_file(Services& services, Call& call, std::uint64_t ma
                      concat("the body must not be larger than ", base::human_bytes(max_bytes),
                             "; files/stream/write takes files of any size"));
   }
-  API_CO_TRY_ASSIGN(const db::Sandbox sandbox, co_await find_awake(services, call));
-  FileTarget target{.sandbox_id = sandbox.id, .path = {}, .user = {}};
+  API_CO_TRY_ASSIGN(const OnHost found, co_await find_awake(services, call));
+  FileTarget target{.sandbox_id = found.sandbox.id, .path = {}, .user = {}};
   FormReader form(call.request().body(), boundary, max_bytes);
-  auto stored = co_await store_form(services, std::move(target), form);
+  auto stored = co_await store_form(*found.agent, std::move(target), form);
   if (!stored) {
     // It cannot be tried again here: its body is gone.
     if (stored.error().code == ApiCode::kAsleep) stored.error().code = ApiCode::kInvalidState;
@@ -98,9 +98,9 @@ std::optional<std::uint64_t> stated_length(const net::ClientResponse& file) {
   return value ? base::parse_int<std::uint64_t>(*value) : std::nullopt;
 }
 
-Task<Answer<void>> send_file(Services& services, Call& call, const PathParams& params) {
+Task<Answer<void>> send_file(AgentClient& agent, Call& call, const PathParams& params) {
   API_CO_TRY_ASSIGN(auto file,
-                    agent_answer(co_await services.agent.read_file(
+                    agent_answer(co_await agent.read_file(
                         {.sandbox_id = call.param(0), .path = params.path, .user = params.user})));
   net::ResponseWriter& out = call.response();
   API_CO_TRY(client_answer(
@@ -131,38 +131,38 @@ Task<Answer<void>> write_file_stream(Services& services, Call& call) {
 
 Task<Answer<void>> read_file(Services& services, Call& call) {
   API_CO_TRY_ASSIGN(const PathParams params, co_await read_path_request(call));
-  API_CO_TRY(co_await find_running(services, call));
-  co_return co_await until_client_leaves(call, send_file(services, call, params));
+  API_CO_TRY_ASSIGN(const OnHost found, co_await find_running(services, call));
+  co_return co_await until_client_leaves(call, send_file(*found.agent, call, params));
 }
 
 Task<Answer<void>> list_dir(Services& services, Call& call) {
   API_CO_TRY_ASSIGN(const PathParams params, co_await read_path_request(call));
-  API_CO_TRY(co_await find_running(services, call));
+  API_CO_TRY_ASSIGN(const OnHost found, co_await find_running(services, call));
   agent::ListDirRequest request;
   request.set_sandbox_id(call.param(0));
   request.set_path(params.path);
   request.set_depth(params.depth);
-  API_CO_TRY_ASSIGN(const auto entries, agent_answer(co_await services.agent.list_dir(request)));
+  API_CO_TRY_ASSIGN(const auto entries, agent_answer(co_await found.agent->list_dir(request)));
   co_return co_await call.send_json(200, entries_json(entries));
 }
 
 Task<Answer<void>> make_dir(Services& services, Call& call) {
   API_CO_TRY_ASSIGN(const PathParams params, co_await read_path_request(call));
-  API_CO_TRY(co_await find_running(services, call));
+  API_CO_TRY_ASSIGN(const OnHost found, co_await find_running(services, call));
   agent::MakeDirRequest request;
   request.set_sandbox_id(call.param(0));
   request.set_path(params.path);
-  API_CO_TRY_ASSIGN(const auto made, agent_answer(co_await services.agent.make_dir(request)));
+  API_CO_TRY_ASSIGN(const auto made, agent_answer(co_await found.agent->make_dir(request)));
   co_return co_await call.send_json(200, entry_json(made.entry()));
 }
 
 Task<Answer<void>> remove_path(Services& services, Call& call) {
   API_CO_TRY_ASSIGN(const PathParams params, co_await read_path_request(call));
-  API_CO_TRY(co_await find_running(services, call));
+  API_CO_TRY_ASSIGN(const OnHost found, co_await find_running(services, call));
   agent::RemovePathRequest request;
   request.set_sandbox_id(call.param(0));
   request.set_path(params.path);
-  API_CO_TRY(agent_answer(co_await services.agent.remove_path(request)));
+  API_CO_TRY(agent_answer(co_await found.agent->remove_path(request)));
   co_return co_await call.send_empty(204);
 }
 

@@ -47,8 +47,9 @@ Task<Answer<void>> sandbox_metrics(Services& services, Call& call) {
   agent::GetSandboxMetricsRequest request;
   request.set_sandbox_id(sandbox.id);
   request.set_span_sec(range.seconds);
-  API_CO_TRY_ASSIGN(const auto metrics,
-                    agent_answer(co_await services.agent.sandbox_metrics(request)));
+  API_CO_TRY_ASSIGN(AgentClient* const agent,
+                    agent_answer(services.directory.agent(sandbox.host_id)));
+  API_CO_TRY_ASSIGN(const auto metrics, agent_answer(co_await agent->sandbox_metrics(request)));
   co_return co_await call.send_json(200, metrics_json(sandbox.id, range.name, metrics));
 }
 

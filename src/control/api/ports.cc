@@ -51,8 +51,8 @@ Answer<db::PortAccess> parse_access(std::string_view body) {
   return is_public ? db::PortAccess::kPublic : db::PortAccess::kPrivate;
 }
 
-Task<Answer<Ports>> gather(Services& services, std::string id) {
-  API_CO_TRY_ASSIGN(const auto listed, agent_answer(co_await services.agent.list_ports(id)));
+Task<Answer<Ports>> gather(Services& services, AgentClient& agent, std::string id) {
+  API_CO_TRY_ASSIGN(const auto listed, agent_answer(co_await agent.list_ports(id)));
   API_CO_TRY_ASSIGN(
       const auto open,
       db_answer(co_await services.database_pool.run([&] { return services.ports.list(id); })));
@@ -99,11 +99,12 @@ std::optional<std::string> meant_url(const ProxySettings& settings, const net::R
 }  // namespace
 
 Task<Answer<void>> list_ports(Services& services, Call& call) {
-  API_CO_TRY_ASSIGN(const db::Sandbox sandbox, co_await find_running(services, call));
-  API_CO_TRY_ASSIGN(const Ports ports, co_await gather(services, sandbox.id));
+  API_CO_TRY_ASSIGN(const OnHost found, co_await find_running(services, call));
+  const std::string& id = found.sandbox.id;
+  API_CO_TRY_ASSIGN(const Ports ports, co_await gather(services, *found.agent, id));
   json::array list;
   for (const auto& [number, port] : ports) {
-    list.push_back(port_object(services.proxy_settings, {sandbox.id, number}, port));
+    list.push_back(port_object(services.proxy_settings, {id, number}, port));
   }
   json::object out;
   out["ports"] = std::move(list);
@@ -114,16 +115,17 @@ Task<Answer<void>> set_port(Services& services, Call& call) {
   API_CO_TRY_ASSIGN(const std::uint16_t number, parse_port(call.param(1)));
   API_CO_TRY_ASSIGN(const std::string body, co_await call.read_body(kMaxJsonBody));
   API_CO_TRY_ASSIGN(const db::PortAccess access, parse_access(body));
-  API_CO_TRY_ASSIGN(const db::Sandbox sandbox, co_await find_running(services, call));
+  API_CO_TRY_ASSIGN(const OnHost found, co_await find_running(services, call));
+  const std::string& id = found.sandbox.id;
   // First what may fail, so that an error means that nothing was changed.
-  API_CO_TRY_ASSIGN(Ports ports, co_await gather(services, sandbox.id));
-  API_CO_TRY(db_answer(co_await services.database_pool.run(
-      [&] { return services.ports.set(sandbox.id, number, access); })));
-  services.forget_place(sandbox.id);
+  API_CO_TRY_ASSIGN(Ports ports, co_await gather(services, *found.agent, id));
+  API_CO_TRY(db_answer(
+      co_await services.database_pool.run([&] { return services.ports.set(id, number, access); })));
+  services.forget_place(id);
   Port& port = ports[number];
   port.is_public = access == db::PortAccess::kPublic;
   co_return co_await call.send_json(
-      200, json::serialize(port_object(services.proxy_settings, {sandbox.id, number}, port)));
+      200, json::serialize(port_object(services.proxy_settings, {id, number}, port)));
 }
 
 Task<Answer<void>> make_port_url(Services& services, Call& call) {
@@ -132,15 +134,16 @@ Task<Answer<void>> make_port_url(Services& services, Call& call) {
   JsonFields fields(body);
   const std::int64_t expires_sec = fields.integer("expires_sec", kExpiry);
   API_CO_TRY(fields.status());
-  API_CO_TRY_ASSIGN(const db::Sandbox sandbox, co_await find_running(services, call));
-  const PortAddress address{sandbox.id, number};
+  API_CO_TRY_ASSIGN(const OnHost found, co_await find_running(services, call));
+  const std::string& id = found.sandbox.id;
+  const PortAddress address{id, number};
   const std::int64_t expires = base::unix_ms_now() / 1000 + expires_sec;
   const std::string token = services.access_key.preview_token(address, expires);
   json::object out;
   out["url"] = signed_url(services.proxy_settings.host_url(address), token);
   out["path_url"] = signed_url(services.proxy_settings.path_url(address), token);
   out["expires_at"] = base::rfc3339(expires * 1000).substr(0, 19) + "Z";
-  out["traffic_token"] = services.access_key.traffic_token(sandbox.id);
+  out["traffic_token"] = services.access_key.traffic_token(id);
   out["traffic_header"] = proxy::kTrafficHeader;
   co_return co_await call.send_json(200, json::serialize(out));
 }

@@ -147,42 +147,41 @@ Task<Answer<OpeningMessage>> read_opening(ApiSocket& socket,
   co_return parse(message);
 }
 
-Task<Answer<void>> run_session(Services& services, Call& call, ApiSocket& socket, ProcessKind kind,
+Task<Answer<void>> run_session(AgentClient& agent, Call& call, ApiSocket& socket, ProcessKind kind,
                                ProcessOutput& output) {
-  ProcessSession session(call.request().stream().loop(), services.agent, call.param(0), socket,
-                         kind);
+  ProcessSession session(call.request().stream().loop(), agent, call.param(0), socket, kind);
   co_return co_await session.run(output);
 }
 
 Task<Answer<void>> run_pty(Services& services, Call& call, ApiSocket& socket) {
   API_CO_TRY_ASSIGN(const OpeningMessage opening, co_await read_opening(socket, parse_pty_opening));
-  API_CO_TRY(co_await find_awake(services, call));
+  API_CO_TRY_ASSIGN(const OnHost found, co_await find_awake(services, call));
   const agent::PtyAttachRequest request = pty_request(call.param(0), opening);
-  API_CO_TRY_ASSIGN(PtyStream stream, agent_answer(co_await services.agent.pty_attach(request)));
-  PtyOutput output(services.agent, call.param(0), std::move(stream));
-  co_return co_await run_session(services, call, socket, ProcessKind::kTerminal, output);
+  API_CO_TRY_ASSIGN(PtyStream stream, agent_answer(co_await found.agent->pty_attach(request)));
+  PtyOutput output(*found.agent, call.param(0), std::move(stream));
+  co_return co_await run_session(*found.agent, call, socket, ProcessKind::kTerminal, output);
 }
 
-Task<Answer<void>> run_command(Services& services, Call& call, ApiSocket& socket,
+Task<Answer<void>> run_command(AgentClient& agent, Call& call, ApiSocket& socket,
                                Task<base::Result<ExecStream>> opening, std::string tag) {
   API_CO_TRY_ASSIGN(ExecStream stream, agent_answer(co_await std::move(opening)));
-  CommandOutput output(services.agent, call.param(0), std::move(stream), std::move(tag));
-  co_return co_await run_session(services, call, socket, ProcessKind::kCommand, output);
+  CommandOutput output(agent, call.param(0), std::move(stream), std::move(tag));
+  co_return co_await run_session(agent, call, socket, ProcessKind::kCommand, output);
 }
 
 Task<Answer<void>> run_exec(Services& services, Call& call, ApiSocket& socket) {
   API_CO_TRY_ASSIGN(const OpeningMessage opening,
                     co_await read_opening(socket, parse_exec_opening));
-  API_CO_TRY(co_await find_awake(services, call));
+  API_CO_TRY_ASSIGN(const OnHost found, co_await find_awake(services, call));
   if (const auto* attach = std::get_if<AttachParams>(&opening)) {
     const auto request = connect_request(call.param(0), *attach);
-    co_return co_await run_command(services, call, socket, services.agent.connect_process(request),
-                                   attach->process.tag);
+    co_return co_await run_command(*found.agent, call, socket,
+                                   found.agent->connect_process(request), attach->process.tag);
   }
   const auto& start = std::get<StartParams>(opening);
   const auto request = exec_request(call.param(0), start);
-  co_return co_await run_command(services, call, socket,
-                                 services.agent.exec(request, base::Duration::zero()), start.tag);
+  co_return co_await run_command(*found.agent, call, socket,
+                                 found.agent->exec(request, base::Duration::zero()), start.tag);
 }
 
 // Everything that is wanted is in the address.
@@ -194,9 +193,9 @@ Answer<AttachParams> attach_of(const Call& call, std::string_view query) {
 
 Task<Answer<void>> run_attached(Services& services, Call& call, ApiSocket& socket) {
   API_CO_TRY_ASSIGN(const AttachParams attach, attach_of(call, call.request().query()));
-  API_CO_TRY(co_await find_awake(services, call));
+  API_CO_TRY_ASSIGN(const OnHost found, co_await find_awake(services, call));
   const auto request = connect_request(call.param(0), attach);
-  co_return co_await run_command(services, call, socket, services.agent.connect_process(request),
+  co_return co_await run_command(*found.agent, call, socket, found.agent->connect_process(request),
                                  attach.process.tag);
 }
 

@@ -1,7 +1,7 @@
 #include "control/api/sandbox_rows.h"
 
 #include "base/log.h"
-#include "control/hosts/agent_client.h"
+#include "control/hosts/placement.h"
 #include "control/lifecycle.h"
 #include "control/services.h"
 #include "proto/agent.pb.h"
@@ -31,15 +31,8 @@ base::Result<void> insert_starting(db::SandboxStore& sandboxes, db::Sandbox& row
   return {};
 }
 
-Task<void> destroy_leftover(Services& services, std::string id) {
-  const auto destroyed = co_await services.agent.destroy(id);
-  if (!destroyed) {
-    base::log_warn("a sandbox that could not be made may be left; it is removed later",
-                   {{"sandbox", id}, {"error", destroyed.error()}});
-  }
-}
-
-Task<void> give_up(Services& services, std::string id, std::string reason) {
+Task<void> give_up(Services& services, std::string id, std::optional<std::string> host_id,
+                   std::string reason) {
   const auto marked = co_await services.database_pool.run([&] {
     return services.sandboxes.transition(id, {SandboxState::kPending, SandboxState::kStarting},
                                          SandboxState::kError, {.error_message = reason});
@@ -47,7 +40,9 @@ Task<void> give_up(Services& services, std::string id, std::string reason) {
   if (!marked) {
     base::log_error("a failed create was not noted", {{"sandbox", id}, {"error", marked.error()}});
   }
-  co_await destroy_leftover(services, id);
+  if (const auto agent = services.directory.agent(host_id)) {
+    co_await destroy_leftover(**agent, std::move(id));
+  }
 }
 
 base::Result<bool> mark_running(db::SandboxStore& sandboxes, db::Sandbox& row,

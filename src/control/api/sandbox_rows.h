@@ -1,6 +1,7 @@
 // The row of a sandbox that is being made, from its beginning to its success or its failure.
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "control/api/requests.h"
@@ -25,9 +26,8 @@ base::Result<void> insert_starting(db::SandboxStore& sandboxes, db::Sandbox& row
 // On a pool thread. False when the sandbox was destroyed meanwhile.
 base::Result<bool> mark_running(db::SandboxStore& sandboxes, db::Sandbox& row,
                                 const hostagent::v1::SandboxInfo& made);
-// Nobody wants it: nothing of it is left on its host.
-net::Task<void> destroy_leftover(Services& services, std::string id);
 // It could not be made: the row says why, and its host has nothing of it.
-net::Task<void> give_up(Services& services, std::string id, std::string reason);
+net::Task<void> give_up(Services& services, std::string id, std::optional<std::string> host_id,
+                        std::string reason);
 
 }  // namespace wrenn::control

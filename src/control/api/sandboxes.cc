@@ -8,7 +8,7 @@
 #include "control/api/replies.h"
 #include "control/api/requests.h"
 #include "control/api/sandbox_rows.h"
-#include "control/hosts/agent_client.h"
+#include "control/hosts/placement.h"
 #include "control/services.h"
 #include "proto/agent.pb.h"
 
@@ -19,12 +19,13 @@ using base::concat;
 using db::SandboxState;
 using net::Task;
 
-// What a sandbox is made from: a template of the team, or an image of the host.
+// What a sandbox is made from: a template of the team, or an image of the hosts.
 struct Origin {
   std::string name_on_host;
   int vcpus = 1;
   int memory_mb = 512;
   int disk_mb = 5120;
+  std::optional<std::string> host_id;  // The only one that has it.
 };
 
 Answer<Origin> shape_of(const db::Template& made, const CreateParams& params) {
@@ -38,7 +39,7 @@ Answer<Origin> shape_of(const db::Template& made, const CreateParams& params) {
                          made.vcpus, " vcpus, ", made.memory_mb, " memory_mb and ", made.disk_mb,
                          " disk_mb, and so are all made from it; leave these fields out"));
   }
-  return Origin{made.id, made.vcpus, made.memory_mb, made.disk_mb};
+  return Origin{made.id, made.vcpus, made.memory_mb, made.disk_mb, made.host_id};
 }
 
 Task<Answer<Origin>> find_origin(Services& services, std::string team_id, CreateParams params) {
@@ -62,7 +63,6 @@ db::Sandbox new_row(const Call& call, const CreateParams& params, const Origin& 
   db::Sandbox row;
   row.id = base::new_id(base::kSandboxPrefix);
   row.team_id = call.team_id();
-  row.host_id = local_host_id();
   row.template_name = params.template_name;
   row.vcpus = origin.vcpus;
   row.memory_mb = origin.memory_mb;
@@ -85,29 +85,73 @@ agent::CreateSandboxRequest to_create(const db::Sandbox& row, const Origin& orig
   return request;
 }
 
+Task<base::Result<std::vector<std::string>>> hosts_for(Services& services, Origin origin) {
+  if (origin.host_id) co_return std::vector{*origin.host_id};
+  WRENN_CO_TRY_ASSIGN(auto hosts, co_await hosts_to_try(services.lifecycle()));
+  if (hosts.empty()) co_return base::fail(base::Code::kUnavailable, "there is no host");
+  co_return hosts;
+}
+
+// Leaves the row to another host, and nothing of the sandbox on the one it had. False when somebody
+// destroyed the sandbox meanwhile.
+Task<base::Result<bool>> move_on(Services& services, db::Sandbox& row, std::string host_id) {
+  if (const auto last = services.directory.agent(row.host_id)) {
+    co_await destroy_leftover(**last, row.id);
+  }
+  row.host_id = host_id;
+  co_return co_await services.database_pool.run([&services, &row, &host_id] {
+    return services.sandboxes.move_to_host(row.id, SandboxState::kStarting, host_id);
+  });
+}
+
+// On the first of the hosts that can; the row is that host's before it is asked, so that whatever
+// becomes of this process, each host knows which sandboxes are its own.
+Task<base::Result<agent::CreateSandboxResponse>> create_on_one(Services& services, db::Sandbox& row,
+                                                               agent::CreateSandboxRequest request,
+                                                               std::vector<std::string> hosts) {
+  base::Error refusal(base::Code::kUnavailable, "there is no host");
+  for (const std::string& host_id : hosts) {
+    if (row.host_id != host_id) {
+      base::log_info("the next host is asked for a sandbox",
+                     {{"sandbox", row.id}, {"host", host_id}, {"error", refusal}});
+      WRENN_CO_TRY_ASSIGN(const bool is_wanted, co_await move_on(services, row, host_id));
+      if (!is_wanted) break;
+    }
+    WRENN_CO_TRY_ASSIGN(AgentClient* const agent, services.directory.agent(host_id));
+    auto made = co_await agent->create(request);
+    if (made || !may_do_elsewhere(made.error())) co_return made;
+    refusal = std::move(made).error();
+  }
+  co_return base::fail(std::move(refusal));
+}
+
 Task<Answer<Changed>> create(Services& services, db::Sandbox row, Origin origin) {
   const auto began = base::steady_now();
+  API_CO_TRY_ASSIGN(auto hosts, agent_answer(co_await hosts_for(services, origin)));
+  row.host_id = hosts.front();
   const BusySandboxes::Mark busy(services.busy, row.id);
   API_CO_TRY(db_answer(co_await services.database_pool.run(
       [&] { return insert_starting(services.sandboxes, row); })));
 
-  auto made = co_await services.agent.create(to_create(row, origin));
+  const auto made = co_await create_on_one(services, row, to_create(row, origin), std::move(hosts));
   if (!made) {
     // Stopped with the whole process: the next one finds the row and what came of it.
     if (made.error().code == base::Code::kCanceled)
       co_return std::unexpected(from_agent(made.error()));
     ApiError error = from_agent(made.error());
-    co_await give_up(services, row.id, made.error().to_string());
+    co_await give_up(services, row.id, row.host_id, made.error().to_string());
     co_return std::unexpected(std::move(error));
   }
   auto running = co_await services.database_pool.run(
       [&] { return mark_running(services.sandboxes, row, made->sandbox()); });
   if (!running) {
-    co_await give_up(services, row.id, "the database failed while it was created");
+    co_await give_up(services, row.id, row.host_id, "the database failed while it was created");
     co_return std::unexpected(from_db(running.error()));
   }
   if (!*running) {
-    co_await destroy_leftover(services, row.id);
+    if (const auto agent = services.directory.agent(row.host_id)) {
+      co_await destroy_leftover(**agent, row.id);
+    }
     co_return refuse(ApiCode::kConflict, concat("sandbox ", row.id,
                                                 " was destroyed while it was created; "
                                                 "create another one"));
@@ -216,7 +260,9 @@ Task<Answer<void>> destroy_sandbox(Services& services, Call& call) {
   const BusySandboxes::Mark busy(services.busy, sandbox.id);
   // A failed create was cleaned up when it failed, or is by the reconciler.
   if (sandbox.status != SandboxState::kError) {
-    API_CO_TRY(agent_answer(co_await services.agent.destroy(sandbox.id)));
+    API_CO_TRY_ASSIGN(AgentClient* const agent,
+                      agent_answer(services.directory.agent(sandbox.host_id)));
+    API_CO_TRY(agent_answer(co_await agent->destroy(sandbox.id)));
   }
   API_CO_TRY(db_answer(co_await services.database_pool.run([&] {
     return services.sandboxes.transition(sandbox.id, states_to_stop(), SandboxState::kStopped);
@@ -269,7 +315,9 @@ Task<Answer<void>> ping_sandbox(Services& services, Call& call) {
   if (sandbox.status != SandboxState::kRunning) {
     co_return std::unexpected(wrong_state(sandbox, "only a running one can be kept awake"));
   }
-  API_CO_TRY(agent_answer(co_await services.agent.ping(sandbox.id)));
+  API_CO_TRY_ASSIGN(AgentClient* const agent,
+                    agent_answer(services.directory.agent(sandbox.host_id)));
+  API_CO_TRY(agent_answer(co_await agent->ping(sandbox.id)));
   API_CO_TRY(db_answer(co_await services.database_pool.run(
       [&] { return services.sandboxes.touch_active(sandbox.id); })));
   co_return co_await call.send_empty(204);

@@ -1,5 +1,8 @@
 #include "control/hosts/reconciler.h"
 
+#include <algorithm>
+#include <map>
+
 #include "base/log.h"
 #include "base/strings.h"
 #include "control/hosts/agent_client.h"
@@ -29,34 +32,42 @@ Result<void> apply_fixes(db::SandboxStore& sandboxes, const ReconcilePlan& plan)
   return {};
 }
 
-// On a pool thread: those of `ids` that nobody wants any more.
-Result<std::vector<std::string>> unwanted(db::SandboxStore& sandboxes,
-                                          const std::vector<std::string>& ids) {
-  std::vector<std::string> out;
+// What a host has and should not.
+struct Leftovers {
+  std::vector<std::string> unwanted;                          // By anybody.
+  std::map<std::string, std::vector<std::string>> elsewhere;  // By the host they should be on.
+};
+
+// On a pool thread. One that is newer than the rows the plan was made of is left out.
+Result<Leftovers> sort_out(db::SandboxStore& sandboxes, const std::string& host_id,
+                           const std::vector<std::string>& ids) {
+  Leftovers leftovers;
   for (const std::string& id : ids) {
     const auto row = sandboxes.get_any_team(id);
     if (!row && row.error().code != base::Code::kNotFound) return base::fail(row.error());
-    if (!row || !db::is_listed(row->status)) out.push_back(id);
+    if (!row || !db::is_listed(row->status)) {
+      leftovers.unwanted.push_back(id);
+    } else if (row->host_id && *row->host_id != host_id) {
+      leftovers.elsewhere[*row->host_id].push_back(id);
+    }
   }
-  return out;
+  return leftovers;
+}
+
+bool has_sound(const agent::ListSandboxesResponse& on_host, const std::string& id) {
+  return std::ranges::any_of(on_host.sandboxes(), [&](const agent::SandboxInfo& info) {
+    return info.sandbox_id() == id && info.status() != "error";
+  });
 }
 
 }  // namespace
-
-Result<void> register_local_host(db::HostStore& hosts, const std::string& agent_address) {
-  WRENN_TRY(hosts.upsert({.id = local_host_id(),
-                          .name = "local",
-                          .address = agent_address,
-                          .status = db::HostStatus::kUnreachable}));
-  return {};
-}
 
 Task<void> Reconciler::run() {
   while (true) {
     const auto done = co_await run_once();
     if (!done && done.error().code != base::Code::kUnavailable &&
         done.error().code != base::Code::kCanceled) {
-      base::log_error("reconciling failed", {{"error", done.error()}});
+      base::log_error("reconciling failed", {{"host", host_id_}, {"error", done.error()}});
     }
     if (!co_await net::sleep_for(kPeriod)) co_return;
   }
@@ -65,9 +76,10 @@ Task<void> Reconciler::run() {
 Task<Result<void>> Reconciler::run_once() {
   // The rows first: see make_plan().
   WRENN_CO_TRY_ASSIGN(const auto rows, co_await services_.database_pool.run([&] {
-    return services_.sandboxes.list_by_host(local_host_id());
+    return services_.sandboxes.list_by_host(host_id_);
   }));
-  const auto on_host = co_await services_.agent.list_sandboxes();
+  WRENN_CO_TRY_ASSIGN(AgentClient* const agent, services_.directory.agent(host_id_));
+  const auto on_host = co_await agent->list_sandboxes();
   if (!on_host) {
     co_await note_silence(on_host.error());
     co_return base::fail(base::Code::kUnavailable, on_host.error().message);
@@ -79,21 +91,35 @@ Task<Result<void>> Reconciler::run_once() {
       co_await services_.database_pool.run([&] { return apply_fixes(services_.sandboxes, plan); }));
   for (const StateFix& fix : plan.fixes) services_.forget_place(fix.id);
   co_await destroy_all(plan.ruins, "it is broken");
-  if (plan.unknown.empty()) co_return {};
-  WRENN_CO_TRY_ASSIGN(auto leftovers, co_await services_.database_pool.run([&] {
-    return unwanted(services_.sandboxes, plan.unknown);
+  if (!plan.unknown.empty()) WRENN_CO_TRY(co_await remove_unknown(plan.unknown));
+  co_return {};
+}
+
+Task<Result<void>> Reconciler::remove_unknown(std::vector<std::string> ids) {
+  WRENN_CO_TRY_ASSIGN(Leftovers leftovers, co_await services_.database_pool.run([&] {
+    return sort_out(services_.sandboxes, host_id_, ids);
   }));
-  co_await destroy_all(std::move(leftovers), "nobody wants it any more");
+  co_await destroy_all(std::move(leftovers.unwanted), "nobody wants it any more");
+  for (auto& [host_id, moved] : leftovers.elsewhere) {
+    // Only what that host really has: its name may just be a new one for the same machine.
+    const auto agent = services_.directory.agent(host_id);
+    if (!agent) continue;
+    const auto there = co_await (*agent)->list_sandboxes();
+    if (!there) continue;
+    std::erase_if(moved, [&](const std::string& id) { return !has_sound(*there, id); });
+    co_await destroy_all(std::move(moved), "it is on another host now");
+  }
   co_return {};
 }
 
 Task<Result<void>> Reconciler::note_heard() {
   const auto now = base::steady_now();
   if (host_ == HostState::kAnswering && now - last_heartbeat_ < kHeartbeatPeriod) co_return {};
-  WRENN_CO_TRY(co_await services_.database_pool.run(
-      [&] { return services_.hosts.heartbeat(local_host_id()); }));
+  WRENN_CO_TRY(
+      co_await services_.database_pool.run([&] { return services_.hosts.heartbeat(host_id_); }));
   last_heartbeat_ = now;
-  if (host_ != HostState::kAnswering) base::log_info("the host agent answers");
+  if (host_ != HostState::kAnswering)
+    base::log_info("the host agent answers", {{"host", host_id_}});
   if (host_ != HostState::kAnswering) heard_since_ms_ = base::unix_ms_now();
   host_ = HostState::kAnswering;
   co_return {};
@@ -102,22 +128,22 @@ Task<Result<void>> Reconciler::note_heard() {
 Task<void> Reconciler::note_silence(base::Error error) {
   if (error.code == base::Code::kCanceled) co_return;
   if (host_ == HostState::kAnswering) {
-    base::log_warn("the host agent does not answer", {{"error", error}});
+    base::log_warn("the host agent does not answer", {{"host", host_id_}, {"error", error}});
   }
   host_ = HostState::kSilent;
   if (const auto marked = co_await mark_missing(); !marked) {
-    base::log_error("a silent host was not noted", {{"error", marked.error()}});
+    base::log_error("a silent host was not noted", {{"host", host_id_}, {"error", marked.error()}});
   }
 }
 
 Task<Result<void>> Reconciler::mark_missing() {
   const auto silence_ms = static_cast<std::int64_t>(base::to_ms(silence_));
   WRENN_CO_TRY_ASSIGN(const auto silent, co_await services_.database_pool.run([&] {
-    return services_.hosts.mark_silent(local_host_id(), silence_ms);
+    return services_.hosts.mark_silent(host_id_, silence_ms);
   }));
   if (!silent) co_return {};
   WRENN_CO_TRY_ASSIGN(const auto rows, co_await services_.database_pool.run([&] {
-    return services_.sandboxes.list_by_host(local_host_id());
+    return services_.sandboxes.list_by_host(host_id_);
   }));
   const ReconcilePlan plan = plan_for_silence(rows);
   WRENN_CO_TRY(
@@ -131,7 +157,9 @@ Task<void> Reconciler::destroy_all(std::vector<std::string> ids, std::string rea
     // A request may have taken it up meanwhile.
     if (services_.busy.contains(id)) continue;
     base::log_warn("a sandbox is removed from its host", {{"sandbox", id}, {"reason", reason}});
-    const auto destroyed = co_await services_.agent.destroy(id);
+    const auto agent = services_.directory.agent(host_id_);
+    if (!agent) co_return;
+    const auto destroyed = co_await (*agent)->destroy(id);
     if (!destroyed) {
       base::log_error("a sandbox could not be removed",
                       {{"sandbox", id}, {"error", destroyed.error()}});

@@ -1,4 +1,5 @@
-// Reconciler: keeps the database and the host agent in agreement, and the host's row online.
+// Reconciler: keeps the database and one host's agent in agreement, and the host's row online. Each
+// host has its own, so that a silent one holds nobody up.
 #pragma once
 
 #include <optional>
@@ -13,16 +14,13 @@
 
 namespace wrenn::control {
 
-// Puts the local host into the database, before any sandbox can be; unreachable until it is heard.
-// Blocking.
-base::Result<void> register_local_host(db::HostStore& hosts, const std::string& agent_address);
-
 // For the API's loop; the services must outlive it.
 class Reconciler {
  public:
   // `silence`: how long the host may be silent before its sandboxes count as missing.
-  explicit Reconciler(Services& services, base::Duration silence = std::chrono::seconds(30))
-      : services_(services), silence_(silence) {}
+  Reconciler(Services& services, std::string host_id,
+             base::Duration silence = std::chrono::seconds(30))
+      : services_(services), host_id_(std::move(host_id)), silence_(silence) {}
 
   // Once a second until stopped. While the agent is silent all it had is missing, and nothing is
   // given up.
@@ -36,9 +34,11 @@ class Reconciler {
   net::Task<base::Result<void>> note_heard();
   net::Task<void> note_silence(base::Error error);
   net::Task<base::Result<void>> mark_missing();
+  net::Task<base::Result<void>> remove_unknown(std::vector<std::string> ids);
   net::Task<void> destroy_all(std::vector<std::string> ids, std::string reason);
 
   Services& services_;
+  const std::string host_id_;
   const base::Duration silence_;
   HostState host_ = HostState::kSilent;
   base::SteadyTime last_heartbeat_{};
