@@ -17,6 +17,13 @@ using base::Result;
 constexpr std::string_view kJailDisks = "/disks/";
 constexpr std::string_view kDiskPrefix = "disk-";  // See disk_file().
 
+// The N of a file disk-N.
+std::optional<std::size_t> number_of_disk(const base::Path& file) {
+  const std::string name = file.filename();
+  if (!name.starts_with(kDiskPrefix)) return std::nullopt;
+  return base::parse_int<std::size_t>(std::string_view(name).substr(kDiskPrefix.size()));
+}
+
 // The files of disks in the directory of a VM, in the order in which they were made.
 Result<std::map<std::size_t, base::Path>> disks_in(const base::Path& directory) {
   std::map<std::size_t, base::Path> found;
@@ -43,14 +50,9 @@ base::Path name_in_jail(std::size_t index) {
   return concat(kJailDisks, index);
 }
 
-Result<std::size_t> number_of_disk(const base::Path& file) {
-  const std::string name = file.filename();
-  std::optional<std::size_t> number;
-  if (name.starts_with(kDiskPrefix)) {
-    number = base::parse_int<std::size_t>(std::string_view(name).substr(kDiskPrefix.size()));
-  }
-  if (number) return *number;
-  return base::fail(Code::kInternal, concat(file.native(), " is not the name of a disk"));
+Result<std::size_t> next_disk_number(const base::Path& directory) {
+  WRENN_TRY_ASSIGN(const auto disks, disks_in(directory));
+  return disks.empty() ? 0 : disks.rbegin()->first + 1;
 }
 
 Result<std::size_t> merge_base(const VmPlace& place) {

@@ -15,8 +15,8 @@ namespace wrenn::agent {
 // What every overlay calls the disk under it, wherever that lies.
 base::Path name_in_jail(std::size_t index);
 
-// The N of a file disk-N.
-base::Result<std::size_t> number_of_disk(const base::Path& file);
+// Higher than that of any disk in the directory of a VM. Blocking.
+base::Result<std::size_t> next_disk_number(const base::Path& directory);
 
 // Merging begins at so many disks.
 inline constexpr std::size_t kMergeFrom = 8;

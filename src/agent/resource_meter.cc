@@ -13,11 +13,6 @@ namespace {
 
 using base::concat;
 
-std::uint64_t counter(const std::string& link, std::string_view name) {
-  const auto text = base::read_file(concat("/sys/class/net/", link, "/statistics/", name));
-  return text ? base::parse_int<std::uint64_t>(base::trim(*text)).value_or(0) : 0;
-}
-
 // One that is smaller than before was begun anew.
 std::uint64_t growth(std::uint64_t before, std::uint64_t now) {
   return now >= before ? now - before : now;
@@ -25,15 +20,30 @@ std::uint64_t growth(std::uint64_t before, std::uint64_t now) {
 
 }  // namespace
 
+CardBytes parse_net_dev(std::string_view text, std::string_view card) {
+  constexpr std::size_t kSent = 8;
+  for (const auto line : base::split(text, '\n')) {
+    const auto colon = line.find(':');
+    if (colon == std::string_view::npos || base::trim(line.substr(0, colon)) != card) continue;
+    std::vector<std::uint64_t> numbers;
+    for (const auto word : base::split(line.substr(colon + 1), ' ')) {
+      if (!word.empty()) numbers.push_back(base::parse_int<std::uint64_t>(word).value_or(0));
+    }
+    if (numbers.size() > kSent) return {.received = numbers[0], .sent = numbers[kSent]};
+  }
+  return {};
+}
+
 base::Result<MeterReading> read_meter(const MeterPlace& place) {
   WRENN_TRY_ASSIGN(const vm::VmStats stats, vm::read_stats(place.process));
+  const auto devices = base::read_file(concat("/proc/", place.process.pid, "/net/dev"));
+  const CardBytes card = devices ? parse_net_dev(*devices, place.card) : CardBytes();
   MeterReading reading{.at = base::steady_now(),
                        .process = place.process,
                        .cpu_usec = stats.cpu_usec,
                        .mem_bytes = stats.own_memory_bytes,
-                       // What the host receives, the guest has sent.
-                       .net_rx_bytes = counter(place.link, "tx_bytes"),
-                       .net_tx_bytes = counter(place.link, "rx_bytes")};
+                       .net_rx_bytes = card.sent,
+                       .net_tx_bytes = card.received};
   for (const auto& disk : place.disks) {
     reading.disk_bytes += storage::disk_usage(disk).value_or(0);
   }

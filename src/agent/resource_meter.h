@@ -12,11 +12,11 @@
 
 namespace wrenn::agent {
 
-// Where it is seen. The link is the host's end of the sandbox's.
+// Where it is seen.
 struct MeterPlace {
   base::ProcessIdentity process;
   std::vector<base::Path> disks;
-  std::string link;
+  std::string card;  // Of the guest, as the network namespace of the process calls it.
 };
 
 struct MeterReading {
@@ -25,9 +25,15 @@ struct MeterReading {
   std::uint64_t cpu_usec = 0;
   std::uint64_t mem_bytes = 0;
   std::uint64_t disk_bytes = 0;
-  std::uint64_t net_rx_bytes = 0;  // Of the guest's card, since the link was made.
+  std::uint64_t net_rx_bytes = 0;  // By the guest, since its card was made.
   std::uint64_t net_tx_bytes = 0;
 };
+struct CardBytes {
+  std::uint64_t received = 0;  // By the host, so sent by the guest.
+  std::uint64_t sent = 0;
+};
+// Of the text of /proc/PID/net/dev; zeros when it does not have the card. Pure.
+CardBytes parse_net_dev(std::string_view text, std::string_view card);
 // Some system calls and no walk through memory (about 50 us). kNotFound when the VM has ended.
 // Blocking.
 base::Result<MeterReading> read_meter(const MeterPlace& place);

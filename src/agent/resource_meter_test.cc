@@ -39,14 +39,27 @@ TEST(ResourceMeter, ItGoesOnWithAnotherVm) {
   EXPECT_EQ(meter.series().last().net_rx_bytes, 230u);
 }
 
+TEST(ResourceMeter, BytesOfACard) {
+  constexpr std::string_view kText =
+      "Inter-|   Receive                                                |  Transmit\n"
+      " face |bytes    packets errs drop fifo frame compressed multicast|bytes    packets\n"
+      "    lo:   5   1 0 0 0 0 0 0   6 1 0 0 0 0 0 0\n"
+      "  tap0: 100 2 0 0 0 0 0 0 7000000000 3 0 0 0 0 0 0\n"
+      "broken: 1 2\n";
+  EXPECT_EQ(parse_net_dev(kText, "tap0").received, 100u);
+  EXPECT_EQ(parse_net_dev(kText, "tap0").sent, 7'000'000'000u);
+  EXPECT_EQ(parse_net_dev(kText, "tap").sent, 0u);
+  EXPECT_EQ(parse_net_dev(kText, "broken").sent, 0u);
+}
+
 TEST(ResourceMeter, AProcessIsRead) {
   const auto me = base::identify_process(::getpid());
   ASSERT_TRUE(me);
   const auto read =
-      read_meter({.process = *me, .disks = {"/proc/self/exe", "/no/such"}, .link = "lo"});
+      read_meter({.process = *me, .disks = {"/proc/self/exe", "/no/such"}, .card = "lo"});
   ASSERT_TRUE(read);
   EXPECT_GT(read->mem_bytes, 100'000u);
-  EXPECT_FALSE(read_meter({.process = {me->pid, 1}, .disks = {}, .link = "lo"}));
+  EXPECT_FALSE(read_meter({.process = {me->pid, 1}, .disks = {}, .card = "lo"}));
 }
 
 }  // namespace

@@ -33,9 +33,10 @@ TEST(ResourceSeries, HoursAreCoarse) {
   ResourceSeries series;
   const int day = 24 * 3600;
   for (int sec = 5; sec <= 2 * day; sec += 5) series.add(at(sec));
-  EXPECT_EQ(series.points(hours(2), 2 * day).size(), 120u);
-  EXPECT_EQ(series.points(hours(1), 2 * day).size(), 60u);
-  EXPECT_EQ(series.points(hours(24), 2 * day).size(), 289u) << "with the step that goes on";
+  // With the step that goes on.
+  EXPECT_EQ(series.points(hours(2), 2 * day).size(), 121u);
+  EXPECT_EQ(series.points(hours(1), 2 * day).size(), 61u);
+  EXPECT_EQ(series.points(hours(24), 2 * day).size(), 289u);
   EXPECT_LE(series.points(hours(1000), 2 * day).size(), 289u);
 }
 

@@ -9,10 +9,10 @@ namespace {
 constexpr auto kPeriod = std::chrono::seconds(1);
 constexpr std::size_t kParts = 5;
 
-MeterPlace meter_place(const Host& host, const LiveVm& vm) {
+MeterPlace meter_place(const LiveVm& vm) {
   MeterPlace place{.process = vm.process.identity,
                    .disks = {vm.place.disk.path},
-                   .link = host.config.tag.link(vm.place.slot.index)};
+                   .card = std::string(hostnet::kTapName)};
   // The lowest is the template's image.
   for (std::size_t i = 1; i < vm.place.lower_disks.size(); ++i) {
     place.disks.push_back(vm.place.lower_disks[i].path);
@@ -38,7 +38,7 @@ net::Task<void> SandboxManager::watch_resources_now() {
     std::vector<Measured> measured;
     for (const auto& [id, sandbox] : sandboxes_) {
       if (!sandbox->is_usable() || std::hash<std::string>()(id) % kParts != turn % kParts) continue;
-      measured.push_back({sandbox, meter_place(host_, *sandbox->vm), std::nullopt});
+      measured.push_back({sandbox, meter_place(*sandbox->vm), std::nullopt});
     }
     if (measured.empty()) continue;
     (void)co_await host_.pool->run([&measured]() -> base::Result<void> {

@@ -47,6 +47,9 @@ class Saving {
       timings["source_stopped"] = ms_since(stopped_at);
       watch.lap("go_on");
     }
+    if (new_disk_ && is_new_disk_unused_) {
+      co_await host_.pool->run([this] { return base::remove_tree(new_disk_->path); });
+    }
     if (saved) saved = co_await host_.pool->run([this] { return keep_files(); });
     if (!saved && !goes_on) (void)co_await host_.hypervisor->go_on(spec);
     watch.lap("files");
@@ -93,13 +96,14 @@ class Saving {
     saved_disks_.push_back({vm_.place.disk.path, vm_.place.disk.format});
     if (request_.afterwards == Afterwards::kStays) co_return {};
     const std::string file = new_disk_->path.filename();
-    auto switched = co_await host_.hypervisor->switch_disk(spec, file);
-    if (!switched) {
-      co_await host_.pool->run([this] { return base::remove_tree(new_disk_->path); });
-      co_return switched;
+    if (auto switched = co_await host_.hypervisor->switch_disk(spec, file); !switched) {
+      // It may have done so and said it too late.
+      const auto current = co_await host_.hypervisor->current_disk(spec);
+      is_new_disk_unused_ = current && *current != file;
+      if (!current || is_new_disk_unused_) co_return switched;
     }
     vm_.place.lower_disks = saved_disks_;
-    vm_.place.disk = *new_disk_;
+    vm_.place.disk = *std::exchange(new_disk_, std::nullopt);
     watch.lap("disk");
     co_return {};
   }
@@ -145,7 +149,8 @@ class Saving {
   vm::MemoryMap memory_;
   int layer_ = 0;
   base::Fd layer_file_;
-  std::optional<storage::Disk> new_disk_;
+  std::optional<storage::Disk> new_disk_;  // Until it is switched to.
+  bool is_new_disk_unused_ = true;
   DiskChain saved_disks_;
 };
 

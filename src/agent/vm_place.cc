@@ -122,8 +122,8 @@ Result<VmPlace> make_place(Host& host, std::string id, const Shape& shape,
 Result<storage::Disk> make_overlay(const VmPlace& place) {
   DiskChain lower = place.lower_disks;
   lower.push_back({place.disk.path, place.disk.format});
-  WRENN_TRY_ASSIGN(const std::size_t number, number_of_disk(place.disk.path));
-  return make_top_disk(place, lower, number + 1);
+  WRENN_TRY_ASSIGN(const std::size_t number, next_disk_number(place.directory));
+  return make_top_disk(place, lower, number);
 }
 
 void clear_place(Host& host, VmPlace place) {
