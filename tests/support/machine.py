@@ -126,8 +126,10 @@ class Installation:
         return sorted(set(named + self.sandbox_pids()))
 
     def mounts(self):
-        return [line.split()[4] for line in read("/proc/self/mountinfo").splitlines()
-                if str(self.directory) in line or f"wrenn-{self.tag}" in line]
+        """Without the directory itself, which some tests mount."""
+        found = [line.split()[4] for line in read("/proc/self/mountinfo").splitlines()
+                 if str(self.directory) in line or f"wrenn-{self.tag}" in line]
+        return [place for place in found if place != str(self.directory)]
 
     def netns(self):
         return [name for name in (os.listdir("/run/netns") if os.path.isdir("/run/netns") else [])
