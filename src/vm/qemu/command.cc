@@ -71,9 +71,6 @@ std::vector<std::string> qemu_command(const QemuBinary& qemu, Accelerator accele
     add(argv, {"-device", "virtio-net-device,netdev=net,mac=02:FC:00:00:00:05"});
   }
   add(argv, {"-device", "virtio-rng-device"});
-  // The guest tells which of its memory is free, and the host has it back. Last, so that devices
-  // that were saved without it are where they were.
-  add(argv, {"-device", "virtio-balloon-device,free-page-reporting=on"});
   add(argv, {"-chardev", "ringbuf,id=console,size=65536", "-serial", "chardev:console"});
   add(argv, {"-chardev", concat("socket,id=qmp,server=on,wait=off,fd=", kQmpFd), "-mon",
              "chardev=qmp,mode=control"});
