@@ -35,6 +35,7 @@ LIBRARY_HOME = {
     r"CLI/.*": {"cli", "agent", "control"},
     r"spdlog/.*": {"base"},
     r"zlib\.h": {"net"},
+    r"openssl/.*": {"net"},
 }
 
 QUOTED = re.compile(r'^\s*#\s*include\s*"([^"]+)"')

@@ -4,27 +4,28 @@
 set -euo pipefail
 
 # Wanted as programs alone: installing them here must not start or enable them.
-readonly services=(nginx haproxy caddy)
+readonly services=(nginx haproxy caddy postgresql-15)
 packages=(
   # toolchain
   g++ cmake ninja-build pkg-config make git ca-certificates
   clang-19 clang-tidy-19 clang-format-19 libclang-rt-19-dev
   # libraries
   libboost1.81-dev libboost-json1.81-dev libprotobuf-dev protobuf-compiler libsqlite3-dev
-  libspdlog-dev libfmt-dev libcli11-dev libsodium-dev libnftables-dev zlib1g-dev
+  libspdlog-dev libfmt-dev libcli11-dev libsodium-dev libnftables-dev zlib1g-dev libzstd-dev libcurl4-openssl-dev
+  libpq-dev libssl-dev
   libgtest-dev libbenchmark-dev
   # the virtual machine and its images
   qemu-system-x86 qemu-utils mmdebstrap e2fsprogs xfsprogs lz4 xz-utils zstd
   # scripts
-  python3 iproute2 curl
+  python3 python3-yaml iproute2 curl
 )
 if [ "${1:-}" != --without-tests ]; then
-  packages+=(python3-pytest nftables socat)
+  packages+=(python3-pytest python3-jsonschema python3-prometheus-client nftables socat openssl)
   # The JavaScript tests bring their own node and need npm alone; whoever has one keeps it.
   command -v npm >/dev/null || packages+=(nodejs npm)
   # The browser of the tests of web applications, which playwright-core drives.
   packages+=(chromium)
-  # The peers of the proxy's benchmark, and what makes its load.
+  # The peers of the proxy's benchmark, and what makes its load; and the database that the tests start.
   packages+=("${services[@]}" wrk)
 fi
 
@@ -62,6 +63,6 @@ fi
 apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
 for service in "${services[@]}"; do
   [[ " ${missing[*]} " == *" $service "* ]] || continue
-  command -v systemctl >/dev/null && systemctl --quiet disable "$service"
+  command -v systemctl >/dev/null && systemctl --quiet disable "${service%-*}"
 done
 echo "setup: done"

@@ -45,6 +45,27 @@ def test_create_takes_sizes(cli):
     assert (answer["memory_mb"], answer["timeout_sec"]) == (256, 100)
 
 
+def test_labels_find_sandboxes(cli, made):
+    def listed(*arguments):
+        return [one["id"] for one in json.loads(cli("sandbox", "ls", "--json", *arguments, check=True).stdout)]
+
+    id = cli("sandbox", "create", "--memory", "256", "--label", "user=ann", "--label", "run=7", check=True).stdout.decode().strip()
+    try:
+        assert listed("--label", "user=ann") == [id]
+        assert listed("--label", "user=ann", "--label", "run=8") == []
+        cli("sandbox", "label", id, "run=8", "user-", check=True)
+        assert listed("--label", "run=8", "--status", "running") == [id]
+        assert {made, id} <= set(listed("--template", "minimal"))
+        assert id not in listed("--status", "paused")
+        assert "labels.run" in cli("sandbox", "info", id, check=True).stdout.decode()
+        for wrong in (["label", id, "run"], ["ls", "--label", "x"], ["ls", "--status", "asleep"]):
+            told = cli("sandbox", *wrong)
+            assert told.returncode != 0 and told.stderr, wrong
+    finally:
+        cli("sandbox", "rm", id, check=True)
+    assert id in listed("--status", "stopped", "--label", "run=8")
+
+
 def test_exec_passes_output_and_status_on(cli, made):
     done = cli("sandbox", "exec", made, "--", "sh", "-c", "echo out; echo err >&2; exit 7")
     assert (done.stdout, done.stderr, done.returncode) == (b"out\n", b"err\n", 7)

@@ -1,6 +1,7 @@
 """A full disk: a clear refusal, the rest goes on, and all is well once there is room again."""
 import os
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -97,6 +98,32 @@ def test_a_guest_that_finds_no_room_on_the_host_waits_for_it(small_wrenn):
     assert sandbox.sh("md5sum </home/user/much; stat -c %s /home/user/much; dmesg | grep -ci 'i/o error' || true",
                       user="root").text == md5 + "\n0"
     sandbox.destroy()
+
+
+def test_a_guest_that_boots_while_there_is_no_room_waits_for_it(small_wrenn):
+    """And what waits for others does not wait for it."""
+    sandbox, other = small_wrenn.api.create(), small_wrenn.api.create()
+    proof = Proof(sandbox)
+    proof.keep()
+    sandbox.pause(mode="disk")
+    pids = small_wrenn.machine.sandbox_pids
+    wait_for(lambda: len(pids()) == 1, seconds=10)
+    pool = ThreadPoolExecutor(1)
+    resumed = pool.submit(sandbox.resume)
+    wait_for(lambda: len(pids()) == 2, seconds=10, every=0.01)
+    filler = small_wrenn.fill()
+    try:
+        other.background("/bin/sh", "-c", "head -c 40000000 /dev/urandom >/home/user/much && sync && echo $? >/home/user/done")
+        time.sleep(8)
+        assert not resumed.done()
+    finally:
+        filler.unlink()
+    began = time.monotonic()
+    wait_for(lambda: sandbox_answers(other, "grep -x 0 /home/user/done"), seconds=60, every=1)
+    assert resumed.result(timeout=50)["status"] == "running"
+    print(f"{time.monotonic() - began:.1f} s after there was room")
+    proof.check_moves(may_boot=True)
+    small_wrenn.remove_all()
 
 
 def sandbox_answers(sandbox, script):

@@ -486,10 +486,10 @@ def serve(sandbox, wrenn, port=3000):
     sandbox.background("python3", "/tmp/app.py", str(port), "127.0.0.1")
     given = sandbox.api.post(f"{sandbox.path}/ports/{port}/url", {}).json()
 
-    def get():
+    def get(path="/"):
         connection = http.client.HTTPConnection("127.0.0.1", wrenn.proxy_port, timeout=30)
         try:
-            connection.request("GET", "/", headers={"Host": f"{port}-{sandbox.id}.localhost:{wrenn.proxy_port}",
+            connection.request("GET", path, headers={"Host": f"{port}-{sandbox.id}.localhost:{wrenn.proxy_port}",
                                                     given["traffic_header"]: given["traffic_token"]})
             return connection.getresponse().status
         finally:
@@ -505,6 +505,14 @@ def test_traffic_to_a_port_wakes_it(api, wrenn):
         status_becomes(made, "paused")
         assert get() == 200
         assert made.get()["status"] == "running"
+        # What is under way when it is paused still gets its answer, and without waking it.
+        with concurrent.futures.ThreadPoolExecutor(1) as pool:
+            answer = pool.submit(get, "/slow?1")
+            time.sleep(0.4)
+            made.pause()
+            assert answer.result() == 200
+        assert made.get()["status"] == "paused"
+        made.resume()
         # Several at once, of whom each is served.
         made.pause()
         with concurrent.futures.ThreadPoolExecutor(6) as pool:

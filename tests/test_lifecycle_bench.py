@@ -13,6 +13,7 @@ ROWS = {
     "second-pause": {"first_written_mb", "written_mb"},
     "fork": FORKS,
     "fork-10": FORKS,
+    "hibernate": TIMES | {"wake_p50_ms", "wake_p99_ms", "wake_and_exec_p50_ms", "first_ms", "first_sent_mb", "sent_mb"},
     "paused": {"cpu_percent_of_2", "memory_mb_of_2", "disk_mb_each"},
     "idle": {"cpu_percent_of_2", "mb_each"},
 }
@@ -25,4 +26,4 @@ def test_every_row_has_a_figure():
     assert {(row["case"], row["metric"]) for row in rows} == {(case, metric) for case, metrics in ROWS.items() for metric in metrics}
     assert all(row["ours"] > 0 for row in rows if row["case"] not in ("paused", "idle")), rows
     compared = {row["case"] for row in rows if row["peers"]}
-    assert compared == {"pause", "resume", "second-pause", "fork", "fork-10"}
+    assert compared == {"pause", "resume", "second-pause", "fork", "fork-10", "hibernate"}

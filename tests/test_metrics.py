@@ -1,7 +1,7 @@
 """What sandboxes use, over time."""
 import time
 
-from support.machine import wait_for
+from support.machine import kill, wait_for
 
 MB = 1 << 20
 
@@ -50,3 +50,28 @@ def test_what_is_not_there_is_said(api):
     reply = api.get(f"{sandbox.path}/metrics")
     assert reply.status == 404 and "stopped" in reply.message, reply
     assert api.get("/v1/capsules/cl-0123456789abcdefghijklmno/metrics").status == 404
+
+
+def test_use_is_counted_exactly_also_when_the_control_plane_is_killed(wrenn):
+    api = wrenn.api
+
+    def used():
+        return sum(point["cpu_minutes"] for point in api.get("/v1/capsules/usage").json()["points"]) * 60
+
+    wrenn.remove_all()
+    assert api.get("/v1/capsules/stats").json()["current"] == {"running_count": 0, "vcpus_reserved": 0, "memory_mb_reserved": 0}
+    before, began = used(), time.monotonic()
+    with api.create(memory_mb=256) as sandbox:
+        assert api.get("/v1/capsules/stats?range=5m").json()["current"]["running_count"] == 1
+        kill(wrenn.machine.pid("cp"))
+        time.sleep(2)
+        wrenn.up()
+        sandbox.pause()
+        most = time.monotonic() - began
+        stats = api.get("/v1/capsules/stats?range=5m").json()
+        assert stats["current"]["memory_mb_reserved"] == 128 and stats["peaks"]["running_count"] >= 1, stats
+        assert max(stats["series"]["running"]) >= 1
+        seconds = used() - before
+        assert 2 < seconds <= most, (seconds, most)
+        time.sleep(1)
+        assert used() - before == seconds, "what is paused needs no CPU"

@@ -4,6 +4,7 @@
 pause, resume   one sandbox in turn, in which a command has run since; beside plain QEMU that saves and loads its machine
 second-pause    what a pause writes to the disk, the first time and when little has changed since the last
 fork, fork-10   copies of a running sandbox
+hibernate       to object storage (a directory) and back; beside plain QEMU whose file and disk are packed and unpacked by zstd
 paused          sandboxes that are paused, all at once
 idle            sandboxes that run, and in which nothing happens
 """
@@ -20,9 +21,10 @@ sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "bench"), str(ROOT / "bench" / "
 from report import Report, median, percentile  # noqa: E402
 from run import facts, version_of  # noqa: E402
 from support.machine import cpu_clock_s, pss  # noqa: E402
-from support.server import Wrenn  # noqa: E402
+from support.server import Wrenn, describe_object_storage  # noqa: E402
 
-CASES = ("pause", "fork", "fork-10", "paused", "idle")
+CASES = ("pause", "fork", "fork-10", "hibernate", "paused", "idle")
+WITH_PEER = {"pause", "fork", "fork-10", "hibernate"}
 PEER = "plain QEMU save and load"
 MB = 1 << 20
 SECONDS_WATCHED = 10
@@ -36,7 +38,7 @@ def timed(function, *arguments, **fields):
 
 
 def plain_qemu(wrenn, accelerator, rounds):
-    """Milliseconds to save, milliseconds to load, and megabytes of each round."""
+    """Of each round: milliseconds to save, to load, bytes; and milliseconds to move it away, packed, and to bring it back."""
     kernel = max((wrenn.directory / "kernels").glob("vmlinux-*"), key=lambda path: version_of(path.name))
     initramfs = kernel.with_name(kernel.name.replace("vmlinux", "initramfs"))
     rootfs = wrenn.directory / "images" / "minimal" / "rootfs.ext4"
@@ -44,7 +46,7 @@ def plain_qemu(wrenn, accelerator, rounds):
                            str(kernel), str(initramfs), str(rootfs), str(wrenn.work), accelerator, str(rounds)],
                           stdout=subprocess.PIPE, text=True, timeout=600, check=True)
     lines = [line.split() for line in done.stdout.splitlines()]
-    return [[float(line[column]) for line in lines] for column in range(3)]
+    return [[float(line[column]) for line in lines] for column in range(5)]
 
 
 def add_times(report, case, name, times, peer=None, peers=None):
@@ -70,7 +72,7 @@ def pause_and_resume(wrenn, report, rounds, peer):
             resumes.append(resume_ms)
             answers.append(resume_ms + exec_ms)
             guests.append(resumed["timings_ms"].get("guest", 0))
-    saves, loads, sizes = peer or (None, None, None)
+    saves, loads, sizes = peer[:3] if peer else (None, None, None)
     add_times(report, "pause", "", pauses, peers=saves)
     # The answer to a resume comes when the guest has answered.
     add_times(report, "resume", "", resumes, peers=loads)
@@ -101,6 +103,36 @@ def forks(wrenn, report, rounds, count, peer):
     if stops:
         add_times(report, case, "source_stopped_", stops, peers=peer[0] if peer else None)
     report.add(case, "and_exec_p50_ms", median(answers))
+
+
+def hibernate(wrenn, report, rounds, peer):
+    store = wrenn.work / "objects"
+    store.mkdir()
+    describe_object_storage(wrenn.directory, endpoint=f"file://{store}")
+    leaves, wakes, answers, sent = [], [], [], []
+    with wrenn.api.create() as sandbox:
+        for _ in range(rounds + 1):
+            sandbox.exec("true")
+            before = stored_mb(store)
+            leave_ms, _ = timed(sandbox.hibernate)
+            sent.append(stored_mb(store) - before)
+            wake_ms, _ = timed(sandbox.resume)
+            exec_ms, _ = timed(sandbox.exec, "true")
+            leaves.append(leave_ms)
+            wakes.append(wake_ms)
+            answers.append(wake_ms + exec_ms)
+    # The first brings the template, too.
+    report.add("hibernate", "first_ms", leaves.pop(0))
+    report.add("hibernate", "first_sent_mb", sent.pop(0))
+    name = "plain QEMU packed by zstd"
+    add_times(report, "hibernate", "", leaves, peer=name, peers=peer and peer[3])
+    add_times(report, "hibernate", "wake_", wakes[1:], peer=name, peers=peer and peer[4])
+    report.add("hibernate", "wake_and_exec_p50_ms", median(answers[1:]))
+    report.add("hibernate", "sent_mb", median(sent))
+
+
+def stored_mb(store):
+    return sum(file.stat().st_size for file in store.rglob("*") if file.is_file()) / MB
 
 
 def make_many(wrenn, count):
@@ -154,7 +186,7 @@ def paused(wrenn, report, count):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--case", action="append", choices=CASES, help="this one only; pause is also resume and second-pause")
-    parser.add_argument("--rounds", type=int, default=30, help="of pause and fork; a third of that for fork-10 and the peer")
+    parser.add_argument("--rounds", type=int, default=30, help="of pause and fork; a third of that for fork-10, hibernate and the peer")
     parser.add_argument("--paused", type=int, default=100, help="sandboxes of the case paused")
     parser.add_argument("--idle", type=int, default=50, help="sandboxes of the case idle")
     parser.add_argument("--no-peer", action="store_true")
@@ -171,7 +203,7 @@ def main():
             first.resume()
         found = facts(wrenn)
         report.machine(**found)
-        has_peer = not options.no_peer and any(case in cases for case in ("pause", "fork", "fork-10"))
+        has_peer = not options.no_peer and not WITH_PEER.isdisjoint(cases)
         peer = plain_qemu(wrenn, found["accelerator"], fewer) if has_peer else None
         if "pause" in cases:
             pause_and_resume(wrenn, report, options.rounds, peer)
@@ -179,6 +211,8 @@ def main():
             forks(wrenn, report, options.rounds, 1, peer)
         if "fork-10" in cases:
             forks(wrenn, report, fewer, 10, peer)
+        if "hibernate" in cases:
+            hibernate(wrenn, report, fewer, peer)
         if "paused" in cases:
             paused(wrenn, report, options.paused)
         if "idle" in cases:

@@ -120,6 +120,9 @@ void AgentService::add_to(connect::Router& router) {
   router.unary(path("DestroySandbox"), *this, &AgentService::destroy);
   router.unary(path("PauseSandbox"), *this, &AgentService::pause);
   router.unary(path("ResumeSandbox"), *this, &AgentService::resume);
+  router.unary(path("HibernateSandbox"), *this, &AgentService::hibernate);
+  router.unary(path("WakeSandbox"), *this, &AgentService::wake);
+  router.unary(path("ForgetArchive"), *this, &AgentService::forget_archive);
   router.unary(path("ForkSandbox"), *this, &AgentService::fork);
   router.unary(path("SnapshotSandbox"), *this, &AgentService::snapshot);
   router.unary(path("SetLifecycle"), *this, &AgentService::set_lifecycle);
@@ -187,6 +190,31 @@ AgentService::Reply<pb::ResumeSandboxResponse> AgentService::resume(
   *response.mutable_sandbox() = to_info(resumed.sandbox);
   set_timings(resumed.timings, response);
   co_return response;
+}
+
+AgentService::Reply<pb::HibernateSandboxResponse> AgentService::hibernate(
+    Context&, const pb::HibernateSandboxRequest& request) {
+  WRENN_CO_TRY_ASSIGN(const auto hibernated, co_await manager_.hibernate(request.sandbox_id()));
+  pb::HibernateSandboxResponse response;
+  response.set_size_bytes(static_cast<std::int64_t>(hibernated.bytes));
+  set_timings(hibernated.timings, response);
+  co_return response;
+}
+
+AgentService::Reply<pb::WakeSandboxResponse> AgentService::wake(
+    Context&, const pb::WakeSandboxRequest& request) {
+  WRENN_CO_TRY_ASSIGN(const auto lifecycle, optional_lifecycle(request));
+  WRENN_CO_TRY_ASSIGN(const Outcome woken, co_await manager_.wake(request.sandbox_id(), lifecycle));
+  pb::WakeSandboxResponse response;
+  *response.mutable_sandbox() = to_info(woken.sandbox);
+  set_timings(woken.timings, response);
+  co_return response;
+}
+
+AgentService::Reply<pb::ForgetArchiveResponse> AgentService::forget_archive(
+    Context&, const pb::ForgetArchiveRequest& request) {
+  WRENN_CO_TRY(co_await manager_.forget_archive(request.sandbox_id()));
+  co_return pb::ForgetArchiveResponse();
 }
 
 AgentService::Reply<pb::ForkSandboxResponse> AgentService::fork(

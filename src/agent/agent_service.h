@@ -24,6 +24,11 @@ class AgentService {
   Reply<pb::DestroySandboxResponse> destroy(Context&, const pb::DestroySandboxRequest& request);
   Reply<pb::PauseSandboxResponse> pause(Context&, const pb::PauseSandboxRequest& request);
   Reply<pb::ResumeSandboxResponse> resume(Context&, const pb::ResumeSandboxRequest& request);
+  Reply<pb::HibernateSandboxResponse> hibernate(Context&,
+                                                const pb::HibernateSandboxRequest& request);
+  Reply<pb::WakeSandboxResponse> wake(Context&, const pb::WakeSandboxRequest& request);
+  Reply<pb::ForgetArchiveResponse> forget_archive(Context&,
+                                                  const pb::ForgetArchiveRequest& request);
   Reply<pb::ForkSandboxResponse> fork(Context&, const pb::ForkSandboxRequest& request);
   Reply<pb::SnapshotSandboxResponse> snapshot(Context&, const pb::SnapshotSandboxRequest& request);
   Reply<pb::SetLifecycleResponse> set_lifecycle(Context&, const pb::SetLifecycleRequest& request);

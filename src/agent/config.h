@@ -30,6 +30,8 @@ inline constexpr int kMinDiskMb = 1024;
 inline constexpr int kMaxDiskMb = 1048576;
 inline constexpr int kMaxTimeoutSec = 604800;
 inline constexpr int kMaxVcpusPerCore = 4;
+// With less free than this, nothing can be made or saved on the disk.
+inline constexpr std::uint64_t kDiskIsFull = 32ull << 20;
 
 struct AgentConfig {
   storage::Layout layout;

@@ -18,6 +18,7 @@ base::Result<net::Listener> listen_for_control_plane(net::Loop& loop, const base
 }
 
 bool is_control_plane(const net::Stream& client) {
+  if (client.is_secured()) return true;
   const auto peer = client.peer_credentials();
   return peer && (peer->uid == 0 || peer->uid == kControlPlaneUid);
 }

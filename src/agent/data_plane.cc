@@ -27,10 +27,10 @@ Result<base::Fd> copy_fd(int fd) {
   return copy;
 }
 
-// Only the control plane of this machine gets through.
-class LocalHandler final : public net::HttpHandler {
+// Only the control plane gets through.
+class ControlPlaneOnly final : public net::HttpHandler {
  public:
-  explicit LocalHandler(net::HttpHandler& handler) : handler_(handler) {}
+  explicit ControlPlaneOnly(net::HttpHandler& handler) : handler_(handler) {}
   Task<Result<void>> handle(net::Request& request, net::ResponseWriter& response) override {
     if (is_control_plane(request.stream())) return handler_.handle(request, response);
     return response.send(403, {}, "only the control plane may call the agent\n");
@@ -43,24 +43,44 @@ class LocalHandler final : public net::HttpHandler {
 }  // namespace
 
 Result<std::unique_ptr<DataPlane>> DataPlane::start(const AgentConfig& config,
-                                                    proxy::GuestLimits limits) {
+                                                    proxy::GuestLimits limits,
+                                                    const std::optional<RemoteAccess>& remote) {
   std::unique_ptr<DataPlane> plane(new DataPlane(limits));
   WRENN_TRY_ASSIGN(auto listener,
                    listen_for_control_plane(plane->thread_.loop(), config.proxy_socket));
-  plane->thread_.start("data-plane", [&guests = plane->guests_, l = std::move(listener)]() mutable {
-    return serve(guests, std::move(l));
+  std::optional<net::Listener> remote_listener;
+  std::shared_ptr<const net::StreamSecurity> security;
+  if (remote) {
+    WRENN_TRY_ASSIGN(auto opened, net::Listener::listen(plane->thread_.loop(), remote->listen));
+    remote_listener.emplace(std::move(opened));
+    security = remote->security;
+  }
+  plane->thread_.start("data-plane", [&guests = plane->guests_, l = std::move(listener),
+                                      r = std::move(remote_listener), s = security]() mutable {
+    return serve(guests, std::move(l), std::move(r), std::move(s));
   });
   return plane;
 }
 
 DataPlane::~DataPlane() = default;
 
-Task<void> DataPlane::serve(proxy::GuestTable& guests, net::Listener listener) {
+Task<void> DataPlane::serve(proxy::GuestTable& guests, net::Listener listener,
+                            std::optional<net::Listener> remote,
+                            std::shared_ptr<const net::StreamSecurity> security) {
+  const net::Context context = co_await net::current_context();
   proxy::GuestProxy proxy(guests);
-  LocalHandler handler(proxy);
-  net::HttpServer server(
-      handler, {.body_timeout = std::chrono::minutes(10), .max_connections = kMaxConnections});
+  ControlPlaneOnly handler(proxy);
+  net::HttpServerOptions options{.body_timeout = std::chrono::minutes(10),
+                                 .max_connections = kMaxConnections};
+  net::HttpServer server(handler, options);
+  options.keep_alive = true;
+  options.security = std::move(security);
+  net::HttpServer remote_server(handler, options);
+  net::TaskScope scope(*context.loop, context.stop);
+  if (remote) scope.spawn(remote_server.serve(std::move(*remote)));
   co_await server.serve(std::move(listener));
+  scope.request_stop();
+  co_await scope.join();
   co_await guests.remove_all();
 }
 
@@ -80,8 +100,9 @@ Result<void> DataPlane::add(const Sandbox& sandbox) {
   return {};
 }
 
-Task<void> DataPlane::remove(std::string sandbox_id) {
-  return net::run_on(thread_.loop(), [this, sandbox_id] { return guests_.remove(sandbox_id); });
+Task<void> DataPlane::remove(std::string sandbox_id, base::Duration patience) {
+  return net::run_on(thread_.loop(),
+                     [this, sandbox_id, patience] { return guests_.remove(sandbox_id, patience); });
 }
 
 }  // namespace wrenn::agent

@@ -15,6 +15,7 @@ using base::Result;
 // The user that probes run as: slot 0 is never a sandbox's.
 constexpr hostnet::SlotIndex kProbeSlot = 0;
 constexpr std::size_t kPoolThreads = 8;
+constexpr std::size_t kTransferThreads = 4;
 
 }  // namespace
 
@@ -47,13 +48,15 @@ Result<std::unique_ptr<Host>> open_host(const AgentConfig& config,
                                    .range = std::nullopt,
                                    .state_file = config.layout.run_dir() / "network.state",
                                    .keep = std::move(keep)}));
-  auto host = std::make_unique<Host>(Host{.config = config,
-                                          .kernel = tools.kernel,
-                                          .cgroups = base::CgroupSupport::detect(),
-                                          .disk_backend = cow.backend,
-                                          .pool = std::make_unique<net::BlockingPool>(kPoolThreads),
-                                          .hypervisor = nullptr,
-                                          .slots = nullptr});
+  auto host = std::make_unique<Host>(
+      Host{.config = config,
+           .kernel = tools.kernel,
+           .cgroups = base::CgroupSupport::detect(),
+           .disk_backend = cow.backend,
+           .pool = std::make_unique<net::BlockingPool>(kPoolThreads),
+           .transfers = std::make_unique<net::BlockingPool>(kTransferThreads),
+           .hypervisor = nullptr,
+           .slots = nullptr});
   WRENN_TRY_ASSIGN(host->hypervisor, vm::Qemu::create(tools.qemu, tools.accelerator.accelerator,
                                                       config.layout.run_dir(), *host->pool));
   host->slots =

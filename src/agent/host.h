@@ -23,6 +23,7 @@ struct Host {
   base::CgroupSupport cgroups;
   storage::CowBackend disk_backend = storage::CowBackend::kQcow2Overlay;
   std::unique_ptr<net::BlockingPool> pool;
+  std::unique_ptr<net::BlockingPool> transfers;  // What waits for object storage.
   std::unique_ptr<vm::Hypervisor> hypervisor;
   std::unique_ptr<hostnet::SlotPool> slots;
 };

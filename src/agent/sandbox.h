@@ -60,6 +60,8 @@ class Sandbox {
         manifest.timeout_sec > 0 && idle_ms >= manifest.timeout_sec * std::int64_t{1000};
     return is_idle ? "idle" : "";
   }
+  // Calls and streams into it that are under way.
+  std::size_t uses() const { return uses_; }
   bool is_usable() const { return vm != nullptr && doing == Doing::kNothing; }
   // The agent ends and the sandbox does not: so does nothing of what runs in it.
   void abandon_uses() {

@@ -4,6 +4,7 @@
 #include <cerrno>
 
 #include "agent/disk_chain.h"
+#include "agent/operation_log.h"
 #include "agent/sandbox_manager.h"
 #include "agent/save_vm.h"
 #include "agent/start_vm.h"
@@ -20,6 +21,8 @@ using base::concat;
 using base::Result;
 
 constexpr auto kLookInterval = std::chrono::milliseconds(250);
+// What a proxied request that is under way may take until the pause cuts it.
+constexpr auto kDrain = std::chrono::seconds(2);
 
 void apply(const Lifecycle& lifecycle, storage::SandboxManifest& manifest) {
   manifest.timeout_sec = lifecycle.timeout_sec;
@@ -85,11 +88,11 @@ net::Task<Result<Outcome>> SandboxManager::pause_now(std::string id, PauseMode m
   const auto begin = base::steady_now();
   if (sandbox->vm) {
     sandbox->doing = Doing::kPausing;
-    auto saved = co_await save_paused(sandbox, mode, std::move(reason), outcome.timings);
+    auto saved = co_await stats_.measure(
+        HostOperation::kPause, save_paused(sandbox, mode, std::move(reason), outcome.timings));
     sandbox->doing = Doing::kNothing;
     WRENN_CO_TRY(std::move(saved));
-    base::log_info("sandbox paused",
-                   {{"sandbox", id}, {"ms", base::to_ms(base::steady_now() - begin)}});
+    co_await log_done("sandbox paused", id, begin);
   }
   outcome.timings["total"] = ms_since(begin);
   outcome.sandbox = view(*sandbox);
@@ -103,7 +106,7 @@ net::Task<Result<void>> SandboxManager::save_paused(SandboxPtr sandbox, PauseMod
   const std::string id = sandbox->manifest.id;
   Stopwatch watch(timings);
   if (mode == PauseMode::kDisk) WRENN_CO_TRY(co_await sync_guest(*sandbox->vm->guest));
-  co_await data_plane_.remove(id);
+  co_await data_plane_.remove(id, kDrain);
   co_await sandbox->end_uses();
   watch.lap("drain");
   const int number = sandbox->manifest.checkpoint + 1;
@@ -202,7 +205,8 @@ net::Task<Result<void>> SandboxManager::end_dead(SandboxPtr sandbox, std::string
 
 net::Task<Result<Outcome>> SandboxManager::resume(std::string id,
                                                   std::optional<Lifecycle> lifecycle) {
-  return net::with_stop(net::StopToken(), resume_now(std::move(id), lifecycle));
+  return net::with_stop(net::StopToken(), stats_.measure(HostOperation::kResume,
+                                                         resume_now(std::move(id), lifecycle)));
 }
 
 net::Task<Result<Outcome>> SandboxManager::resume_now(std::string id,
@@ -235,8 +239,7 @@ net::Task<Result<Outcome>> SandboxManager::resume_now(std::string id,
     sandbox->manifest = std::move(manifest);
     sandbox->vm = *std::move(vm);
     start_watching(sandbox);
-    base::log_info("sandbox resumed",
-                   {{"sandbox", id}, {"ms", base::to_ms(base::steady_now() - begin)}});
+    co_await log_done("sandbox resumed", id, begin);
   }
   sandbox->last_active_unix_ms = base::unix_ms_now();
   outcome.timings["total"] = ms_since(begin);
@@ -265,7 +268,8 @@ net::Task<Result<CheckpointPtr>> SandboxManager::save_copy(SandboxPtr sandbox, b
 
 net::Task<Result<std::vector<ForkOutcome>>> SandboxManager::fork(ForkRequest request,
                                                                  Timings& timings) {
-  return net::with_stop(net::StopToken(), fork_now(std::move(request), timings));
+  return net::with_stop(net::StopToken(), stats_.measure(HostOperation::kFork,
+                                                         fork_now(std::move(request), timings)));
 }
 
 net::Task<Result<std::vector<ForkOutcome>>> SandboxManager::fork_now(ForkRequest request,
@@ -280,7 +284,7 @@ net::Task<Result<std::vector<ForkOutcome>>> SandboxManager::fork_now(ForkRequest
     for (auto& id : request.fork_ids) {
       outcomes.push_back({std::move(id), base::fail(Code::kInternal, "it was not started")});
     }
-    net::TaskScope forks(loop_);
+    net::TaskScope forks(co_await net::current_context());
     for (auto& outcome : outcomes) {
       forks.spawn(start_fork(outcome.id, source->manifest, *copied, request.lifecycle, outcome));
     }
@@ -316,7 +320,9 @@ net::Task<void> SandboxManager::start_fork(std::string id, storage::SandboxManif
 
 net::Task<Result<TemplateView>> SandboxManager::snapshot(std::string id, std::string name,
                                                          Timings& timings) {
-  return net::with_stop(net::StopToken(), snapshot_now(std::move(id), std::move(name), timings));
+  return net::with_stop(net::StopToken(),
+                        stats_.measure(HostOperation::kSnapshot,
+                                       snapshot_now(std::move(id), std::move(name), timings)));
 }
 
 net::Task<Result<TemplateView>> SandboxManager::snapshot_now(std::string id, std::string name,
@@ -329,7 +335,7 @@ net::Task<Result<TemplateView>> SandboxManager::snapshot_now(std::string id, std
   WRENN_CO_TRY_ASSIGN(auto made,
                       co_await templates_.keep_snapshot(template_name, std::move(staged)));
   timings["total"] = ms_since(begin);
-  base::log_info("snapshot taken", {{"sandbox", id}, {"template", name}});
+  co_await log_done("snapshot taken", id, begin);
   co_return made;
 }
 
@@ -370,31 +376,31 @@ net::Task<void> SandboxManager::watch_lifecycles_now() {
 }
 
 void SandboxManager::look_at_disk() {
-  constexpr std::uint64_t kFull = 32ull << 20;
   constexpr std::uint64_t kRoom = 64ull << 20;
   const auto free = storage::free_space(host_.config.layout.sandboxes_dir());
   if (!free) return;
-  if (*free < kFull && !was_disk_full_) {
+  if (*free < kDiskIsFull && !was_disk_full_) {
     was_disk_full_ = true;
     base::log_error("the disk is full: sandboxes that write to theirs stand still",
                     {{"directory", host_.config.layout.root().native()}});
   } else if (*free > kRoom && was_disk_full_) {
     was_disk_full_ = false;
-    tasks_.spawn(go_on_all());
+    go_on_all();
   }
 }
 
-net::Task<void> SandboxManager::go_on_all() {
+// One that is being started or saved is not waited for by the others.
+void SandboxManager::go_on_all() {
   base::log_info("the disk has room again: sandboxes go on");
-  std::vector<SandboxPtr> all;
-  for (const auto& [id, sandbox] : sandboxes_) all.push_back(sandbox);
-  for (const SandboxPtr& sandbox : all) {
-    const auto held = co_await lock(sandbox);
-    if (!held || !sandbox->is_usable()) continue;
-    if (auto going = co_await host_.hypervisor->go_on(sandbox->vm->place.spec()); !going) {
-      base::log_error("a VM does not go on",
-                      {{"sandbox", sandbox->manifest.id}, {"error", going.error()}});
-    }
+  for (const auto& [id, sandbox] : sandboxes_) tasks_.spawn(go_on(sandbox));
+}
+
+net::Task<void> SandboxManager::go_on(SandboxPtr sandbox) {
+  const auto held = co_await lock(sandbox);
+  if (!held || !sandbox->is_usable()) co_return;
+  if (auto going = co_await host_.hypervisor->go_on(sandbox->vm->place.spec()); !going) {
+    base::log_error("a VM does not go on",
+                    {{"sandbox", sandbox->manifest.id}, {"error", going.error()}});
   }
 }
 

@@ -3,9 +3,8 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
-#include <cstdio>
 
+#include "agent/operation_log.h"
 #include "agent/save_vm.h"
 #include "agent/start_vm.h"
 #include "base/crypto.h"
@@ -42,19 +41,6 @@ storage::SandboxManifest first_manifest(const CreateRequest& request, const Host
       {"hypervisor", concat(host.hypervisor->name(), ' ', host.hypervisor->version(), " (",
                             vm::accelerator_name(host.hypervisor->accelerator()), ")")}};
   return manifest;
-}
-
-// Gone in one step, whatever happens while its files are removed: what is left over of it is a
-// temporary.
-Result<void> remove_sandbox(const Host& host, const std::string& id) {
-  const base::Path directory = sandbox_directory(host, id);
-  const base::Path doomed =
-      concat(directory.native(), ".tmp-", base::to_hex(base::random_bytes(6)));
-  if (::rename(directory.c_str(), doomed.c_str()) != 0) {
-    if (errno == ENOENT) return {};
-    return base::fail_errno(errno, concat("cannot remove ", directory.native()));
-  }
-  return base::remove_tree(doomed);
 }
 
 }  // namespace
@@ -120,7 +106,8 @@ net::Task<Result<void>> SandboxManager::prepare_default_template() {
 net::Task<Result<Outcome>> SandboxManager::create(CreateRequest request) {
   if (request.id.empty()) request.id = base::new_id(base::kSandboxPrefix);
   WRENN_CO_TRY(check(request));
-  co_return co_await net::with_stop(net::StopToken(), create_now(std::move(request)));
+  co_return co_await net::with_stop(
+      net::StopToken(), stats_.measure(HostOperation::kCreate, create_now(std::move(request))));
 }
 
 net::Task<Result<Outcome>> SandboxManager::create_now(CreateRequest request) {
@@ -132,8 +119,7 @@ net::Task<Result<Outcome>> SandboxManager::create_now(CreateRequest request) {
   WRENN_CO_TRY_ASSIGN(Outcome created, co_await create_from(std::move(request), from));
   created.timings["template"] = template_ms;
   created.timings["total"] = ms_since(begin);
-  base::log_info("sandbox created", {{"sandbox", created.sandbox.manifest.id},
-                                     {"ms", base::to_ms(base::steady_now() - begin)}});
+  co_await log_done("sandbox created", created.sandbox.manifest.id, begin);
   co_return created;
 }
 
@@ -156,7 +142,7 @@ net::Task<Result<Outcome>> SandboxManager::create_from(CreateRequest request, Ch
   creating_.erase(id);
   if (!vm) {
     if (base) {
-      auto removed = co_await host_.pool->run([&] { return remove_sandbox(host_, id); });
+      auto removed = co_await host_.pool->run([&] { return remove_sandbox_directory(host_, id); });
       if (!removed) base::log_warn("a directory stays behind", {{"error", removed.error()}});
     }
     co_return base::fail(std::move(vm).error());
@@ -199,6 +185,7 @@ net::Task<void> SandboxManager::keep_dead(SandboxPtr sandbox, base::ProcessIdent
   constexpr std::int64_t kRetryMs = 10'000;
   auto held = co_await lock(sandbox);
   if (!held || !sandbox->vm || sandbox->vm->process.identity != process) co_return;
+  if (sandbox->doing != Doing::kStuck) stats_.vm_deaths.add();
   base::log_warn("a VM ended by itself", {{"sandbox", sandbox->manifest.id}});
   if (auto kept = co_await net::with_stop(net::StopToken(), end_dead(sandbox, "vm_ended")); !kept) {
     sandbox->ends_not_before_unix_ms = base::unix_ms_now() + kRetryMs;
@@ -208,10 +195,12 @@ net::Task<void> SandboxManager::keep_dead(SandboxPtr sandbox, base::ProcessIdent
 }
 
 net::Task<Result<void>> SandboxManager::destroy(std::string id) {
-  return net::with_stop(net::StopToken(), destroy_now(std::move(id)));
+  return net::with_stop(net::StopToken(),
+                        stats_.measure(HostOperation::kDestroy, destroy_now(std::move(id))));
 }
 
 net::Task<Result<void>> SandboxManager::destroy_now(std::string id) {
+  const auto begin = base::steady_now();
   if (const auto creating = creating_.find(id); creating != creating_.end()) {
     creating->second = false;  // create() does it, as soon as there is something to destroy.
   }
@@ -231,10 +220,11 @@ net::Task<Result<void>> SandboxManager::destroy_now(std::string id) {
         co_await host_.pool->run([this, &sandbox] { return end_vm(host_, *sandbox->vm); }));
     sandbox->vm.reset();
   }
-  WRENN_CO_TRY(co_await host_.pool->run([this, &id] { return remove_sandbox(host_, id); }));
+  WRENN_CO_TRY(
+      co_await host_.pool->run([this, &id] { return remove_sandbox_directory(host_, id); }));
   sandbox->is_gone = true;
   sandboxes_.erase(id);
-  base::log_info("sandbox destroyed", {{"sandbox", id}});
+  co_await log_done("sandbox destroyed", id, begin);
   co_return {};
 }
 
@@ -263,21 +253,31 @@ Result<SandboxUse> SandboxManager::use(const std::string& id) {
                     "resume it first");
 }
 
+std::string_view SandboxManager::status_of(const Sandbox& sandbox) {
+  switch (sandbox.doing) {
+    case Doing::kPausing:
+    case Doing::kStuck:
+      return "pausing";
+    case Doing::kResuming:
+      return "resuming";
+    case Doing::kEnding:
+      return "error";
+    case Doing::kNothing:
+      break;
+  }
+  return sandbox.vm ? "running" : "paused";
+}
+
 SandboxView SandboxManager::view(const Sandbox& sandbox) const {
   SandboxView view;
   view.manifest = sandbox.manifest;
   view.last_active_unix_ms = sandbox.last_used_unix_ms();
   if (sandbox.vm) {
     view.host_ip = sandbox.vm->place.slot.address.to_string();
-    view.status = "running";
   } else {
-    view.status = "paused";
     view.pause_mode = sandbox.base->manifest.has_memory ? "memory" : "disk";
   }
-  const bool is_pausing = sandbox.doing == Doing::kPausing || sandbox.doing == Doing::kStuck;
-  if (is_pausing) view.status = "pausing";
-  if (sandbox.doing == Doing::kResuming) view.status = "resuming";
-  if (sandbox.doing == Doing::kEnding) view.status = "error";
+  view.status = status_of(sandbox);
   return view;
 }
 
@@ -292,6 +292,7 @@ std::vector<SandboxView> SandboxManager::list() const {
 }
 
 void SandboxManager::abandon_uses() {
+  stop_transfers_.request_stop();
   for (auto& [id, sandbox] : sandboxes_) sandbox->abandon_uses();
 }
 

@@ -8,17 +8,22 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
+#include <stop_token>
 #include <string>
 #include <vector>
 
 #include "agent/data_plane.h"
 #include "agent/host.h"
+#include "agent/manager_stats.h"
 #include "agent/memory_budget.h"
 #include "agent/recovery.h"
 #include "agent/sandbox.h"
 #include "agent/stopwatch.h"
 #include "agent/template_store.h"
+#include "base/readiness.h"
 #include "net/sync.h"
+#include "storage/objects/archive.h"
 
 namespace wrenn::agent {
 
@@ -53,6 +58,10 @@ struct Outcome {
 struct ForkOutcome {
   std::string id;
   base::Result<SandboxView> sandbox;
+};
+struct Hibernated {
+  std::uint64_t bytes = 0;  // That it took on this host.
+  Timings timings;
 };
 struct ForkRequest {
   std::string id;
@@ -101,6 +110,18 @@ class SandboxManager {
   base::Result<std::vector<ResourcePoint>> resources(const std::string& id,
                                                      std::chrono::seconds span) const;
   TemplateStore& templates() { return templates_; }
+  HostFigures figures() const;
+  base::Readiness readiness() const;
+  const ManagerStats& stats() const { return stats_; }
+
+  // Moves a paused sandbox to object storage. When it has succeeded, the archive is whole and the
+  // sandbox is gone from this host; else it is paused as before. kFailedPrecondition without object
+  // storage.
+  net::Task<base::Result<Hibernated>> hibernate(std::string id);
+  // The way back, and resumes it. The archive stays; when this fails, nothing is left on this host.
+  net::Task<base::Result<Outcome>> wake(std::string id, std::optional<Lifecycle> lifecycle);
+  // Removes the archive. One that is not there is fine.
+  net::Task<base::Result<void>> forget_archive(std::string id);
 
   // What the agent does for others ends, in a way that ends nothing in the sandboxes.
   void abandon_uses();
@@ -120,6 +141,8 @@ class SandboxManager {
   net::Task<base::Result<std::vector<ForkOutcome>>> fork_now(ForkRequest request, Timings& timings);
   net::Task<void> start_fork(std::string id, storage::SandboxManifest source, CheckpointPtr from,
                              std::optional<Lifecycle> lifecycle, ForkOutcome& outcome);
+  net::Task<base::Result<Hibernated>> hibernate_now(std::string id);
+  net::Task<base::Result<Outcome>> wake_now(std::string id, std::optional<Lifecycle> lifecycle);
   net::Task<base::Result<TemplateView>> snapshot_now(std::string id, std::string name,
                                                      Timings& timings);
   net::Task<base::Result<CheckpointPtr>> save_copy(SandboxPtr sandbox, base::Path directory,
@@ -159,7 +182,8 @@ class SandboxManager {
   // A VM stands still from the moment that its disk found no room on the host's; with room again it
   // is to go on.
   void look_at_disk();
-  net::Task<void> go_on_all();
+  void go_on_all();
+  net::Task<void> go_on(SandboxPtr sandbox);
   // Pauses the sandbox that was not used for the longest time, when the host is short of memory.
   void relieve_host();
   net::Task<void> pause_for_memory(SandboxPtr sandbox);
@@ -170,6 +194,7 @@ class SandboxManager {
   net::Task<base::Result<void>> adopt_running(storage::SandboxManifest manifest);
   net::Task<base::Result<void>> adopt_ended(storage::SandboxManifest manifest);
   base::Result<SandboxPtr> adopt_paused(storage::SandboxManifest manifest);
+  static std::string_view status_of(const Sandbox& sandbox);
   SandboxView view(const Sandbox& sandbox) const;
 
   net::Loop& loop_;
@@ -180,6 +205,10 @@ class SandboxManager {
   std::map<std::string, SandboxPtr> sandboxes_;
   std::map<std::string, bool> creating_;
   std::uint64_t starting_mb_ = 0;
+  std::set<std::string> archiving_;  // Whose archive is being written, read or removed.
+  std::stop_source stop_transfers_;
+  storage::BlobNames blob_names_;
+  ManagerStats stats_;
   bool was_disk_full_ = false;
   bool is_relieving_ = false;
   bool is_merging_ = false;  // One at a time: it is work of the disk.

@@ -1,4 +1,5 @@
 // What sandboxes use, read every few seconds.
+#include "agent/readiness.h"
 #include "agent/sandbox_manager.h"
 #include "net/loop.h"
 
@@ -26,6 +27,27 @@ base::Result<std::vector<ResourcePoint>> SandboxManager::resources(
     const std::string& id, std::chrono::seconds span) const {
   WRENN_TRY_ASSIGN(const SandboxPtr sandbox, find(id));
   return sandbox->resources.series().points(span, base::unix_ms_now() / 1000);
+}
+
+HostFigures SandboxManager::figures() const {
+  HostFigures figures{.sandboxes = {{"running", 0},
+                                    {"paused", 0},
+                                    {"pausing", 0},
+                                    {"resuming", 0},
+                                    {"starting", 0},
+                                    {"error", 0}},
+                      .memory = memory_budget()};
+  figures.sandboxes["starting"] = static_cast<std::int64_t>(creating_.size());
+  for (const auto& [id, sandbox] : sandboxes_) {
+    ++figures.sandboxes[status_of(*sandbox)];
+    if (sandbox->vm && sandbox->vm->guest) ++figures.guest_links;
+    figures.guest_calls += static_cast<std::int64_t>(sandbox->uses());
+  }
+  return figures;
+}
+
+base::Readiness SandboxManager::readiness() const {
+  return readiness_of(host_, memory_budget());
 }
 
 net::Task<void> SandboxManager::watch_resources_now() {

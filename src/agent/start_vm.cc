@@ -4,7 +4,9 @@
 #include <sys/stat.h>
 
 #include <cerrno>
+#include <cstdio>
 
+#include "base/crypto.h"
 #include "base/log.h"
 #include "base/strings.h"
 #include "net/scope.h"
@@ -122,7 +124,7 @@ struct Starting {
     watch.lap("prepare");
     WRENN_CO_TRY(co_await start_process());
     watch.lap("start");
-    auto set_up = co_await set_up_guest();
+    auto set_up = co_await with_vm_going(host, place->spec(), set_up_guest());
     if (!set_up) {
       co_return base::fail(co_await with_console(
           host, place->spec(),
@@ -167,6 +169,17 @@ Result<CheckpointPtr> make_sandbox(const Host& host, const std::string& id,
     base::log_warn("a directory stays behind", {{"error", removed.error()}});
   }
   return base::fail(std::move(made).error());
+}
+
+Result<void> remove_sandbox_directory(const Host& host, const std::string& id) {
+  const base::Path directory = sandbox_directory(host, id);
+  const base::Path doomed =
+      concat(directory.native(), ".tmp-", base::to_hex(base::random_bytes(6)));
+  if (::rename(directory.c_str(), doomed.c_str()) != 0) {
+    if (errno == ENOENT) return {};
+    return base::fail_errno(errno, concat("cannot remove ", directory.native()));
+  }
+  return base::remove_tree(doomed);
 }
 
 net::Task<Result<std::unique_ptr<LiveVm>>> start_vm(Host& host, storage::SandboxManifest& manifest,

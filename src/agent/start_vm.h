@@ -21,6 +21,10 @@ std::string host_boot_id();
 base::Result<CheckpointPtr> make_sandbox(const Host& host, const std::string& id,
                                          const Checkpoint& from);
 
+// Gone in one step, whatever happens while its files are removed: what is left over of it is a
+// temporary. One that is not there is fine. Blocking.
+base::Result<void> remove_sandbox_directory(const Host& host, const std::string& id);
+
 // Starts a VM from the checkpoint, which lies in the sandbox's directory, waits until the guest is
 // as it should be (clock, token, names, randomness), and only then writes the manifest. `manifest`
 // gets what has become true: slot, user, process, state. On failure the VM and its directory are

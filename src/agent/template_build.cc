@@ -71,7 +71,7 @@ class Builder {
     WRENN_CO_TRY_ASSIGN(vm_.process, co_await host_.hypervisor->boot(
                                          spec, {host_.kernel.image, host_.kernel.initramfs}));
     has_process_ = true;
-    auto warmed = co_await warm_up();
+    auto warmed = co_await with_vm_going(host_, spec, warm_up());
     if (!warmed)
       co_return base::fail(co_await with_console(host_, spec, std::move(warmed).error()));
     Timings timings;

@@ -10,7 +10,6 @@
 #include "agent/disk_chain.h"
 #include "base/log.h"
 #include "base/strings.h"
-#include "net/scope.h"
 
 namespace wrenn::agent {
 namespace {
@@ -142,6 +141,14 @@ net::Task<base::Error> with_console(Host& host, vm::VmSpec spec, base::Error err
     error.message += concat("; its console ends with: ", base::trim(tail));
   }
   co_return error;
+}
+
+net::Task<void> keep_going(Host& host, vm::VmSpec spec) {
+  constexpr auto kInterval = std::chrono::seconds(1);
+  while (co_await net::sleep_for(kInterval)) {
+    // One that does not answer is found out by who waits for its guest.
+    (void)co_await host.hypervisor->go_on(spec);
+  }
 }
 
 void kill_strangers(const AgentConfig& config, const std::vector<pid_t>& keep) {

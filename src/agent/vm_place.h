@@ -7,6 +7,7 @@
 
 #include "agent/checkpoint.h"
 #include "agent/host.h"
+#include "net/scope.h"
 
 namespace wrenn::agent {
 
@@ -41,6 +42,21 @@ void clear_place(Host& host, VmPlace place);
 
 // The error with the end of the guest's console added, for a guest that does not do what it should.
 net::Task<base::Error> with_console(Host& host, vm::VmSpec spec, base::Error error);
+
+// Until it is stopped; see with_vm_going().
+net::Task<void> keep_going(Host& host, vm::VmSpec spec);
+// Runs `task`, which waits for a guest that nobody else knows yet. A VM that found the host's disk
+// full stands still until it is told to go on: meanwhile that is done every second.
+template <class T>
+net::Task<T> with_vm_going(Host& host, vm::VmSpec spec, net::Task<T> task) {
+  const net::Context context = co_await net::current_context();
+  net::TaskScope beside(*context.loop);
+  beside.spawn(keep_going(host, std::move(spec)));
+  T result = co_await std::move(task);
+  beside.request_stop();
+  co_await beside.join();
+  co_return result;
+}
 
 // Ends the hypervisors of this installation (they are known by their user) that are not in `keep`:
 // an agent died before it could record them. Blocking.

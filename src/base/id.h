@@ -32,6 +32,9 @@ inline constexpr std::string_view kKeyPrefix = "key-";
 inline constexpr std::string_view kTeamPrefix = "team-";
 inline constexpr std::string_view kHostPrefix = "host-";
 inline constexpr std::string_view kTemplatePrefix = "tpl-";
+inline constexpr std::string_view kUserPrefix = "usr-";
+inline constexpr std::string_view kSessionPrefix = "ses-";
+inline constexpr std::string_view kOneTimeTokenPrefix = "otk-";
 
 std::string new_id(std::string_view prefix);
 // True for the prefix followed by exactly one Uuid in base 36.

@@ -217,10 +217,13 @@ TEST_F(Jail, LeavesTheHostsMountsAlone) {
 
 TEST_F(Jail, NamesTheMountThatFailed) {
   JailSpec spec = jailed();
-  spec.binds.push_back({"/nonexistent", "/data"});
+  const Path missing = dir() / "missing";
+  spec.binds.push_back({missing, "/data"});
   spec.argv = {"/usr/bin/true"};
-  EXPECT_EQ(spawn(spec).error().message,
-            "cannot start /usr/bin/true: mounting /nonexistent: No such file or directory");
+  const auto spawned = spawn(spec);
+  ASSERT_FALSE(spawned);
+  EXPECT_EQ(spawned.error().message, concat("cannot start /usr/bin/true: mounting ",
+                                            missing.native(), ": No such file or directory"));
 }
 
 TEST_F(Jail, IsTheFirstProcessOfItsOwnNamespace) {

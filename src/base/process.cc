@@ -2,6 +2,7 @@
 
 #include <poll.h>
 #include <sys/syscall.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <csignal>
@@ -11,10 +12,12 @@
 
 namespace wrenn::base {
 
-Result<ProcessIdentity> identify_process(pid_t pid) {
+namespace {
+
+Result<ProcessIdentity> read_identity(pid_t pid, const Path& file) {
   constexpr std::size_t kStateField = 0;  // counted after the name in parentheses
   constexpr std::size_t kStartTimeField = 19;
-  auto stat = read_file(concat("/proc/", pid, "/stat"));
+  auto stat = read_file(file);
   if (!stat) return fail(Code::kNotFound, concat("process ", pid, " does not exist"));
   const auto name_end = stat->rfind(')');
   if (name_end == std::string::npos) return fail(Code::kInternal, "cannot read /proc/PID/stat");
@@ -26,6 +29,16 @@ Result<ProcessIdentity> identify_process(pid_t pid) {
   const auto ticks = parse_int<std::uint64_t>(fields[kStartTimeField]);
   if (!ticks) return fail(Code::kInternal, "/proc/PID/stat has no start time");
   return ProcessIdentity{pid, *ticks};
+}
+
+}  // namespace
+
+Result<ProcessIdentity> identify_process(pid_t pid) {
+  return read_identity(pid, concat("/proc/", pid, "/stat"));
+}
+
+Result<ProcessIdentity> identify_self() {
+  return read_identity(::getpid(), "/proc/self/stat");
 }
 
 bool is_alive(const ProcessIdentity& process) {

@@ -18,6 +18,8 @@ struct ProcessIdentity {
 
 // kNotFound when there is no such process, or only its zombie.
 Result<ProcessIdentity> identify_process(pid_t pid);
+// This very process, also where /proc has nothing but `self`.
+Result<ProcessIdentity> identify_self();
 bool is_alive(const ProcessIdentity& process);
 
 // A pidfd that certainly means this process; kNotFound when it is gone. Readable once it exits.

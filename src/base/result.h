@@ -5,6 +5,7 @@
 // that says what to do next. Context is put in front of the message on the way up.
 #pragma once
 
+#include <cstddef>
 #include <expected>
 #include <string>
 #include <string_view>
@@ -32,6 +33,7 @@ enum class Code {
   kDataLoss,
   kUnauthenticated,
 };
+inline constexpr std::size_t kCodes = 16;
 
 // The name on the wire, e.g. "invalid_argument".
 std::string_view code_name(Code code);

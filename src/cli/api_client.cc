@@ -121,6 +121,31 @@ net::Task<base::Result<std::string>> ApiClient::call(std::string method, std::st
   co_return reply;
 }
 
+net::Task<base::Result<std::string>> ApiClient::list(std::string path) {
+  constexpr std::size_t kMaxPages = 1000;
+  boost::json::array all;
+  const std::string joint = path.contains('?') ? "&" : "?";
+  std::string target = path;
+  for (std::size_t page = 0; page < kMaxPages; ++page) {
+    net::ClientRequest request{.method = "GET", .target = target};
+    request.headers.set("Accept", "application/json");
+    WRENN_CO_TRY_ASSIGN(net::ClientResponse response, co_await send(std::move(request)));
+    const std::string cursor(response.headers().find("x-next-cursor").value_or(""));
+    auto reply = co_await net::read_all(response, kMaxReply);
+    if (!reply) co_return base::fail(explain(std::move(reply).error()));
+    if (page == 0 && cursor.empty()) co_return reply;
+    auto value = parse_json(*reply);
+    if (!value || !value->is_array()) {
+      co_return base::fail(base::Code::kInternal,
+                           "the API answered with something else than a list");
+    }
+    for (auto& element : value->get_array()) all.push_back(std::move(element));
+    if (cursor.empty()) break;
+    target = base::concat(path, joint, "cursor=", base::percent_encode(cursor));
+  }
+  co_return boost::json::serialize(all);
+}
+
 net::Task<base::Result<std::unique_ptr<net::ClientWebSocket>>> ApiClient::open_socket(
     std::string path) {
   // A terminal that does not react is looked after sooner than a server would.

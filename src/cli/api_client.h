@@ -28,6 +28,8 @@ class ApiClient {
   // The whole reply of a call that succeeded. `body` is JSON, or empty for none.
   net::Task<base::Result<std::string>> call(std::string method, std::string path,
                                             std::string body = {});
+  // A list that may come in pages: all of them, as one JSON array.
+  net::Task<base::Result<std::string>> list(std::string path);
   // The reply to a request whose body or reply is a stream; the status is a success. The target is
   // below the API's own prefix.
   net::Task<base::Result<net::ClientResponse>> send(net::ClientRequest request);

@@ -19,7 +19,7 @@ _wrenn() {
   local words
   words=$(_wrenn_words "$path")
   case "$path" in
-    "sandbox info"|"sandbox pause"|"sandbox resume"|"sandbox fork"|"sandbox snapshot"|"sandbox timeout"|"sandbox exec"|"sandbox shell"|"sandbox rm"|"sandbox url"|"sandbox ports"|"sandbox forward") [[ $current == -* ]] || words+=" $(_wrenn_ids)" ;;
+    "sandbox info"|"sandbox pause"|"sandbox resume"|"sandbox hibernate"|"sandbox fork"|"sandbox snapshot"|"sandbox timeout"|"sandbox label"|"sandbox exec"|"sandbox shell"|"sandbox rm"|"sandbox url"|"sandbox ports"|"sandbox forward") [[ $current == -* ]] || words+=" $(_wrenn_ids)" ;;
     "template rm") [[ $current == -* ]] || words+=" $(_wrenn_templates)" ;;
     "files cp") [[ $current == -* ]] || { compopt -o default; return; } ;;
   esac
@@ -80,8 +80,8 @@ std::string fish_completion(const std::vector<CommandWords>& commands) {
   }
   for (const char* path :
        {"sandbox info", "sandbox exec", "sandbox shell", "sandbox rm", "sandbox url",
-        "sandbox ports", "sandbox forward", "sandbox pause", "sandbox resume", "sandbox fork",
-        "sandbox snapshot", "sandbox timeout"}) {
+        "sandbox ports", "sandbox forward", "sandbox pause", "sandbox resume", "sandbox hibernate",
+        "sandbox label", "sandbox fork", "sandbox snapshot", "sandbox timeout"}) {
     out += base::concat("complete -c wrenn -f -n '__wrenn_in ", path, "' -a '(__wrenn_ids)'\n");
   }
   out += "complete -c wrenn -f -n '__wrenn_in template rm' -a '(__wrenn_templates)'\n";

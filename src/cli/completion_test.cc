@@ -38,13 +38,15 @@ TEST(BashCompletion, FollowsTheCommands) {
 
 TEST(BashCompletion, OffersIdsAndTemplates) {
   const std::string script = bash_completion(kCommands);
-  EXPECT_NE(script.find("\"sandbox pause\"|\"sandbox resume\""), std::string::npos);
+  EXPECT_NE(script.find("\"sandbox pause\"|\"sandbox resume\"|\"sandbox hibernate\""),
+            std::string::npos);
   EXPECT_NE(script.find("\"template rm\")"), std::string::npos);
 }
 
 TEST(FishCompletion, NamesEveryCommand) {
   const std::string script = fish_completion(kCommands);
   EXPECT_NE(script.find("-a 'create ls'"), std::string::npos);
+  EXPECT_NE(script.find("__wrenn_in sandbox hibernate' -a '(__wrenn_ids)'"), std::string::npos);
   EXPECT_NE(script.find("-l template"), std::string::npos);
 }
 

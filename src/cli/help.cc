@@ -20,9 +20,11 @@ Sandboxes
   sandbox shell      Open a terminal in a sandbox
   sandbox pause      Stop sandboxes and keep them; using one resumes it
   sandbox resume     Let paused sandboxes go on
+  sandbox hibernate  Move sandboxes to object storage
   sandbox fork       Copy a sandbox as it is now
   sandbox snapshot   Make a template of a sandbox
   sandbox timeout    Change when sandboxes stop by themselves
+  sandbox label      Change what sandboxes are found by
   sandbox rm         Destroy sandboxes
 
 Templates
@@ -32,6 +34,13 @@ Templates
 Files
   files cp           Copy a file to or from a sandbox
   files ls           List a directory in a sandbox
+
+Hosts
+  host add           Add a machine that runs sandboxes
+  host ls            List the hosts
+  host token         Print another token for a host to register with
+  host drain         Pause what runs on hosts, and start nothing there
+  host rm            Remove hosts
 
 This machine
   up                 Start Wrenn here (as root)

@@ -5,6 +5,7 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <csignal>
@@ -18,6 +19,11 @@ namespace wrenn::cli {
 namespace {
 
 constexpr int kReadyFd = 3;
+// A database other than the file in the state directory: the control plane's secret.
+constexpr std::string_view kDatabaseVariable = "WRENN_DATABASE_URL=";
+// What these begin with is the control plane's own: secrets, and how mail is sent.
+constexpr std::array<std::string_view, 4> kControlVariables = {
+    kDatabaseVariable, "WRENN_ENCRYPTION_KEY=", "WRENN_SMTP_", "SMTP_"};
 constexpr base::Duration kTick = std::chrono::milliseconds(100);
 constexpr base::Duration kControlStart = std::chrono::seconds(30);
 // A first start may probe the accelerator and boot a template.
@@ -163,6 +169,10 @@ base::Result<base::ProcessIdentity> Launcher::start_agent() {
   base::JailSpec spec;
   spec.argv = {programs_.agent.native(), "serve", "--dir", dir_.root().native()};
   spec.env = child_environment();
+  std::erase_if(spec.env, [](const auto& entry) {
+    return std::ranges::any_of(kControlVariables,
+                               [&entry](auto start) { return entry.starts_with(start); });
+  });
   // Its work is namespaces, mounts and cgroups: it keeps our privileges, and jails what it starts.
   spec.root = base::JailRoot::kHost;
   return start(Part::kAgent, std::move(spec), "Starting the host agent", kAgentStart);
@@ -175,8 +185,10 @@ base::JailSpec Launcher::control_jail() const {
   spec.env = {"PATH=/usr/bin:/bin", base::concat("HOME=", dir_.control().native()),
               base::concat("SQLITE_TMPDIR=", dir_.control().native())};
   for (const auto& entry : child_environment()) {
-    if (entry.starts_with("WRENN_") || entry.starts_with("TZ=") || entry.starts_with("LOG_LEVEL="))
+    if (entry.starts_with("WRENN_") || entry.starts_with("SMTP_") || entry.starts_with("TZ=") ||
+        entry.starts_with("LOG_LEVEL=") || entry.starts_with("LOG_FORMAT=")) {
       spec.env.push_back(entry);
+    }
   }
   base::add_system_files(spec);
   for (const char* path :
@@ -186,6 +198,8 @@ base::JailSpec Launcher::control_jail() const {
   for (const char* path : {"/dev/null", "/dev/urandom"}) {
     bind_if_present(spec, path, MountAccess::kDevice);
   }
+  // Nobody else's: what the control plane takes of the machine is among its metrics.
+  spec.binds.push_back({"/proc/self", "/proc/self", MountAccess::kReadOnly});
   spec.binds.push_back({programs_.control, "/wrenn-cp", MountAccess::kReadOnly});
   // The directory, not the socket: an agent that is started anew makes a new one.
   spec.binds.push_back({dir_.run(), dir_.run(), MountAccess::kReadOnly});
@@ -195,37 +209,59 @@ base::JailSpec Launcher::control_jail() const {
   return spec;
 }
 
+void Launcher::add_database(base::JailSpec& spec) const {
+  const bool is_elsewhere = std::ranges::any_of(
+      spec.env, [](const auto& entry) { return entry.starts_with(kDatabaseVariable); });
+  if (is_elsewhere) return;  // An argument could be read by everybody.
+  spec.argv.insert(spec.argv.end(), {"--db", dir_.database().native()});
+}
+
 base::Result<base::ProcessIdentity> Launcher::start_control(const std::string& listen,
                                                             const std::string& proxy_listen) {
   base::JailSpec spec = control_jail();
-  spec.argv.insert(
-      spec.argv.end(),
-      {"serve", "--listen", listen, "--proxy-listen", proxy_listen, "--db",
-       dir_.database().native(), "--agent", base::concat("unix:", dir_.agent_socket().native()),
-       "--agent-proxy", base::concat("unix:", dir_.agent_proxy_socket().native())});
+  spec.argv.insert(spec.argv.end(),
+                   {"serve", "--dir", dir_.root().native(), "--listen", listen, "--proxy-listen",
+                    proxy_listen, "--agent", base::concat("unix:", dir_.agent_socket().native()),
+                    "--agent-proxy", base::concat("unix:", dir_.agent_proxy_socket().native())});
+  add_database(spec);
   return start(Part::kControl, std::move(spec), "Starting the control plane", kControlStart);
 }
 
-base::Result<base::Secret> Launcher::create_key() {
+base::Result<std::string> Launcher::ask_control(const std::vector<std::string>& arguments,
+                                                std::string_view what) {
   base::JailSpec spec = control_jail();
-  spec.argv.insert(spec.argv.end(),
-                   {"key", "create", "--name", "local", "--db", dir_.database().native()});
+  spec.argv.insert(spec.argv.end(), arguments.begin(), arguments.end());
+  add_database(spec);
   const base::Path log = dir_.log(Part::kControl);
   WRENN_TRY_ASSIGN(const base::Fd log_fd,
                    base::open_file(log, O_WRONLY | O_CREAT | O_APPEND, 0640));
   LogTail tail(log);
   WRENN_TRY_ASSIGN(const Captured captured,
                    capture(std::move(spec), log_fd.get(), std::chrono::seconds(30)));
-  const std::string key(base::trim(captured.output));
-  const bool is_word = !key.empty() && key.find_first_of(" \n\t") == std::string::npos;
+  std::string answer(base::trim(captured.output));
+  const bool is_word = answer.find_first_of(" \n\t") == std::string::npos;
   if (captured.status.signal != 0 || captured.status.code != 0 || !is_word) {
     tail.poll([](std::string_view) {});
     return base::fail(base::Code::kInternal,
-                      base::concat("cannot make an API key: wrenn-cp ", describe(captured.status),
+                      base::concat("cannot make ", what, ": wrenn-cp ", describe(captured.status),
                                    "\n", tail.last_lines()),
                       base::concat("the log is ", log.native()));
   }
-  return base::Secret(key);
+  return answer;
+}
+
+base::Result<base::Secret> Launcher::create_key() {
+  WRENN_TRY_ASSIGN(std::string key,
+                   ask_control({"key", "create", "--name", "local"}, "an API key"));
+  if (key.empty()) return base::fail(base::Code::kInternal, "wrenn-cp printed no API key");
+  return base::Secret(std::move(key));
+}
+
+base::Result<base::Secret> Launcher::create_first_user(const std::string& email) {
+  WRENN_TRY_ASSIGN(std::string password,
+                   ask_control({"user", "create", email, "--name", "Administrator", "--if-first"},
+                               "the first user"));
+  return base::Secret(std::move(password));
 }
 
 base::Result<bool> stop(const ServerDir& dir, Part part, base::Duration patience) {

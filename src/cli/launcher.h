@@ -47,9 +47,15 @@ class Launcher {
                                                     const std::string& proxy_listen);
   // Has the control plane's own program make an API key, as its own user.
   base::Result<base::Secret> create_key();
+  // Has it make the first user; their password, empty when there is a user already.
+  base::Result<base::Secret> create_first_user(const std::string& email);
 
  private:
+  // What wrenn-cp prints on one line when it is run so. `what`: what errors call it.
+  base::Result<std::string> ask_control(const std::vector<std::string>& arguments,
+                                        std::string_view what);
   base::JailSpec control_jail() const;
+  void add_database(base::JailSpec& spec) const;
   base::Result<base::ProcessIdentity> start(Part part, base::JailSpec spec, std::string label,
                                             base::Duration limit);
 

@@ -1,4 +1,4 @@
-// wrenn sandbox pause, resume, fork, snapshot and timeout.
+// wrenn sandbox pause, resume, hibernate, fork, snapshot and timeout.
 #include <memory>
 
 #include <CLI/CLI.hpp>
@@ -19,11 +19,12 @@ namespace {
 
 namespace json = boost::json;
 
-// A change of one sandbox: pause, resume or timeout.
+// A change of one sandbox: pause, resume, hibernate or timeout.
 struct Change {
   std::string method;
   std::string verb;
   json::object body;
+  base::Duration patience = kUsualPatience;
 };
 
 struct ChangeOptions {
@@ -65,9 +66,13 @@ base::Result<int> run_change(Session& session, const ChangeOptions& options, Cha
   if (auto added = add_to_body(options.lifecycle, change.body); !added) {
     return session.console.usage(added.error().message, added.error().remedy);
   }
-  return with_api(session, [&](ApiClient& api) {
-    return change_all(api, session.console, options.ids, std::move(change));
-  });
+  const base::Duration patience = change.patience;
+  return with_api(
+      session,
+      [&](ApiClient& api) {
+        return change_all(api, session.console, options.ids, std::move(change));
+      },
+      patience);
 }
 
 void add_ids(CLI::App& command, std::vector<std::string>& ids) {
@@ -85,7 +90,8 @@ void add_pause(CLI::App& sandbox, Session& session) {
     session.action = [&session, options] {
       json::object body;
       body["mode"] = options->disk_only ? "disk" : "memory";
-      return run_change(session, *options, {"POST", "pause", std::move(body)});
+      return run_change(session, *options,
+                        {.method = "POST", .verb = "pause", .body = std::move(body)});
     };
   });
 }
@@ -97,7 +103,26 @@ void add_resume(CLI::App& sandbox, Session& session) {
   add_lifecycle_options(*command, options->lifecycle);
   command->callback([&session, options] {
     session.action = [&session, options] {
-      return run_change(session, *options, {"POST", "resume", {}});
+      return run_change(session, *options, {.method = "POST", .verb = "resume", .body = {}});
+    };
+  });
+}
+
+void add_hibernate(CLI::App& sandbox, Session& session) {
+  auto* command = sandbox.add_subcommand("hibernate", "Move sandboxes to object storage");
+  auto options = std::make_shared<ChangeOptions>();
+  add_ids(*command, options->ids);
+  command->footer(
+      "Running ones are paused first. A hibernated sandbox takes nothing of any host; using it\n"
+      "fetches it, to whichever host has room.");
+  command->callback([&session, options] {
+    session.action = [&session, options] {
+      // All of it has to go over a network.
+      return run_change(session, *options,
+                        {.method = "POST",
+                         .verb = "hibernate",
+                         .body = {},
+                         .patience = std::chrono::minutes(20)});
     };
   });
 }
@@ -115,7 +140,7 @@ void add_timeout(CLI::App& sandbox, Session& session) {
         return session.console.usage("no time is given",
                                      "give --timeout, --max-lifetime or --on-timeout");
       }
-      return run_change(session, *options, {"PUT", "timeout", {}});
+      return run_change(session, *options, {.method = "PUT", .verb = "timeout", .body = {}});
     };
   });
 }
@@ -231,6 +256,7 @@ void add_snapshot(CLI::App& sandbox, Session& session) {
 void add_lifecycle_commands(CLI::App& sandbox, Session& session) {
   add_pause(sandbox, session);
   add_resume(sandbox, session);
+  add_hibernate(sandbox, session);
   add_fork(sandbox, session);
   add_snapshot(sandbox, session);
   add_timeout(sandbox, session);

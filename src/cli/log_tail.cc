@@ -6,6 +6,8 @@
 
 #include <array>
 
+#include <boost/json.hpp>
+
 #include "base/fd.h"
 #include "base/strings.h"
 #include "cli/table.h"
@@ -18,6 +20,15 @@ constexpr std::size_t kMaxLine = 64 * 1024;
 bool is_level(std::string_view word) {
   return word == "debug" || word == "info" || word == "warning" || word == "warn" ||
          word == "error" || word == "critical";
+}
+
+std::string json_message(std::string_view line) {
+  boost::system::error_code error;
+  const auto parsed = boost::json::parse({line.data(), line.size()}, error);
+  const auto* object = error ? nullptr : parsed.if_object();
+  const auto* message = object == nullptr ? nullptr : object->if_contains("msg");
+  if (message == nullptr || !message->is_string()) return std::string(line);
+  return std::string(message->get_string());
 }
 
 }  // namespace
@@ -56,15 +67,16 @@ std::string LogTail::last_lines() const {
   return out;
 }
 
-std::string_view log_message(std::string_view line) {
+std::string log_message(std::string_view line) {
+  if (line.starts_with('{')) return json_message(line);
   std::string_view rest = line;
   for (int word = 0; word < 3; ++word) {
     const auto space = rest.find(' ');
-    if (space == std::string_view::npos) return line;
-    if (word == 1 && !is_level(rest.substr(0, space))) return line;
+    if (space == std::string_view::npos) return std::string(line);
+    if (word == 1 && !is_level(rest.substr(0, space))) return std::string(line);
     rest.remove_prefix(space + 1);
   }
-  return rest;
+  return std::string(rest);
 }
 
 }  // namespace wrenn::cli

@@ -31,6 +31,6 @@ class LogTail {
 
 // The message of a log line, without the time, level and process in front of it. A line of another
 // form is returned as it is.
-std::string_view log_message(std::string_view line);
+std::string log_message(std::string_view line);
 
 }  // namespace wrenn::cli

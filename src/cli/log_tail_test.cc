@@ -50,6 +50,10 @@ TEST(LogMessage, DropsWhatStandsInFront) {
             "probing KVM deadline_s=5");
   EXPECT_EQ(log_message("terminate called after throwing"), "terminate called after throwing");
   EXPECT_EQ(log_message("short"), "short");
+  EXPECT_EQ(
+      log_message(R"({"ts":"x","level":"info","program":"wrenn-cp","msg":"a \"host\"","n":1})"),
+      "a \"host\"");
+  for (const char* odd : {"{", R"({"msg":1})", R"({"ts":"x"})"}) EXPECT_EQ(log_message(odd), odd);
 }
 
 }  // namespace

@@ -34,6 +34,7 @@ void add_commands(CLI::App& app, Session& session) {
   app.add_flag_callback("--version", [&session, print_version] { session.action = print_version; });
   add_sandbox_commands(app, session);
   add_template_commands(app, session);
+  add_host_commands(app, session);
   add_files_commands(app, session);
   add_up_command(app, session);
   add_down_command(app, session);

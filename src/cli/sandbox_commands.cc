@@ -7,6 +7,7 @@
 #include "base/strings.h"
 #include "base/time.h"
 #include "cli/json_text.h"
+#include "cli/labels.h"
 #include "cli/lifecycle_arguments.h"
 #include "cli/sandbox.h"
 #include "cli/sandbox_lookup.h"
@@ -23,6 +24,14 @@ struct CreateOptions {
   std::int64_t disk_mb = 0;
   LifecycleOptions lifecycle;
   bool no_auto_resume = false;
+  std::vector<std::string> labels;
+  bool json = false;
+};
+
+struct ListOptions {
+  std::string status;
+  std::string template_name;
+  std::vector<std::string> labels;
   bool json = false;
 };
 
@@ -34,6 +43,10 @@ base::Result<std::string> create_body(const CreateOptions& options) {
   if (options.memory_mb > 0) body["memory_mb"] = options.memory_mb;
   if (options.disk_mb > 0) body["disk_mb"] = options.disk_mb;
   if (options.no_auto_resume) body["auto_resume"] = false;
+  WRENN_TRY_ASSIGN(const auto labels, parse_labels(options.labels, false));
+  boost::json::object named;
+  for (const auto& [name, value] : labels) named[name] = *value;
+  if (!named.empty()) body["labels"] = std::move(named);
   WRENN_TRY(add_to_body(options.lifecycle, body));
   return boost::json::serialize(body);
 }
@@ -59,8 +72,21 @@ net::Task<base::Result<int>> create(ApiClient& api, const Console& console, Crea
   co_return 0;
 }
 
-net::Task<base::Result<int>> list(ApiClient& api, const Console& console, Form form) {
-  WRENN_CO_TRY_ASSIGN(const std::string reply, co_await api.call("GET", "/v1/capsules"));
+base::Result<std::string> list_path(const ListOptions& options) {
+  std::vector<std::string> parameters;
+  const auto add = [&parameters](std::string_view name, std::string_view value) {
+    if (!value.empty()) parameters.push_back(base::concat(name, '=', base::percent_encode(value)));
+  };
+  add("status", options.status);
+  add("template", options.template_name);
+  WRENN_TRY_ASSIGN(const auto labels, parse_labels(options.labels, false));
+  for (const auto& [name, value] : labels) add("label", base::concat(name, '=', *value));
+  return base::concat("/v1/capsules", parameters.empty() ? "" : "?", base::join(parameters, "&"));
+}
+
+net::Task<base::Result<int>> list(ApiClient& api, const Console& console, std::string path,
+                                  Form form) {
+  WRENN_CO_TRY_ASSIGN(const std::string reply, co_await api.list(std::move(path)));
   if (form == Form::kJson) {
     WRENN_CO_TRY(console.out_json(reply));
     co_return 0;
@@ -151,6 +177,8 @@ void add_create(CLI::App& parent, Session& session) {
   add_lifecycle_options(*command, options->lifecycle);
   command->add_flag("--no-auto-resume", options->no_auto_resume,
                     "Once it is paused, only `wrenn sandbox resume` resumes it");
+  command->add_option("--label", options->labels, "NAME=VALUE, to find it by; several may be given")
+      ->allow_extra_args(false);
   command->add_flag("--json", options->json, "Print the API's whole answer");
   command->callback([&session, options] {
     session.action = [&session, options]() -> base::Result<int> {
@@ -166,12 +194,19 @@ void add_create(CLI::App& parent, Session& session) {
 void add_list(CLI::App& parent, Session& session) {
   auto* command = parent.add_subcommand("ls", "List sandboxes");
   command->alias("list");
-  auto json = std::make_shared<bool>(false);
-  command->add_flag("--json", *json, "Print the API's whole answer");
-  command->callback([&session, json] {
-    session.action = [&session, json] {
+  auto options = std::make_shared<ListOptions>();
+  command->add_option("--status", options->status,
+                      "In these states only, such as running,paused; all: ended ones, too");
+  command->add_option("--template", options->template_name, "Made from this template only");
+  command->add_option("--label", options->labels, "With this NAME=VALUE only; several: with all")
+      ->allow_extra_args(false);
+  command->add_flag("--json", options->json, "Print the API's whole answer");
+  command->callback([&session, options] {
+    session.action = [&session, options]() -> base::Result<int> {
+      const auto path = list_path(*options);
+      if (!path) return session.console.usage(path.error().message, path.error().remedy);
       return with_api(session, [&](ApiClient& api) {
-        return list(api, session.console, *json ? Form::kJson : Form::kText);
+        return list(api, session.console, *path, options->json ? Form::kJson : Form::kText);
       });
     };
   });
@@ -213,6 +248,7 @@ void add_sandbox_commands(CLI::App& app, Session& session) {
   add_info(*sandbox, session);
   add_exec_command(*sandbox, session);
   add_lifecycle_commands(*sandbox, session);
+  add_label_command(*sandbox, session);
   add_port_commands(*sandbox, session);
   add_shell_command(*sandbox, session);
   add_remove(*sandbox, session);

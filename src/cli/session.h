@@ -42,10 +42,12 @@ base::Result<int> with_api(Session& session, F start, base::Duration patience = 
 void add_sandbox_commands(CLI::App& app, Session& session);
 void add_exec_command(CLI::App& sandbox, Session& session);
 void add_lifecycle_commands(CLI::App& sandbox, Session& session);
+void add_label_command(CLI::App& sandbox, Session& session);
 void add_port_commands(CLI::App& sandbox, Session& session);
 void add_forward_command(CLI::App& sandbox, Session& session);
 void add_shell_command(CLI::App& sandbox, Session& session);
 void add_template_commands(CLI::App& app, Session& session);
+void add_host_commands(CLI::App& app, Session& session);
 void add_files_commands(CLI::App& app, Session& session);
 void add_up_command(CLI::App& app, Session& session);
 void add_down_command(CLI::App& app, Session& session);

@@ -32,11 +32,14 @@ struct UpOptions {
   std::string dir;
 };
 
+constexpr const char* kFirstUser = "admin@localhost";
+
 struct Running {
   base::ProcessIdentity agent;
   base::ProcessIdentity control;
   SavedServer server;
   bool was_running = true;
+  base::Secret first_password;  // Of the first user, when it was made just now.
 };
 
 // An address given now, else the one it had before, else the usual one.
@@ -75,14 +78,18 @@ base::Result<KeyState> probe_patiently(const ServerDir& dir, const Settings& set
   }
 }
 
-// The saved key if the server still knows it, else a new one.
-base::Result<void> ensure_key(Launcher& launcher, const ServerDir& dir, SavedServer& server) {
+// The saved key if the server still knows it, else a new one; and then, if there is none either, a
+// first user.
+base::Result<void> ensure_key(Launcher& launcher, const ServerDir& dir, Running& running) {
+  SavedServer& server = running.server;
   if (!server.settings.api_key.empty()) {
     WRENN_TRY_ASSIGN(const KeyState state, probe_patiently(dir, server.settings));
     if (state == KeyState::kAccepted) return {};
   }
   WRENN_TRY_ASSIGN(server.settings.api_key, launcher.create_key());
-  return dir.save(server);
+  WRENN_TRY(dir.save(server));
+  WRENN_TRY_ASSIGN(running.first_password, launcher.create_first_user(kFirstUser));
+  return {};
 }
 
 base::Result<void> start_missing(const UpOptions& options, const ServerDir& dir, Launcher& launcher,
@@ -117,7 +124,7 @@ base::Result<Running> start_all(const UpOptions& options, const ServerDir& dir,
   // Again, because a process that was killed a moment ago still looks alive the first time.
   for (int round = 0; round < 3; ++round) {
     WRENN_TRY(start_missing(options, dir, launcher, running));
-    const auto key = ensure_key(launcher, dir, running.server);
+    const auto key = ensure_key(launcher, dir, running);
     if (!dir.running(Part::kAgent) || !dir.running(Part::kControl)) continue;
     if (!key) return base::fail(key.error());
     return running;
@@ -147,6 +154,11 @@ void greet(const Console& console, const Running& running, const std::string& pr
                    "  run something      wrenn sandbox exec $id -- uname -a\n"
                    "  reach a port       wrenn sandbox url $id 3000\n"
                    "  stop everything    wrenn down"));
+  if (running.first_password.empty()) return;
+  console.say(base::concat("The first user is ", paint.bold(kFirstUser), ", the password ",
+                           paint.bold(running.first_password.reveal())));
+  console.say(base::concat("  It is shown this once; `wrenn-cp user password ", kFirstUser,
+                           "` makes another one."));
 }
 
 // Copies the logs to the terminal until a process dies or the user has enough.

@@ -3,10 +3,10 @@
 #include <map>
 #include <utility>
 
+#include "base/json_text.h"
 #include "base/strings.h"
 #include "connect/base64.h"
 #include "connect/codec.h"
-#include "connect/json_text.h"
 #include "proto/connect.pb.h"
 
 namespace wrenn::connect {
@@ -16,21 +16,21 @@ using base::Code;
 
 void append_error(std::string& out, const base::Error& error) {
   out += "{\"code\":";
-  append_json_string(out, base::code_name(error.code));
+  base::append_json_string(out, base::code_name(error.code));
   if (!error.message.empty()) {
     out += ",\"message\":";
-    append_json_string(out, error.message);
+    base::append_json_string(out, error.message);
   }
   if (!error.remedy.empty()) {
     out += ",\"remedy\":";
-    append_json_string(out, error.remedy);
+    base::append_json_string(out, error.remedy);
   }
   for (std::size_t i = 0; i < error.details.size(); ++i) {
     out += i == 0 ? ",\"details\":[" : ",";
     out += "{\"type\":";
-    append_json_string(out, error.details[i].type);
+    base::append_json_string(out, error.details[i].type);
     out += ",\"value\":";
-    append_json_string(out, to_unpadded_base64(error.details[i].value));
+    base::append_json_string(out, to_unpadded_base64(error.details[i].value));
     out += '}';
   }
   if (!error.details.empty()) out += ']';
@@ -43,12 +43,12 @@ void append_metadata(std::string& out, const net::Headers& metadata) {
   for (std::size_t i = 0; i < metadata.size(); ++i) {
     std::string& list = lists[base::to_lower(metadata[i].name)];
     list += list.empty() ? '[' : ',';
-    append_json_string(list, metadata[i].value);
+    base::append_json_string(list, metadata[i].value);
   }
   char separator = '{';
   for (const auto& [name, list] : lists) {
     out += std::exchange(separator, ',');
-    append_json_string(out, name);
+    base::append_json_string(out, name);
     out += ':';
     out += list;
     out += ']';

@@ -6,10 +6,10 @@
 #include <google/protobuf/descriptor.h>
 #include <google/protobuf/message.h>
 
+#include "base/json_text.h"
 #include "base/rfc3339.h"
 #include "base/strings.h"
 #include "connect/json.h"
-#include "connect/json_text.h"
 
 namespace wrenn::connect {
 namespace {
@@ -221,7 +221,7 @@ class Writer {
 
   bool write_text(std::string_view text) {
     if (!base::is_valid_utf8(text)) return fail("a text in it is not UTF-8");
-    append_json_string(out_, text);
+    base::append_json_string(out_, text);
     return true;
   }
 

@@ -92,7 +92,8 @@ Task<void> check_full(World& world) {
   const Got got = co_await world.call("POST", "/v1/capsules", R"({"template":"full"})");
   EXPECT_EQ(got.status, 503) << got.body;
   EXPECT_TRUE(got.has("no_hosts_available")) << got.body;
-  const auto rows = world.sandboxes.list(db::kDefaultTeam, {.listing = db::Listing::kAll});
+  const auto rows = world.sandboxes.list(
+      db::kDefaultTeam, {.states = {db::kAllSandboxStates.begin(), db::kAllSandboxStates.end()}});
   EXPECT_TRUE(rows && rows->size() == 1);
   EXPECT_EQ(rows->front().status, SandboxState::kError);
   EXPECT_EQ(rows->front().host_id, local_host_id()) << "east was asked first";

@@ -72,12 +72,9 @@ Task<void> check_leaving(World& world, std::string accept) {
     EXPECT_TRUE(co_await (*stream)->write_all(
         base::concat("POST ", exec, " HTTP/1.1\r\nHost: a\r\nX-API-Key: ", world.key,
                      "\r\nAccept: ", accept, "\r\nContent-Length: 15\r\n\r\n{\"cmd\":\"sleep\"}")));
-    (void)co_await net::sleep_for(milliseconds(100));
-    EXPECT_EQ(world.agent.last_exec.cmd(), "sleep");
+    EXPECT_TRUE(co_await eventually([&world] { return world.agent.last_exec.cmd() == "sleep"; }));
   }
-  for (int i = 0; i < 100 && world.agent.commands_cut == 0; ++i) {
-    (void)co_await net::sleep_for(milliseconds(10));
-  }
+  EXPECT_TRUE(co_await eventually([&world] { return world.agent.commands_cut > 0; }));
   EXPECT_EQ(world.agent.commands_cut, 1);
 }
 
@@ -185,9 +182,7 @@ Task<void> check_bad_uploads(World& world) {
     EXPECT_TRUE(got.has(expected)) << got.body;
   }
   expect_error(co_await world.call("POST", write, "{}"), 400, "invalid_request");
-  for (int i = 0; i < 100 && world.agent.cut_uploads == 0; ++i) {
-    (void)co_await net::sleep_for(milliseconds(10));
-  }
+  EXPECT_TRUE(co_await eventually([&world] { return world.agent.cut_uploads > 0; }));
   EXPECT_EQ(world.agent.cut_uploads, 1u);
   EXPECT_TRUE(world.agent.files.empty());
 }

@@ -52,11 +52,15 @@ Task<void> call_into(World& world, std::string target, Got& got) {
 
 Task<void> check_joins(World& world) {
   const std::string path = co_await world.new_sandbox();
-  world.agent.change_delay = std::chrono::milliseconds(100);
   std::array<Got, 3> got;
   for (const auto* verb : {"/pause", "/resume"}) {
+    world.agent.gate.close();
     net::TaskScope scope(world.loop);
     for (auto& one : got) scope.spawn(call_into(world, path + verb, one));
+    EXPECT_TRUE(co_await world.agent.gate.reached());
+    // Time for the others to come, too; no harm if they are late.
+    (void)co_await net::sleep_for(std::chrono::milliseconds(50));
+    world.agent.gate.open();
     co_await scope.join();
     for (const auto& one : got) EXPECT_EQ(one.status, 200) << verb << one.body;
   }
@@ -181,18 +185,18 @@ TEST(ApiLifecycleTest, WhoWaitsForATornChangeDoesNotKeepItFromBeingSettled) {
 
 Task<void> check_leaving_client(World& world) {
   const std::string path = co_await world.new_sandbox();
-  world.agent.change_delay = std::chrono::milliseconds(100);
-  net::HttpClient client(world.endpoint, {});
-  const auto gone = co_await net::with_timeout(
-      std::chrono::milliseconds(30),
-      client.send({.method = "POST",
-                   .target = path + "/pause",
-                   .headers = net::Headers().with("X-API-Key", world.key),
-                   .body = {}}));
-  EXPECT_FALSE(gone);
+  world.agent.gate.close();
+  Got got;
+  net::TaskScope scope(world.loop);
+  scope.spawn(call_into(world, path + "/pause", got));
+  EXPECT_TRUE(co_await world.agent.gate.reached());
+  scope.request_stop();
+  co_await scope.join();
+  EXPECT_EQ(got.status, 0) << "it has left";
   EXPECT_EQ(state_of(world, path), SandboxState::kPausing);
-  (void)co_await net::sleep_for(std::chrono::milliseconds(200));
-  EXPECT_EQ(state_of(world, path), SandboxState::kPaused);
+  world.agent.gate.open();
+  EXPECT_TRUE(co_await eventually(
+      [&world, &path] { return state_of(world, path) == SandboxState::kPaused; }));
 }
 
 TEST(ApiLifecycleTest, AChangeOutlivesItsClient) {

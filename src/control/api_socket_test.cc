@@ -128,9 +128,7 @@ Task<void> check_last_words(World& world) {
     co_await say(socket, R"({"type":"input","data":"bGFzdA=="})");
     co_await (*socket.socket)->close(net::CloseCode::kNormal, "");
   }
-  for (int i = 0; i < 200 && !world.agent.typed.contains("last"); ++i) {
-    (void)co_await net::sleep_for(milliseconds(10));
-  }
+  EXPECT_TRUE(co_await eventually([&world] { return world.agent.typed.contains("last"); }));
   EXPECT_EQ(world.agent.typed, "last");
 }
 
@@ -202,9 +200,7 @@ Task<void> check_exec(World& world) {
   EXPECT_FALSE(world.agent.last_exec.detached());
   co_await say(socket, R"({"type":"stdin","data":"aGk="})");
   co_await say(socket, R"({"type":"stdin_close"})");
-  for (int i = 0; i < 200 && !world.agent.typed.contains("close"); ++i) {
-    (void)co_await net::sleep_for(milliseconds(10));
-  }
+  EXPECT_TRUE(co_await eventually([&world] { return world.agent.typed.contains("close"); }));
   EXPECT_EQ(world.agent.typed, "hi|close|");
   co_await say(socket, R"({"type":"kill"})");
   co_await say(socket, R"({"type":"stop"})");
@@ -320,9 +316,9 @@ Task<void> check_limit(World& world) {
   const auto refused = co_await open(world, path);
   EXPECT_TRUE(refused.status == 429 && refused.body.contains("too_many")) << refused.body;
   co_await (*sockets.back().socket)->close(net::CloseCode::kNormal, "");
-  for (int i = 0; i < 100 && !world.open_sockets.take(world.keys.verify(world.key)->team_id); ++i) {
-    (void)co_await net::sleep_for(milliseconds(10));
-  }
+  const std::string team = world.keys.verify(world.key)->team_id;
+  EXPECT_TRUE(
+      co_await eventually([&world, &team] { return world.open_sockets.take(team).has_value(); }));
   EXPECT_EQ((co_await open(world, path)).status, 101);
 }
 

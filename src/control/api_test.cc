@@ -65,8 +65,49 @@ Task<void> check_manners(World& world) {
                "too_large");
 }
 
+Task<void> check_description(World& world) {
+  const auto nobody = net::Headers().with("X-API-Key", "none");
+  Got got = co_await world.call("GET", "/openapi.yaml", "", nobody);
+  EXPECT_TRUE(got.status == 200 && got.body.starts_with("openapi: 3.1.0\n")) << got.status;
+  EXPECT_EQ(got.headers.find("content-type"), "application/yaml");
+  got = co_await world.call("GET", "/docs", "", nobody);
+  EXPECT_TRUE(got.status == 200 && got.body.starts_with("<!doctype html>")) << got.status;
+  const auto policy = got.headers.find("content-security-policy").value_or("");
+  EXPECT_TRUE(policy.contains("default-src 'none'; style-src 'sha256-")) << policy;
+  EXPECT_FALSE(policy.contains("unsafe") || policy.contains("script-src")) << policy;
+}
+
+TEST(ApiTest, DescribesItselfToEverybody) {
+  World().run(check_description);
+}
+
 TEST(ApiTest, AnswersWithMannersAndRefusesNonsense) {
   World().run(check_manners);
+}
+
+Task<void> check_request_ids(World& world) {
+  const auto with = [](std::string id) { return net::Headers().with("X-Request-Id", id); };
+  Got got = co_await world.call("POST", "/v1/capsules", "{}", with("trace-1.a_B"));
+  EXPECT_EQ(got.status, 201) << got.body;
+  EXPECT_EQ(got.headers.find("x-request-id"), "trace-1.a_B");
+  EXPECT_TRUE(world.agent.request_ids.contains("trace-1.a_B"));
+  const std::string path = base::concat("/v1/capsules/", World::id_in(got.body));
+  got = co_await world.call("POST", path + "/files/list", R"({"path":"/"})", with("trace-2"));
+  EXPECT_EQ(got.headers.find("x-request-id"), "trace-2");
+  EXPECT_TRUE(world.agent.request_ids.contains("trace-2"));
+  // Contents of files go another way.
+  co_await world.call("POST", path + "/files/read", R"({"path":"/nothing"})", with("trace-3"));
+  EXPECT_TRUE(world.agent.request_ids.contains("trace-3"));
+  got = co_await world.call("GET", "/v1/nothing", "", with("trace-4"));
+  EXPECT_EQ(got.headers.find("x-request-id"), "trace-4");
+  for (const std::string& bad : {std::string(65, 'x'), std::string("a b"), std::string("a\"b")}) {
+    got = co_await world.call("GET", path, "", with(bad));
+    EXPECT_TRUE(got.headers.find("x-request-id").value_or("").starts_with("req-")) << bad;
+  }
+}
+
+TEST(ApiTest, RequestIdsGoAllTheWay) {
+  World().run(check_request_ids);
 }
 
 Task<void> check_keys(World& world) {
@@ -102,7 +143,7 @@ Task<void> check_other_team(World& world) {
   const std::string team = base::new_id(base::kTeamPrefix);
   EXPECT_TRUE(world.database.write().execute(
       "INSERT INTO teams (id, name, created_at) VALUES ($1, 'other', 0)", {team}));
-  const auto key = world.keys.create(team, "other");
+  const auto key = world.keys.create(team, {.name = "other"});
   EXPECT_TRUE(key);
   if (!key) co_return;
   const auto headers = net::Headers().with("X-API-Key", key->text.reveal());
@@ -122,7 +163,8 @@ Task<void> check_failed_create(World& world) {
   const Got full = co_await world.call("POST", "/v1/capsules", R"({"template":"full"})");
   expect_error(full, 503, "no_hosts_available");
   EXPECT_TRUE(full.has("destroy a sandbox")) << full.body;
-  const auto rows = world.sandboxes.list(db::kDefaultTeam, {.listing = db::Listing::kAll});
+  const auto rows = world.sandboxes.list(
+      db::kDefaultTeam, {.states = {db::kAllSandboxStates.begin(), db::kAllSandboxStates.end()}});
   EXPECT_TRUE(rows && rows->size() == 2);
   for (const auto& row : *rows) {
     EXPECT_EQ(row.status, SandboxState::kError);
@@ -148,17 +190,19 @@ TEST(ApiTest, WithoutAnAgentItSaysSo) {
 }
 
 Task<void> check_leaving_client(World& world) {
-  world.agent.create_delay = milliseconds(100);
+  world.agent.gate.close();
   {
     auto stream = co_await net::connect(world.endpoint);
     EXPECT_TRUE(co_await (*stream)->write_all(
         base::concat("POST /v1/capsules HTTP/1.1\r\nHost: a\r\nX-API-Key: ", world.key,
                      "\r\nContent-Length: 2\r\n\r\n{}")));
-    (void)co_await net::sleep_for(milliseconds(30));
+    EXPECT_TRUE(co_await world.agent.gate.reached());
   }
-  (void)co_await net::sleep_for(milliseconds(200));
-  const Got list = co_await world.call("GET", "/v1/capsules");
-  EXPECT_TRUE(list.has(R"("status":"running")")) << list.body;
+  world.agent.gate.open();
+  EXPECT_TRUE(co_await eventually([&world] {
+    const auto all = world.sandboxes.list(db::kDefaultTeam).value();
+    return all.size() == 1 && all.front().status == SandboxState::kRunning;
+  }));
 }
 
 TEST(ApiTest, ACreateGoesOnWhenItsClientLeaves) {
@@ -171,14 +215,15 @@ Task<void> destroy_while_creating(World& world, bool* conflict) {
 }
 
 Task<void> check_destroy_while_creating(World& world) {
-  world.agent.create_delay = milliseconds(150);
+  world.agent.gate.close();
   bool conflict = false;
   net::TaskScope scope(world.loop);
   scope.spawn(destroy_while_creating(world, &conflict));
-  (void)co_await net::sleep_for(milliseconds(50));
+  EXPECT_TRUE(co_await world.agent.gate.reached());
   const Got list = co_await world.call("GET", "/v1/capsules");
   EXPECT_TRUE(list.has(R"("status":"starting")")) << list.body;
   EXPECT_EQ((co_await world.call("DELETE", "/v1/capsules/" + World::id_in(list.body))).status, 204);
+  world.agent.gate.open();
   co_await scope.join();
   EXPECT_TRUE(conflict);
   EXPECT_TRUE(world.agent.sandboxes.empty());
@@ -257,12 +302,13 @@ Task<void> slow_create(World& world, int* status) {
 }
 
 Task<void> check_shutdown(World& world) {
-  world.agent.create_delay = milliseconds(150);
+  world.agent.gate.close();
   int status = 0;
   net::TaskScope scope(world.loop);
   scope.spawn(slow_create(world, &status));
-  (void)co_await net::sleep_for(milliseconds(50));
+  EXPECT_TRUE(co_await world.agent.gate.reached());
   world.api.begin_shutdown();
+  world.agent.gate.open();
   co_await scope.join();
   EXPECT_EQ(status, 201);
   EXPECT_EQ((co_await world.call("GET", "/health")).headers.find("connection"), "close");

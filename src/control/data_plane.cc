@@ -20,19 +20,12 @@ constexpr std::size_t kDatabaseThreads = 2;
 // Half of the descriptors that a process usually may have: each takes one here and one to a host.
 constexpr std::size_t kMaxConnections = 9000;
 
-net::PoolOptions host_pool_options() {
+net::PoolOptions host_pool_options(std::shared_ptr<const net::StreamSecurity> security) {
   // The agent ends a kept connection after 620 s.
   return {.connect_timeout = std::chrono::seconds(5),
           .idle_timeout = std::chrono::seconds(600),
-          .max_idle = 512};
-}
-
-HostLinks make_links(const std::vector<HostAddress>& hosts) {
-  HostLinks links;
-  for (const auto& host : hosts) {
-    links.emplace(host.id, std::make_unique<net::ConnectionPool>(host.proxy, host_pool_options()));
-  }
-  return links;
+          .max_idle = 512,
+          .security = std::move(security)};
 }
 
 proxy::EdgeSettings edge_settings(const DataPlaneOptions& options) {
@@ -41,15 +34,54 @@ proxy::EdgeSettings edge_settings(const DataPlaneOptions& options) {
 
 }  // namespace
 
+net::ConnectionPool* HostLinks::find(const std::string& host_id) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = links_.find(host_id);
+  return found == links_.end() ? nullptr : found->second.get();
+}
+
+void HostLinks::put(const HostAddress& host) {
+  auto link = std::make_unique<net::ConnectionPool>(host.proxy, host_pool_options(host.security));
+  {
+    const std::lock_guard lock(mutex_);
+    std::swap(links_[host.id], link);
+  }
+  set_aside(std::move(link));
+}
+
+void HostLinks::retire(const std::string& host_id) {
+  std::unique_ptr<net::ConnectionPool> link;
+  {
+    const std::lock_guard lock(mutex_);
+    const auto found = links_.find(host_id);
+    if (found == links_.end()) return;
+    link = std::move(found->second);
+    links_.erase(found);
+  }
+  set_aside(std::move(link));
+}
+
+void HostLinks::set_aside(std::unique_ptr<net::ConnectionPool> link) {
+  if (link == nullptr) return;
+  link->close_idle();
+  retired_.push_back(std::move(link));
+}
+
+void HostLinks::close_idle() {
+  for (const auto& [id, link] : links_) link->close_idle();
+  for (const auto& link : retired_) link->close_idle();
+}
+
 PlaceCache::PlaceCache(db::Database& database, const HostLinks& links, HostDirectory& directory,
-                       BusySandboxes& busy)
-    : sandboxes_(database),
+                       BusySandboxes& busy, Operations& operations, std::string holder)
+    : sandboxes_(database, base::unix_ms_now, std::move(holder)),
       ports_(database),
       keys_(database),
       hosts_(database),
       links_(links),
       directory_(directory),
       busy_(busy),
+      operations_(operations),
       database_pool_(kDatabaseThreads) {}
 
 template <class T>
@@ -74,22 +106,23 @@ Result<PlacePtr> PlaceCache::read_place(const std::string& id) {
   const auto sandbox = sandboxes_.get_any_team(id);
   if (!sandbox && sandbox.error().code == base::Code::kNotFound) return PlacePtr();
   if (!sandbox) return base::fail(sandbox.error());
-  const auto link = links_.find(sandbox->host_id.value_or(""));
+  net::ConnectionPool* const link = links_.find(sandbox->host_id.value_or(""));
   WRENN_TRY_ASSIGN(auto ports, ports_.list(id));
   // A host that nobody named cannot be reached; a hibernated sandbox needs none.
-  const bool is_running = sandbox->status == db::SandboxState::kRunning && link != links_.end();
+  const bool is_running = sandbox->status == db::SandboxState::kRunning && link != nullptr;
   return std::make_shared<const proxy::SandboxPlace>(proxy::SandboxPlace{
       .team_id = sandbox->team_id,
       .is_running = is_running,
       .can_wake = sandbox->auto_resume && (is_running || is_asleep(sandbox->status)),
       .public_ports = std::move(ports),
-      .host = link == links_.end() ? nullptr : link->second.get()});
+      .host = link});
 }
 
 Task<Result<PlacePtr>> PlaceCache::wake(std::string id, proxy::WakeReason reason) {
   WRENN_CO_TRY_ASSIGN(auto sandbox,
                       co_await database_pool_.run([&] { return sandboxes_.get_any_team(id); }));
-  const LifecycleServices services{sandboxes_, hosts_, database_pool_, directory_, busy_};
+  const LifecycleServices services{sandboxes_, hosts_, database_pool_,
+                                   directory_, busy_,  operations_};
   const auto asleep =
       reason == proxy::WakeReason::kHostRefused ? Asleep::kByItsHost : Asleep::kBySomeRow;
   const auto woken = co_await wake_sandbox(services, std::move(sandbox), asleep);
@@ -119,17 +152,18 @@ Task<Result<std::string>> PlaceCache::team_of_key(std::string key) {
 }
 
 DataPlane::DataPlane(const DataPlaneOptions& options, db::Database& database,
-                     const proxy::AccessKey& access, BusySandboxes& busy)
-    : links_(make_links(options.hosts)),
-      directory_(options.hosts),
-      places_(database, links_, directory_, busy),
-      proxy_(places_, access, edge_settings(options)) {}
+                     const proxy::AccessKey& access, BusySandboxes& busy, Operations& operations)
+    : directory_(options.hosts),
+      places_(database, links_, directory_, busy, operations, options.holder),
+      proxy_(places_, access, edge_settings(options)) {
+  for (const HostAddress& host : options.hosts) links_.put(host);
+}
 
 Result<std::unique_ptr<DataPlane>> DataPlane::start(const DataPlaneOptions& options,
                                                     db::Database& database,
                                                     const proxy::AccessKey& access,
-                                                    BusySandboxes& busy) {
-  std::unique_ptr<DataPlane> plane(new DataPlane(options, database, access, busy));
+                                                    BusySandboxes& busy, Operations& operations) {
+  std::unique_ptr<DataPlane> plane(new DataPlane(options, database, access, busy, operations));
   WRENN_TRY_ASSIGN(auto listener, net::Listener::listen(plane->thread_.loop(), options.listen));
   plane->port_ = listener.port();
   plane->thread_.start("data-plane", [self = plane.get(), l = std::move(listener)]() mutable {
@@ -144,8 +178,24 @@ Task<void> DataPlane::serve(net::Listener listener) {
                                   .keep_alive = true});
   co_await server.serve(std::move(listener));
   // They belong to this thread's loop.
-  for (const auto& [id, link] : links_) link->close_idle();
+  links_.close_idle();
   directory_.close_idle();
+}
+
+void DataPlane::put_host(HostAddress host) {
+  thread_.loop().post([this, host = std::move(host)] {
+    links_.put(host);
+    directory_.put(host);
+    places_.forget_all();
+  });
+}
+
+void DataPlane::retire_host(std::string host_id) {
+  thread_.loop().post([this, id = std::move(host_id)] {
+    links_.retire(id);
+    directory_.retire(id);
+    places_.forget_all();
+  });
 }
 
 void DataPlane::forget(std::string sandbox_id) {

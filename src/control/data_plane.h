@@ -5,11 +5,13 @@
 
 #include <map>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <vector>
 
 #include "control/busy_sandboxes.h"
 #include "control/hosts/host_directory.h"
+#include "control/operations.h"
 #include "control/proxy_settings.h"
 #include "db/api_key_store.h"
 #include "db/port_store.h"
@@ -20,21 +22,38 @@
 
 namespace wrenn::control {
 
-// Connections to the data planes of the hosts, by the hosts' ids.
-using HostLinks = std::map<std::string, std::unique_ptr<net::ConnectionPool>>;
+// Connections to the data planes of the hosts, by the hosts' ids. For one loop, but find() for any
+// thread.
+class HostLinks {
+ public:
+  // It lives as long as the links, also when the host is retired; none for one that is unknown.
+  net::ConnectionPool* find(const std::string& host_id) const;
+  void put(const HostAddress& host);
+  void retire(const std::string& host_id);
+  void close_idle();
+
+ private:
+  void set_aside(std::unique_ptr<net::ConnectionPool> link);
+
+  mutable std::mutex mutex_;  // Of links_.
+  std::map<std::string, std::unique_ptr<net::ConnectionPool>> links_;
+  std::vector<std::unique_ptr<net::ConnectionPool>> retired_;  // Some may be in use still.
+};
 
 // What the control plane knows of places, kept for a moment. For the data plane's loop.
 class PlaceCache final : public proxy::EdgeDirectory {
  public:
   // `links`: to the data planes of hosts; `directory`: for this loop.
+  // `holder`: as SandboxStore's.
   PlaceCache(db::Database& database, const HostLinks& links, HostDirectory& directory,
-             BusySandboxes& busy);
+             BusySandboxes& busy, Operations& operations, std::string holder = {});
 
   net::Task<base::Result<std::shared_ptr<const proxy::SandboxPlace>>> find(std::string id) override;
   net::Task<base::Result<std::shared_ptr<const proxy::SandboxPlace>>> wake(
       std::string id, proxy::WakeReason reason) override;
   net::Task<base::Result<std::string>> team_of_key(std::string key) override;
   void forget(const std::string& id) { places_.erase(id); }
+  void forget_all() { places_.clear(); }
 
  private:
   template <class T>
@@ -53,6 +72,7 @@ class PlaceCache final : public proxy::EdgeDirectory {
   const HostLinks& links_;
   HostDirectory& directory_;
   BusySandboxes& busy_;
+  Operations& operations_;
   net::BlockingPool database_pool_;
   std::map<std::string, Entry<std::shared_ptr<const proxy::SandboxPlace>>> places_;
   std::map<std::string, Entry<std::string>> teams_;  // By the hash of the key.
@@ -63,6 +83,7 @@ struct DataPlaneOptions {
   std::vector<HostAddress> hosts;
   std::string scheme;
   std::string domain;
+  std::string holder;  // As SandboxStore's.
 };
 
 // Started and destroyed on the thread of the API.
@@ -73,19 +94,25 @@ class DataPlane {
   static base::Result<std::unique_ptr<DataPlane>> start(const DataPlaneOptions& options,
                                                         db::Database& database,
                                                         const proxy::AccessKey& access,
-                                                        BusySandboxes& busy);
+                                                        BusySandboxes& busy,
+                                                        Operations& operations);
   DataPlane(const DataPlane&) = delete;
   DataPlane& operator=(const DataPlane&) = delete;
   // Cuts everything that is open.
   ~DataPlane() = default;
 
   std::uint16_t port() const { return port_; }
+  // From any thread.
+  const proxy::ProxyStats& stats() const { return proxy_.stats(); }
   // What was known of the sandbox is out of date. Thread-safe.
   void forget(std::string sandbox_id);
+  // As HostDirectory's. Thread-safe.
+  void put_host(HostAddress host);
+  void retire_host(std::string host_id);
 
  private:
   DataPlane(const DataPlaneOptions& options, db::Database& database, const proxy::AccessKey& access,
-            BusySandboxes& busy);
+            BusySandboxes& busy, Operations& operations);
   net::Task<void> serve(net::Listener listener);
 
   HostLinks links_;

@@ -13,25 +13,21 @@ namespace {
 using base::concat;
 using base::Result;
 
-Result<db::Database> open(const base::Path& path) {
-  WRENN_TRY(base::make_dirs(path.parent_path(), 0700));
-  return db::open_and_migrate(path);
-}
-
 Result<void> print(const std::string& text) {
   return base::write_all(STDOUT_FILENO, text);
 }
 
 }  // namespace
 
-Result<void> create_key(const base::Path& path, const std::string& name) {
-  WRENN_TRY_ASSIGN(db::Database database, open(path));
-  WRENN_TRY_ASSIGN(const auto created, db::ApiKeyStore(database).create(db::kDefaultTeam, name));
+Result<void> create_key(const base::Secret& address, const std::string& name) {
+  WRENN_TRY_ASSIGN(db::Database database, db::open_and_migrate(address));
+  WRENN_TRY_ASSIGN(const auto created,
+                   db::ApiKeyStore(database).create(db::kDefaultTeam, {.name = name}));
   return print(concat(created.text.reveal(), "\n"));
 }
 
-Result<void> list_keys(const base::Path& path) {
-  WRENN_TRY_ASSIGN(db::Database database, open(path));
+Result<void> list_keys(const base::Secret& address) {
+  WRENN_TRY_ASSIGN(db::Database database, db::open_and_migrate(address));
   WRENN_TRY_ASSIGN(const auto keys, db::ApiKeyStore(database).list(db::kDefaultTeam));
   std::string text;
   for (const auto& key : keys) {
@@ -42,8 +38,8 @@ Result<void> list_keys(const base::Path& path) {
   return print(text);
 }
 
-Result<void> revoke_key(const base::Path& path, const std::string& id) {
-  WRENN_TRY_ASSIGN(db::Database database, open(path));
+Result<void> revoke_key(const base::Secret& address, const std::string& id) {
+  WRENN_TRY_ASSIGN(db::Database database, db::open_and_migrate(address));
   auto revoked = db::ApiKeyStore(database).revoke(db::kDefaultTeam, id);
   if (!revoked && revoked.error().code == base::Code::kNotFound) {
     revoked.error().remedy = "`wrenn-cp key ls` lists the ids";

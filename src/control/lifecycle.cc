@@ -3,7 +3,10 @@
 #include "base/log.h"
 #include "base/strings.h"
 #include "base/time.h"
+#include "control/hibernation.h"
 #include "control/hosts/host_directory.h"
+#include "control/hosts/placement.h"
+#include "control/lifecycle_steps.h"
 #include "net/loop.h"
 #include "proto/agent.pb.h"
 
@@ -15,46 +18,16 @@ using db::Sandbox;
 using db::SandboxState;
 using net::Task;
 
-// How often somebody who waits for another's change looks.
-constexpr auto kLookInterval = std::chrono::milliseconds(20);
-// Saving and starting take as long as there is memory to write or read, and a VM may have to boot.
-constexpr auto kMaxChange = std::chrono::minutes(5);
 // For who did not ask for it.
 constexpr auto kMaxWake = std::chrono::seconds(30);
+// The same, where it has to be fetched from object storage first.
+constexpr auto kMaxFetch = std::chrono::minutes(2);
 
-// Waits a moment and reads the row anew.
-Task<Answer<Sandbox>> look_again(LifecycleServices services, std::string id) {
-  const auto waited = co_await net::sleep_for(kLookInterval);
-  if (!waited) co_return std::unexpected(from_client(waited.error()));
-  co_return db_answer(co_await services.database_pool.run(
-      [&services, &id] { return services.sandboxes.get_any_team(id); }));
-}
-
-Task<Answer<bool>> transition(LifecycleServices services, std::string id, SandboxState from,
-                              SandboxState to, db::SandboxChanges changes = {}) {
-  co_return db_answer(co_await services.database_pool.run([&services, &id, from, to, &changes] {
-    return services.sandboxes.transition(id, {from}, to, changes);
-  }));
-}
-
-// The row of a change that succeeded; somebody may have destroyed it at the same time.
-Task<Answer<Changed>> finish(LifecycleServices services, std::string id, SandboxState from,
-                             SandboxState to, const hostagent::v1::SandboxInfo& info,
-                             Timings timings) {
+db::SandboxChanges seen_paused(const hostagent::v1::SandboxInfo& info) {
   db::SandboxChanges changes = seen_on_host(info);
-  if (to == SandboxState::kPaused) {
-    changes.pause_mode = info.pause_mode();
-    changes.pause_reason = info.reason();
-  }
-  API_CO_TRY(co_await transition(services, id, from, to, std::move(changes)));
-  API_CO_TRY_ASSIGN(Sandbox row, db_answer(co_await services.database_pool.run([&services, &id] {
-                      return services.sandboxes.get_any_team(id);
-                    })));
-  if (row.status != to) {
-    co_return std::unexpected(
-        wrong_state(row, concat("it was to be ", db::state_name(to), " just now")));
-  }
-  co_return Changed{std::move(row), std::move(timings)};
+  changes.pause_mode = info.pause_mode();
+  changes.pause_reason = info.reason();
+  return changes;
 }
 
 // An unknown host is as one that does not answer.
@@ -87,7 +60,7 @@ Task<Answer<Changed>> pause_now(LifecycleServices services, Sandbox row, std::st
     co_return std::unexpected(from_agent(paused.error()));
   }
   co_return co_await finish(services, row.id, SandboxState::kPausing, SandboxState::kPaused,
-                            paused->sandbox(),
+                            seen_paused(paused->sandbox()),
                             {paused->timings_ms().begin(), paused->timings_ms().end()});
 }
 
@@ -111,12 +84,8 @@ Task<Answer<Changed>> resume_now(LifecycleServices services, Sandbox row,
     return services.sandboxes.set_lifecycle(row.id, settings);
   })));
   co_return co_await finish(services, row.id, SandboxState::kResuming, SandboxState::kRunning,
-                            resumed->sandbox(),
+                            seen_on_host(resumed->sandbox()),
                             {resumed->timings_ms().begin(), resumed->timings_ms().end()});
-}
-
-ApiError too_slow(const Sandbox& row, base::Duration limit) {
-  return wrong_state(row, concat("still after ", base::to_ms(limit) / 1000, " s; ask again"));
 }
 
 Task<Answer<Changed>> resume_within(LifecycleServices services, Sandbox row,
@@ -134,13 +103,20 @@ Task<Answer<Changed>> resume_within(LifecycleServices services, Sandbox row,
       // Not while it only waits: the change under way may be one of an earlier control plane, that
       // the reconciler has to settle.
       const BusySandboxes::Mark busy(services.busy, row.id);
-      API_CO_TRY_ASSIGN(
-          const bool is_ours,
-          co_await transition(services, row.id, SandboxState::kPaused, SandboxState::kResuming));
+      API_CO_TRY(agent_answer(co_await check_not_drained(services, row.host_id.value_or(""))));
+      API_CO_TRY_ASSIGN(const bool is_ours,
+                        co_await begin_resume(services, row.id, SandboxState::kPaused));
       if (is_ours) {
         const auto chosen = settings.value_or(settings_of(row));
-        co_return co_await resume_now(services, std::move(row), chosen, limit);
+        co_return co_await services.operations.measure(
+            Operation::kResume, resume_now(services, std::move(row), chosen, limit));
       }
+    } else if (row.status == SandboxState::kHibernated) {
+      const auto chosen = settings.value_or(settings_of(row));
+      API_CO_TRY_ASSIGN(auto woken,
+                        co_await services.operations.measure(
+                            Operation::kWake, wake_from_archive(services, row, chosen, limit)));
+      if (woken) co_return std::move(*woken);
     } else if (!is_asleep(row.status)) {
       co_return std::unexpected(wrong_state(row, "only a paused one can be resumed"));
     }
@@ -153,7 +129,8 @@ Task<Answer<Changed>> resume_within(LifecycleServices services, Sandbox row,
 
 bool is_asleep(SandboxState state) {
   return state == SandboxState::kPausing || state == SandboxState::kPaused ||
-         state == SandboxState::kResuming;
+         state == SandboxState::kResuming || state == SandboxState::kHibernating ||
+         state == SandboxState::kHibernated;
 }
 
 Task<Answer<Changed>> pause_sandbox(LifecycleServices services, Sandbox row, std::string mode) {
@@ -165,7 +142,10 @@ Task<Answer<Changed>> pause_sandbox(LifecycleServices services, Sandbox row, std
       API_CO_TRY_ASSIGN(
           const bool is_ours,
           co_await transition(services, row.id, SandboxState::kRunning, SandboxState::kPausing));
-      if (is_ours) co_return co_await pause_now(services, std::move(row), std::move(mode));
+      if (is_ours) {
+        co_return co_await services.operations.measure(
+            Operation::kPause, pause_now(services, std::move(row), std::move(mode)));
+      }
     } else if (row.status == SandboxState::kResuming) {
       co_return std::unexpected(wrong_state(row, "it can be paused as soon as it runs; ask again"));
     } else if (row.status != SandboxState::kPausing) {
@@ -195,7 +175,10 @@ Task<Answer<Changed>> wake_sandbox(LifecycleServices services, Sandbox row, Asle
                         return services.sandboxes.get_any_team(row.id);
                       })));
   }
-  co_return co_await resume_within(services, std::move(row), std::nullopt, kMaxWake);
+  const bool is_stored =
+      row.status == SandboxState::kHibernating || row.status == SandboxState::kHibernated;
+  const base::Duration limit = is_stored ? base::Duration(kMaxFetch) : base::Duration(kMaxWake);
+  co_return co_await resume_within(services, std::move(row), std::nullopt, limit);
 }
 
 Task<Answer<Sandbox>> change_lifecycle(LifecycleServices services, Sandbox row,
@@ -204,14 +187,19 @@ Task<Answer<Sandbox>> change_lifecycle(LifecycleServices services, Sandbox row,
   const bool is_on_host = row.status == SandboxState::kRunning ||
                           row.status == SandboxState::kPausing ||
                           row.status == SandboxState::kPaused;
-  if (!is_on_host)
+  // A hibernated one gets them when it is woken.
+  if (!is_on_host && row.status != SandboxState::kHibernated) {
     co_return std::unexpected(wrong_state(
         row, "the time limits of a running or paused one can be changed; ask again then"));
-  agent::SetLifecycleRequest request;
-  request.set_sandbox_id(row.id);
-  to_rpc(settings, *request.mutable_lifecycle());
-  API_CO_TRY_ASSIGN(AgentClient* const agent, agent_answer(services.directory.agent(row.host_id)));
-  API_CO_TRY(agent_answer(co_await agent->set_lifecycle(request)));
+  }
+  if (is_on_host) {
+    agent::SetLifecycleRequest request;
+    request.set_sandbox_id(row.id);
+    to_rpc(settings, *request.mutable_lifecycle());
+    API_CO_TRY_ASSIGN(AgentClient* const agent,
+                      agent_answer(services.directory.agent(row.host_id)));
+    API_CO_TRY(agent_answer(co_await agent->set_lifecycle(request)));
+  }
   co_return db_answer(
       co_await services.database_pool.run([&services, &row, &settings]() -> base::Result<Sandbox> {
         WRENN_TRY(services.sandboxes.set_lifecycle(row.id, settings));

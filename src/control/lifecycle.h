@@ -12,6 +12,7 @@
 #include "control/api/errors.h"
 #include "control/api/replies.h"
 #include "control/busy_sandboxes.h"
+#include "control/operations.h"
 #include "db/host_store.h"
 #include "db/sandbox_store.h"
 #include "net/blocking.h"
@@ -32,6 +33,7 @@ struct LifecycleServices {
   net::BlockingPool& database_pool;
   HostDirectory& directory;
   BusySandboxes& busy;
+  Operations& operations;
 };
 
 struct Changed {
@@ -53,10 +55,11 @@ net::Task<Answer<Changed>> resume_sandbox(LifecycleServices services, db::Sandbo
 // Whether its host has just refused something because it is paused: a row that says otherwise is
 // out of date then.
 enum class Asleep { kBySomeRow, kByItsHost };
-// For who needs it running: resumes it, within 30 s. kInvalidState for one that may not be woken.
+// For who needs it running: resumes it, within 30 s, or 2 min from object storage. kInvalidState
+// for one that may not be woken.
 net::Task<Answer<Changed>> wake_sandbox(LifecycleServices services, db::Sandbox sandbox,
                                         Asleep asleep);
-// Paused, or on the way to it or from it.
+// Paused or hibernated, or on the way to it or from it.
 bool is_asleep(db::SandboxState state);
 // kInvalidState for one that has ended.
 net::Task<Answer<db::Sandbox>> change_lifecycle(LifecycleServices services, db::Sandbox sandbox,

@@ -2,13 +2,21 @@
 
 #include <csignal>
 #include <deque>
+#include <memory>
 
+#include "base/crypto.h"
 #include "base/log.h"
+#include "base/service_notify.h"
 #include "base/strings.h"
+#include "base/time.h"
 #include "control/api/api.h"
 #include "control/data_plane.h"
 #include "control/hosts/host_directory.h"
 #include "control/hosts/reconciler.h"
+#include "control/hosts/registered_hosts.h"
+#include "control/housekeeping.h"
+#include "control/mail/mailer.h"
+#include "control/metrics_report.h"
 #include "control/services.h"
 #include "db/migrations.h"
 #include "db/secret_store.h"
@@ -26,6 +34,8 @@ using net::Task;
 constexpr std::size_t kDatabaseThreads = 4;
 // What signs traffic tokens and addresses of previews.
 constexpr std::string_view kAccessSecret = "proxy-access";
+// Each hash of a password takes a core and 64 MiB for a while.
+constexpr std::size_t kPasswordThreads = 2;
 constexpr auto kGrace = std::chrono::seconds(3);
 
 Result<net::Endpoint> listen_endpoint(const std::string& text) {
@@ -51,26 +61,54 @@ Result<void> tell_ready(int fd) {
   return base::write_all(owned.get(), "ready\n");
 }
 
+Result<base::Sealer> load_sealer_for(db::Database& database, const EncryptionKeyPlace& place) {
+  WRENN_TRY_ASSIGN(const bool has_sealed, db::SecretStore::has_sealed(database));
+  return load_sealer(place, has_sealed ? MissingKey::kIsRefused : MissingKey::kIsMade);
+}
+
+std::unique_ptr<Mailer> start_mailer(const ServerOptions& options) {
+  if (options.mail.host.empty()) {
+    base::log_info("no mail server is set, so mails become files",
+                   {{"directory", options.mail_directory.native()}});
+  }
+  return std::make_unique<Mailer>(mail_transport(options.mail, options.mail_directory),
+                                  MailerOptions{.from = options.mail.from});
+}
+
 Task<void> cut_after_grace(Api& api) {
   if (co_await net::sleep_for(kGrace)) api.stop();
 }
 
-Task<Result<void>> serve(net::Listener listener, Api& api, std::deque<Reconciler>& reconcilers,
+Task<Result<void>> serve(net::Listener listener, Api& api, Services& services,
+                         std::chrono::days audit_retention, std::deque<Reconciler>& reconcilers,
+                         RegisteredHosts& registered, net::MetricsServer* metrics,
                          net::Signals& signals) {
   const net::Context context = co_await net::current_context();
   net::HttpServer server(api, {});
   net::TaskScope scope(*context.loop);
   net::TaskScope grace(*context.loop);
+  net::TaskScope holds(*context.loop);  // Ends last: requests hold what they change to their end.
+  holds.spawn(keep_holds(services));
   scope.spawn(server.serve(std::move(listener)));
   for (Reconciler& reconciler : reconcilers) scope.spawn(reconciler.run());
+  scope.spawn(registered.run());
+  scope.spawn(keep_house(services, audit_retention));
+  scope.spawn(services.audit.run());
+  if (metrics != nullptr) scope.spawn(metrics->serve());
   auto signal = co_await signals.next();
   base::log_info("stopping", {{"connections", server.connections()}});
+  base::tell_service_manager(base::kServiceStopping);
   api.begin_shutdown();
   grace.spawn(cut_after_grace(api));
   scope.request_stop();
   co_await scope.join();
   grace.request_stop();
   co_await grace.join();
+  holds.request_stop();
+  co_await holds.join();
+  if (const auto written = co_await services.audit.flush(); !written) {
+    base::log_error("the end of the log of changes is lost", {{"error", written.error()}});
+  }
   if (!signal) co_return base::fail(std::move(signal).error());
   co_return {};
 }
@@ -86,34 +124,80 @@ Result<void> run_server(const ServerOptions& options) {
                    ProxySettings::create(options.proxy, proxy_endpoint.to_string()));
   WRENN_TRY_ASSIGN(const auto addresses,
                    parse_hosts(options.agents, options.agent_proxies, options.local_proxy));
-  WRENN_TRY(base::make_dirs(options.database.parent_path(), 0700));
   WRENN_TRY_ASSIGN(db::Database database, db::open_and_migrate(options.database));
 
   db::ApiKeyStore keys(database);
-  db::SandboxStore sandboxes(database);
+  // A file is this process's alone: whatever earlier ones began is to be settled at once.
+  const std::string holder = db::is_postgres(options.database)
+                                 ? concat("cp-", base::to_hex(base::random_bytes(8)))
+                                 : std::string();
+  db::SandboxStore sandboxes(database, base::unix_ms_now, holder);
   db::HostStore hosts(database);
   db::PortStore ports(database);
   db::TemplateStore templates(database);
   db::IdempotencyStore idempotency(database);
-  WRENN_TRY_ASSIGN(auto secret, db::SecretStore(database).get_or_create(kAccessSecret));
+  db::UsageStore usage(database);
+  db::QuotaStore quotas(database);
+  WRENN_TRY_ASSIGN(const base::Sealer sealer, load_sealer_for(database, options.encryption_key));
+  db::SecretStore secrets(database, sealer);
+  WRENN_TRY(secrets.seal_all());
+  WRENN_TRY_ASSIGN(auto secret, secrets.get_or_create(kAccessSecret));
   const proxy::AccessKey access_key(std::move(secret));
+  db::HostRegistry registry(database);
+  db::AuthorityStore authorities(database, sealer);
+  WRENN_TRY_ASSIGN(const HostPki pki, HostPki::open(authorities));
   net::Loop loop;
   HostDirectory directory(addresses);
   WRENN_TRY(register_hosts(hosts, addresses));
+  const auto mailer = start_mailer(options);
   BusySandboxes busy;
   OpenSockets open_sockets;
+  Operations operations;
   net::BlockingPool pool(kDatabaseThreads);
+  db::AuditStore audit_store(database);
+  AuditLog audit(audit_store, pool);
+  AccountStores account_stores(database);
+  AccessTokens access_tokens([&](std::string_view name) { return secrets.get_or_create(name); });
+  Accounts accounts(account_stores, access_tokens, options.accounts,
+                    [&](Mail mail) { return mailer->send(std::move(mail)); });
+  net::BlockingPool account_pool(kPasswordThreads);
   WRENN_TRY_ASSIGN(const auto data_plane, DataPlane::start({.listen = proxy_endpoint,
                                                             .hosts = addresses,
                                                             .scheme = proxy_settings.scheme,
-                                                            .domain = proxy_settings.domain},
-                                                           database, access_key, busy));
-  Services services{keys, sandboxes, hosts, ports,          templates,  idempotency,
-                    pool, directory, busy,  proxy_settings, access_key, open_sockets};
+                                                            .domain = proxy_settings.domain,
+                                                            .holder = holder},
+                                                           database, access_key, busy, operations));
+  Services services{.keys = keys,
+                    .sandboxes = sandboxes,
+                    .hosts = hosts,
+                    .ports = ports,
+                    .templates = templates,
+                    .idempotency = idempotency,
+                    .usage = usage,
+                    .quotas = quotas,
+                    .database_pool = pool,
+                    .access_tokens = access_tokens,
+                    .accounts = accounts,
+                    .account_pool = account_pool,
+                    .directory = directory,
+                    .busy = busy,
+                    .proxy_settings = proxy_settings,
+                    .access_key = access_key,
+                    .open_sockets = open_sockets,
+                    .operations = operations,
+                    .database = database,
+                    .registry = registry,
+                    .pki = pki,
+                    .audit = audit};
   services.forget_place = [&](const std::string& id) { data_plane->forget(id); };
   Api api(services);
   std::deque<Reconciler> reconcilers;
   for (const auto& host : addresses) reconcilers.emplace_back(services, host.id);
+  RegisteredHosts registered(
+      services,
+      {.on_host = [&](const HostAddress& host) { data_plane->put_host(host); },
+       .on_gone = [&](const std::string& id) { data_plane->retire_host(id); }},
+      options.host_silence);
 
   WRENN_TRY_ASSIGN(auto listener, net::Listener::listen(loop, endpoint));
   const std::string address = public_address(endpoint, listener);
@@ -121,8 +205,12 @@ Result<void> run_server(const ServerOptions& options) {
   for (const auto& host : addresses) {
     base::log_info("host", {{"name", host.name}, {"agent", host.agent.to_string()}});
   }
+  MetricsReport report(services, api, database, data_plane->stats());
+  WRENN_TRY_ASSIGN(const auto metrics, net::MetricsServer::start(loop, options.metrics, report));
   WRENN_TRY(tell_ready(options.ready_fd));
-  return loop.block_on(serve(std::move(listener), api, reconcilers, signals));
+  base::tell_service_manager(base::kServiceReady);
+  return loop.block_on(serve(std::move(listener), api, services, options.audit_retention,
+                             reconcilers, registered, metrics.get(), signals));
 }
 
 }  // namespace wrenn::control

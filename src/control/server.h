@@ -1,23 +1,37 @@
 // The control plane as a process: everything wired, from the start to the end.
 #pragma once
 
+#include <chrono>
 #include <string>
 #include <vector>
 
-#include "base/files.h"
 #include "base/result.h"
+#include "base/secret.h"
+#include "base/time.h"
+#include "control/accounts/accounts.h"
+#include "control/encryption_key.h"
+#include "control/mail/mail_settings.h"
 #include "control/proxy_settings.h"
+#include "net/metrics_server.h"
 
 namespace wrenn::control {
 
 struct ServerOptions {
   std::string listen = "127.0.0.1:8080";  // ":8080" means every interface.
-  base::Path database;                    // Its directory is made when it is missing.
+  base::Secret database;                  // As open_and_migrate() takes it.
   // As parse_hosts() takes them.
   std::vector<std::string> agents;
   std::vector<std::string> agent_proxies;
   std::string local_proxy;
+  // How long a registered host may be silent before its sandboxes count as missing.
+  base::Duration host_silence = std::chrono::seconds(90);
+  std::chrono::days audit_retention{90};  // Of the log of changes; 0: for ever.
   ProxyOptions proxy;
+  AccountSettings accounts;
+  EncryptionKeyPlace encryption_key;
+  MailSettings mail;
+  base::Path mail_directory;  // Where mails go without a server.
+  net::MetricsListen metrics;
   int ready_fd = -1;  // Gets the line "ready" once we listen.
 };
 

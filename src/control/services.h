@@ -5,17 +5,25 @@
 #include <functional>
 #include <string>
 
+#include "control/accounts/access_tokens.h"
+#include "control/accounts/accounts.h"
+#include "control/audit_log.h"
 #include "control/busy_sandboxes.h"
 #include "control/hosts/host_directory.h"
 #include "control/lifecycle.h"
 #include "control/open_sockets.h"
+#include "control/operations.h"
+#include "control/pki/host_pki.h"
 #include "control/proxy_settings.h"
 #include "db/api_key_store.h"
+#include "db/host_registry.h"
 #include "db/host_store.h"
 #include "db/idempotency_store.h"
 #include "db/port_store.h"
+#include "db/quota_store.h"
 #include "db/sandbox_store.h"
 #include "db/template_store.h"
+#include "db/usage_store.h"
 #include "net/blocking.h"
 #include "proxy/access.h"
 
@@ -29,7 +37,14 @@ struct Services {
   db::PortStore& ports;
   db::TemplateStore& templates;
   db::IdempotencyStore& idempotency;
+  db::UsageStore& usage;
+  db::QuotaStore& quotas;
   net::BlockingPool& database_pool;
+
+  // People. `accounts` from the pool of its own, where passwords are hashed.
+  AccessTokens& access_tokens;
+  Accounts& accounts;
+  net::BlockingPool& account_pool;
 
   HostDirectory& directory;
   BusySandboxes& busy;
@@ -38,10 +53,19 @@ struct Services {
   const ProxySettings& proxy_settings;
   const proxy::AccessKey& access_key;
   OpenSockets& open_sockets;
+  Operations& operations;
+  db::Database& database;  // From its pool, too.
+
+  // Hosts that register. The registry from the database's pool only.
+  db::HostRegistry& registry;
+  const HostPki& pki;
+  AuditLog& audit;
   // Called when what the data plane knows of a sandbox is out of date.
   std::function<void(const std::string&)> forget_place = [](const std::string&) {};
 
-  LifecycleServices lifecycle() const { return {sandboxes, hosts, database_pool, directory, busy}; }
+  LifecycleServices lifecycle() const {
+    return {sandboxes, hosts, database_pool, directory, busy, operations};
+  }
 };
 
 }  // namespace wrenn::control

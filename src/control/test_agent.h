@@ -11,8 +11,10 @@
 #include "connect/error.h"
 #include "connect/router.h"
 #include "control/api/requests.h"
+#include "control/test_gate.h"
 #include "net/http_server.h"
 #include "net/loop.h"
+#include "net/sync.h"
 #include "proto/agent.pb.h"
 
 namespace wrenn::control {
@@ -61,20 +63,21 @@ class TestAgent final : public net::HttpHandler {
 
   net::Task<base::Result<void>> handle(net::Request& request,
                                        net::ResponseWriter& response) override {
+    request_ids.emplace(request.headers().find("x-request-id").value_or(""));
     if (router_.owns(request.path())) return router_.handle(request, response);
     return request.method() == "PUT" ? put_file(request, response) : get_file(request, response);
   }
 
   std::map<std::string, hostagent::v1::SandboxInfo> sandboxes;
   std::map<std::string, std::string> files;  // By path, of all sandboxes.
+  std::set<std::string> request_ids;         // Of all calls.
   std::uint64_t largest_upload = 0;
   std::uint64_t cut_uploads = 0;
   int commands_cut = 0;
   hostagent::v1::ExecStreamRequest last_exec;
   hostagent::v1::StartBackgroundRequest last_background;
   hostagent::v1::KillProcessRequest last_kill;
-  base::Duration create_delay{};
-  base::Duration change_delay{};  // Of a pause and a resume.
+  Gate gate;  // In front of creates, pauses, resumes, hibernation and waking.
   bool changes_fail = false;
   int pauses = 0;
   int resumes = 0;
@@ -99,7 +102,7 @@ class TestAgent final : public net::HttpHandler {
 
   Reply<hostagent::v1::CreateSandboxResponse> create(
       Context&, const hostagent::v1::CreateSandboxRequest& request) {
-    if (create_delay.count() > 0) WRENN_CO_TRY(co_await net::sleep_for(create_delay));
+    WRENN_CO_TRY(co_await gate.pass());
     if (request.template_() == "unknown") {
       co_return base::fail(base::Code::kNotFound, "template unknown not found");
     }
@@ -136,7 +139,7 @@ class TestAgent final : public net::HttpHandler {
   Reply<hostagent::v1::PauseSandboxResponse> pause(
       Context&, const hostagent::v1::PauseSandboxRequest& request) {
     ++pauses;
-    if (change_delay.count() > 0) WRENN_CO_TRY(co_await net::sleep_for(change_delay));
+    WRENN_CO_TRY(co_await gate.pass());
     if (changes_fail) co_return base::fail(base::Code::kResourceExhausted, "the disk is full");
     WRENN_CO_TRY_ASSIGN(auto* info, find(request.sandbox_id()));
     info->set_status("paused");
@@ -150,7 +153,7 @@ class TestAgent final : public net::HttpHandler {
   Reply<hostagent::v1::ResumeSandboxResponse> resume(
       Context&, const hostagent::v1::ResumeSandboxRequest& request) {
     ++resumes;
-    if (change_delay.count() > 0) WRENN_CO_TRY(co_await net::sleep_for(change_delay));
+    WRENN_CO_TRY(co_await gate.pass());
     if (changes_fail) co_return base::fail(base::Code::kResourceExhausted, "no memory left");
     WRENN_CO_TRY(find(request.sandbox_id()));
     hostagent::v1::ResumeSandboxResponse response;
@@ -165,7 +168,7 @@ class TestAgent final : public net::HttpHandler {
   }
   Reply<hostagent::v1::HibernateSandboxResponse> hibernate(
       Context&, const hostagent::v1::HibernateSandboxRequest& request) {
-    if (change_delay.count() > 0) WRENN_CO_TRY(co_await net::sleep_for(change_delay));
+    WRENN_CO_TRY(co_await gate.pass());
     WRENN_CO_TRY(check_storage());
     WRENN_CO_TRY_ASSIGN(auto* info, find(request.sandbox_id()));
     if (info->status() != "paused") {
@@ -181,7 +184,7 @@ class TestAgent final : public net::HttpHandler {
   Reply<hostagent::v1::WakeSandboxResponse> wake(Context&,
                                                  const hostagent::v1::WakeSandboxRequest& request) {
     ++wakes;
-    if (change_delay.count() > 0) WRENN_CO_TRY(co_await net::sleep_for(change_delay));
+    WRENN_CO_TRY(co_await gate.pass());
     WRENN_CO_TRY(check_storage());
     if (changes_fail) co_return base::fail(base::Code::kResourceExhausted, "no memory left");
     if (!archives_.contains(request.sandbox_id())) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <map>
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -13,7 +14,8 @@
 #include "control/hosts/reconciler.h"
 #include "control/services.h"
 #include "control/test_agent.h"
-#include "db/migrations.h"
+#include "db/secret_store.h"
+#include "db/test_database.h"
 
 namespace wrenn::control {
 
@@ -25,15 +27,29 @@ struct Got {
   bool has(std::string_view part) const { return body.find(part) != std::string::npos; }
 };
 
+// Whether it comes to hold, in time enough for the slowest machine.
+template <class Condition>
+net::Task<bool> eventually(Condition holds) {
+  const auto until = base::steady_now() + std::chrono::seconds(30);
+  while (!holds()) {
+    if (base::steady_now() > until) co_return false;
+    (void)co_await net::sleep_for(std::chrono::milliseconds(5));
+  }
+  co_return true;
+}
+
 struct World {
   base::TempDir dir = base::TempDir::create().value();
-  db::Database database = db::open_and_migrate(dir.path() / "wrenn.db").value();
+  db::TestDatabase test_database;
+  db::Database& database = test_database.database;
   db::ApiKeyStore keys{database};
   db::SandboxStore sandboxes{database};
   db::HostStore hosts{database};
   db::PortStore ports{database};
   db::TemplateStore templates{database};
   db::IdempotencyStore idempotency{database};
+  db::UsageStore usage{database};
+  db::QuotaStore quotas{database};
   ProxySettings proxy_settings = ProxySettings::create({}, "127.0.0.1:8081").value();
   proxy::AccessKey access_key{base::Secret(std::string(64, 'a'))};
   net::Loop loop;
@@ -48,13 +64,57 @@ struct World {
   HostDirectory directory;
   BusySandboxes busy;
   OpenSockets open_sockets;
+  Operations operations;
   net::BlockingPool pool{2};
-  Services services{keys, sandboxes, hosts, ports,          templates,  idempotency,
-                    pool, directory, busy,  proxy_settings, access_key, open_sockets};
+  db::AuditStore audit_store{database};
+  AuditLog audit{audit_store, pool};
+  AccountStores stores{database};
+  db::UserStore& users = stores.users;
+  db::TeamStore& teams = stores.teams;
+  db::SessionStore& sessions = stores.sessions;
+  db::SecretStore secrets{
+      database, base::Sealer::create(base::Secret(std::string(base::kSealKeyBytes, 'k'))).value()};
+  db::HostRegistry registry{database};
+  db::AuthorityStore authorities{
+      database, base::Sealer::create(base::Secret(std::string(base::kSealKeyBytes, 'k'))).value()};
+  HostPki pki = HostPki::open(authorities).value();
+  AccessTokens access_tokens{[this](auto name) { return secrets.get_or_create(name); }};
+  std::mutex mails_mutex;
+  std::vector<Mail> mails;  // Sent, oldest first.
+  AccountSettings account_settings{.is_signup_open = true, .public_url = "http://wrenn.example"};
+  Accounts accounts{stores, access_tokens, account_settings,
+                    [this](Mail mail) -> base::Result<void> {
+                      const std::lock_guard lock(mails_mutex);
+                      mails.push_back(std::move(mail));
+                      return {};
+                    }};
+  net::BlockingPool account_pool{2};
+  Services services{.keys = keys,
+                    .sandboxes = sandboxes,
+                    .hosts = hosts,
+                    .ports = ports,
+                    .templates = templates,
+                    .idempotency = idempotency,
+                    .usage = usage,
+                    .quotas = quotas,
+                    .database_pool = pool,
+                    .access_tokens = access_tokens,
+                    .accounts = accounts,
+                    .account_pool = account_pool,
+                    .directory = directory,
+                    .busy = busy,
+                    .proxy_settings = proxy_settings,
+                    .access_key = access_key,
+                    .open_sockets = open_sockets,
+                    .operations = operations,
+                    .database = database,
+                    .registry = registry,
+                    .pki = pki,
+                    .audit = audit};
   Api api{services};
   Reconciler reconciler{services, local_host_id()};
   Reconciler east_reconciler{services, host_id_of("east")};  // With two hosts.
-  std::string key{keys.create(db::kDefaultTeam, "test").value().text.reveal()};
+  std::string key{keys.create(db::kDefaultTeam, {.name = "test"}).value().text.reveal()};
   net::Endpoint endpoint = net::Endpoint::parse("127.0.0.1:1").value();
 
   enum class Agent { kAway, kThere, kEastAway };

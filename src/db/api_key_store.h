@@ -24,6 +24,18 @@ struct ApiKey {
   std::int64_t created_at = 0;
   std::optional<std::int64_t> last_used_at;
   std::optional<std::int64_t> revoked_at;
+  std::string created_by;           // A user id; empty for one made on the machine itself.
+  std::string creator_email;        // In lists.
+  std::vector<std::string> scopes;  // Empty: good for all.
+  std::optional<std::int64_t> expires_at;
+};
+
+// What a new key is to be.
+struct KeyRequest {
+  std::string name = {};  // "default" when it is empty.
+  std::string created_by = {};
+  std::vector<std::string> scopes = {};  // Words without spaces.
+  std::optional<std::int64_t> expires_at = {};
 };
 
 struct NewApiKey {
@@ -34,6 +46,8 @@ struct NewApiKey {
 struct KeyOwner {
   std::string team_id;
   std::string key_id;
+  std::string name;
+  std::vector<std::string> scopes;
 };
 
 class ApiKeyStore {
@@ -42,11 +56,12 @@ class ApiKeyStore {
   explicit ApiKeyStore(Database& database, Clock clock = base::unix_ms_now)
       : database_(database), clock_(std::move(clock)) {}
 
-  // An empty name becomes "default"; kNotFound for an unknown team.
-  base::Result<NewApiKey> create(std::string_view team_id, std::string_view name);
+  // kNotFound for an unknown team.
+  base::Result<NewApiKey> create(std::string_view team_id, const KeyRequest& request);
 
   // Takes "wrn_<hex>" and "e2b_<hex>" for the same key. kUnauthenticated for everything else, with
-  // one text for wrong, malformed and revoked. Notes the use at most once a minute per key.
+  // one text for wrong, malformed, revoked and expired, and for one whose maker was disabled. Notes
+  // the use at most once a minute per key.
   base::Result<KeyOwner> verify(std::string_view text);
 
   // Revoking twice is fine; kNotFound for a key that the team does not have.

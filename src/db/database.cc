@@ -1,248 +1,16 @@
 #include "db/database.h"
 
-#include <fcntl.h>
-#include <sys/stat.h>
-
-#include <array>
-#include <atomic>
-#include <cerrno>
-#include <chrono>
-#include <map>
-#include <thread>
-
-#include <sqlite3.h>
+#include <condition_variable>
 
 #include "base/log.h"
 #include "base/strings.h"
-#include "base/time.h"
+#include "db/connection.h"
+#include "db/postgres.h"
+#include "db/sqlite.h"
 
 namespace wrenn::db {
-namespace {
 
-using base::Code;
-using base::concat;
 using base::Result;
-
-constexpr int kBusyTimeoutMs = 5000;
-constexpr std::size_t kReaders = 2;
-constexpr std::size_t kMaxCachedStatements = 64;
-
-// synchronous=FULL: what was acknowledged (a key shown once, a state a user was told) survives a
-// power loss. It costs one sync of the log per write, and writes are few: reads never wait for it,
-// because they have connections of their own.
-constexpr const char* kSetup =
-    "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; "
-    "PRAGMA trusted_schema=OFF;";
-
-struct CloseConnection {
-  void operator()(sqlite3* handle) const { sqlite3_close_v2(handle); }
-};
-struct FinalizeStatement {
-  void operator()(sqlite3_stmt* statement) const { sqlite3_finalize(statement); }
-};
-using Handle = std::unique_ptr<sqlite3, CloseConnection>;
-using StatementHandle = std::unique_ptr<sqlite3_stmt, FinalizeStatement>;
-
-base::Error error_of(int extended_code, std::string message) {
-  switch (extended_code) {
-    case SQLITE_CONSTRAINT_UNIQUE:
-    case SQLITE_CONSTRAINT_PRIMARYKEY:
-      return {Code::kAlreadyExists, std::move(message)};
-    default:
-      break;
-  }
-  switch (extended_code & 0xFF) {
-    case SQLITE_CONSTRAINT:
-      return {Code::kFailedPrecondition, std::move(message)};
-    case SQLITE_BUSY:
-    case SQLITE_LOCKED:
-      return {Code::kUnavailable, std::move(message),
-              "another process holds the database; try again"};
-    case SQLITE_FULL:
-      return {Code::kResourceExhausted, std::move(message),
-              "free space on the file system of the database"};
-    case SQLITE_CORRUPT:
-    case SQLITE_NOTADB:
-      return {Code::kDataLoss, std::move(message),
-              "the database file is damaged: restore it from a backup, or move it away to start "
-              "empty"};
-    case SQLITE_PERM:
-    case SQLITE_READONLY:
-    case SQLITE_AUTH:
-      return {Code::kPermissionDenied, std::move(message)};
-    case SQLITE_CANTOPEN:
-      return {Code::kNotFound, std::move(message)};
-    default:
-      return {Code::kInternal, std::move(message)};
-  }
-}
-
-// A reused statement must not keep values or locks of the call before.
-class ResetAtEnd {
- public:
-  explicit ResetAtEnd(sqlite3_stmt* statement) : statement_(statement) {}
-  ResetAtEnd(const ResetAtEnd&) = delete;
-  ResetAtEnd& operator=(const ResetAtEnd&) = delete;
-  ~ResetAtEnd() {
-    sqlite3_reset(statement_);
-    sqlite3_clear_bindings(statement_);
-  }
-
- private:
-  sqlite3_stmt* statement_;
-};
-
-int bind(sqlite3_stmt* statement, int index, const Value& value) {
-  if (const auto* number = std::get_if<std::int64_t>(&value)) {
-    return sqlite3_bind_int64(statement, index, *number);
-  }
-  if (const auto* text = std::get_if<std::string>(&value)) {
-    // The text outlives the statement's use, so nothing is copied.
-    return sqlite3_bind_text64(statement, index, text->data(), text->size(), SQLITE_STATIC,
-                               SQLITE_UTF8);
-  }
-  return sqlite3_bind_null(statement, index);
-}
-
-Value column(sqlite3_stmt* statement, int index) {
-  switch (sqlite3_column_type(statement, index)) {
-    case SQLITE_NULL:
-      return {};
-    case SQLITE_INTEGER:
-      return std::int64_t{sqlite3_column_int64(statement, index)};
-    default: {
-      const auto* text = sqlite3_column_text(statement, index);
-      const auto size = static_cast<std::size_t>(sqlite3_column_bytes(statement, index));
-      return text == nullptr ? std::string()
-                             : std::string(reinterpret_cast<const char*>(text), size);
-    }
-  }
-}
-
-// Made by us and not by SQLite, so that it is private from its first moment; SQLite gives its log
-// and index files the same mode. To be called while SQLite does not have the file open: closing any
-// descriptor of a file gives up all locks that the process has on it, and another process would
-// then take itself for the last one and delete the log under our feet.
-Result<void> make_private_file(const base::Path& path) {
-  WRENN_TRY_ASSIGN(const base::Fd file, base::open_file(path, O_RDWR | O_CREAT | O_NOFOLLOW, 0600));
-  if (::fchmod(file.get(), 0600) != 0) return base::fail_errno(errno, "cannot set the mode");
-  return {};
-}
-
-}  // namespace
-
-// One SQLite connection and its prepared statements; used only by whoever holds the mutex.
-class Connection {
- public:
-  static Result<std::unique_ptr<Connection>> open(const std::string& path) {
-    auto connection = std::make_unique<Connection>();
-    sqlite3* handle = nullptr;
-    const int status = sqlite3_open_v2(path.c_str(), &handle,
-                                       SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, nullptr);
-    connection->handle_.reset(handle);
-    if (handle == nullptr) return base::fail(Code::kResourceExhausted, "out of memory");
-    if (status != SQLITE_OK) return base::fail(connection->last_error());
-    sqlite3_extended_result_codes(handle, 1);
-    sqlite3_busy_timeout(handle, kBusyTimeoutMs);
-    WRENN_TRY(connection->set_up());
-    return connection;
-  }
-
-  // Changing the journal's mode does not wait for other connections that do the same, so we do.
-  Result<void> set_up() {
-    constexpr auto kPause = std::chrono::milliseconds(10);
-    const auto deadline = base::steady_now() + std::chrono::milliseconds(kBusyTimeoutMs);
-    while (true) {
-      auto done = script(kSetup);
-      const bool is_busy = !done && done.error().code == Code::kUnavailable;
-      if (!is_busy || base::steady_now() >= deadline) return done;
-      std::this_thread::sleep_for(kPause);
-    }
-  }
-
-  std::mutex& mutex() { return mutex_; }
-
-  Result<void> script(const std::string& sql) {
-    if (sqlite3_exec(handle_.get(), sql.c_str(), nullptr, nullptr, nullptr) != SQLITE_OK) {
-      return base::fail(last_error());
-    }
-    return {};
-  }
-
-  // `rows` may be null: then what the statement answers is dropped.
-  Result<std::int64_t> run(std::string_view sql, const std::vector<Value>& args,
-                           std::vector<Row>* rows) {
-    WRENN_TRY_ASSIGN(sqlite3_stmt * statement, prepare(sql));
-    const ResetAtEnd reset(statement);
-    WRENN_TRY(bind_all(statement, sql, args));
-    const std::int64_t before = sqlite3_total_changes64(handle_.get());
-    int status = SQLITE_OK;
-    while ((status = sqlite3_step(statement)) == SQLITE_ROW) {
-      if (rows != nullptr) rows->push_back(read_row(statement));
-    }
-    if (status != SQLITE_DONE) return base::fail(last_error());
-    return sqlite3_total_changes64(handle_.get()) - before;
-  }
-
- private:
-  Result<sqlite3_stmt*> prepare(std::string_view sql) {
-    if (const auto found = statements_.find(sql); found != statements_.end()) {
-      return found->second.get();
-    }
-    sqlite3_stmt* statement = nullptr;
-    if (sqlite3_prepare_v3(handle_.get(), sql.data(), static_cast<int>(sql.size()),
-                           SQLITE_PREPARE_PERSISTENT, &statement, nullptr) != SQLITE_OK) {
-      return base::fail(last_error());
-    }
-    StatementHandle owned(statement);
-    if (statement == nullptr) return base::fail(Code::kInternal, "an empty statement");
-    // Statements are few and fixed; should that ever change, forgetting all is good enough.
-    if (statements_.size() >= kMaxCachedStatements) statements_.clear();
-    statements_.emplace(std::string(sql), std::move(owned));
-    return statement;
-  }
-
-  // "$3" takes the third value wherever it stands, as PostgreSQL has it. SQLite sees a name in it.
-  Result<void> bind_all(sqlite3_stmt* statement, std::string_view sql,
-                        const std::vector<Value>& args) {
-    const int parameters = sqlite3_bind_parameter_count(statement);
-    if (static_cast<std::size_t>(parameters) != args.size()) {
-      return base::fail(Code::kInternal, concat("a statement with ", parameters,
-                                                " parameters was given ", args.size(), ": ", sql));
-    }
-    for (std::size_t i = 0; i < args.size(); ++i) {
-      const std::string name = concat("$", i + 1);
-      const int index = sqlite3_bind_parameter_index(statement, name.c_str());
-      if (index == 0) return base::fail(Code::kInternal, concat(name, " is not in: ", sql));
-      if (bind(statement, index, args[i]) != SQLITE_OK) return base::fail(last_error());
-    }
-    return {};
-  }
-
-  static Row read_row(sqlite3_stmt* statement) {
-    const int columns = sqlite3_column_count(statement);
-    std::vector<Value> values;
-    values.reserve(static_cast<std::size_t>(columns));
-    for (int i = 0; i < columns; ++i) values.push_back(column(statement, i));
-    return Row(std::move(values));
-  }
-
-  base::Error last_error() const {
-    return error_of(sqlite3_extended_errcode(handle_.get()),
-                    concat("database: ", sqlite3_errmsg(handle_.get())));
-  }
-
-  std::mutex mutex_;
-  Handle handle_;
-  // After the handle: statements must be gone before their connection closes.
-  std::map<std::string, StatementHandle, std::less<>> statements_;
-};
-
-struct Database::Connections {
-  std::unique_ptr<Connection> writer;
-  std::array<std::unique_ptr<Connection>, kReaders> readers;
-  std::atomic<std::size_t> next_reader = 0;
-};
 
 bool Row::is_null(std::size_t column) const {
   return std::holds_alternative<std::monostate>(values_.at(column));
@@ -265,73 +33,136 @@ std::optional<std::string> Row::maybe_text(std::size_t column) const {
   return text(column);
 }
 
+// Connections that are handed out one by one.
+class ConnectionPool {
+ public:
+  explicit ConnectionPool(AccessStats& stats) : stats_(stats) {}
+  void add(std::unique_ptr<Connection> connection) {
+    free_.push_back(std::move(connection));
+    ++stats_.connections;
+  }
+  std::unique_ptr<Connection> take() {
+    const auto began = base::steady_now();
+    std::unique_lock lock(mutex_);
+    returned_.wait(lock, [this] { return !free_.empty(); });
+    auto connection = std::move(free_.back());
+    free_.pop_back();
+    stats_.waited.observe(base::steady_now() - began);
+    stats_.in_use.add(1);
+    return connection;
+  }
+  void give_back(std::unique_ptr<Connection> connection) {
+    stats_.in_use.add(-1);
+    {
+      const std::lock_guard lock(mutex_);
+      free_.push_back(std::move(connection));
+    }
+    returned_.notify_one();
+  }
+  // Counts what `statement` does.
+  template <class F>
+  auto counted(F statement) {
+    const auto began = base::steady_now();
+    auto done = statement();
+    stats_.count(began, done ? nullptr : &done.error());
+    return done;
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable returned_;
+  std::vector<std::unique_ptr<Connection>> free_;
+  AccessStats& stats_;
+};
+
 Result<std::vector<Row>> Session::query(std::string_view sql, const std::vector<Value>& args) {
   std::vector<Row> rows;
-  WRENN_TRY(connection_->run(sql, args, &rows));
+  WRENN_TRY(pool_->counted([&] { return connection_->run(sql, args, &rows); }));
   return rows;
 }
 
 Result<std::int64_t> Session::execute(std::string_view sql, const std::vector<Value>& args) {
-  return connection_->run(sql, args, nullptr);
+  return pool_->counted([&] { return connection_->run(sql, args, nullptr); });
 }
 
 Result<void> Session::execute_script(const std::string& sql) {
-  return connection_->script(sql);
+  return pool_->counted([&] { return connection_->script(sql); });
+}
+
+struct Database::Pools {
+  DatabaseStats stats;
+  ConnectionPool writers{stats.write};
+  ConnectionPool readers{stats.read};
+};
+
+Session::Session(ConnectionPool& pool) : pool_(&pool), connection_(pool.take()) {}
+Session::Session(Session&&) noexcept = default;
+Session::~Session() {
+  if (connection_) pool_->give_back(std::move(connection_));
 }
 
 Result<Transaction> Transaction::begin(Session& session, TransactionKind kind) {
-  WRENN_TRY(
-      session.execute(kind == TransactionKind::kExclusive ? "BEGIN EXCLUSIVE" : "BEGIN IMMEDIATE"));
+  WRENN_TRY(session.connection_->begin(kind));
   return Transaction(session);
 }
 
 Transaction::~Transaction() {
   if (session_ == nullptr) return;
   // Some errors (a full disk) have rolled back already; a second rollback then fails harmlessly.
-  if (auto undone = session_->execute("ROLLBACK"); !undone) {
+  if (auto undone = session_->connection_->roll_back(); !undone) {
     base::log_debug("rollback", {{"error", undone.error()}});
   }
 }
 
 Result<void> Transaction::commit() {
-  WRENN_TRY(session_->execute("COMMIT"));
+  WRENN_TRY(session_->pool_->counted([this] { return session_->connection_->commit(); }));
   session_ = nullptr;
   return {};
 }
 
-Database::Database(std::unique_ptr<Connections> connections)
-    : connections_(std::move(connections)) {}
+Database::Database(std::unique_ptr<Pools> pools) : pools_(std::move(pools)) {}
 Database::Database(Database&&) noexcept = default;
 Database::~Database() = default;
 
 Result<Database> Database::open(const base::Path& path) {
+  constexpr int kReaders = 2;
   const auto opened = [&]() -> Result<Database> {
     WRENN_TRY(make_private_file(path));
-    auto connections = std::make_unique<Connections>();
-    WRENN_TRY_ASSIGN(connections->writer, Connection::open(path.native()));
-    for (auto& reader : connections->readers) {
-      WRENN_TRY_ASSIGN(reader, Connection::open(path.native()));
-      WRENN_TRY(reader->script("PRAGMA query_only=ON"));
+    auto pools = std::make_unique<Pools>();
+    WRENN_TRY_ASSIGN(auto writer, open_sqlite(path, Access::kWrite));
+    pools->writers.add(std::move(writer));
+    for (int i = 0; i < kReaders; ++i) {
+      WRENN_TRY_ASSIGN(auto reader, open_sqlite(path, Access::kRead));
+      pools->readers.add(std::move(reader));
     }
-    return Database(std::move(connections));
+    return Database(std::move(pools));
   };
   auto database = opened();
   if (!database) return base::fail(std::move(database).error().with_context(path.native()));
   return database;
 }
 
+Result<Database> Database::connect(const base::Secret& url) {
+  // One of each, too, for those who wait for a lock meanwhile.
+  constexpr int kConnections = 4;
+  auto pools = std::make_unique<Pools>();
+  WRENN_TRY_ASSIGN(auto first, connect_postgres(url, Access::kWrite));
+  pools->writers.add(std::move(first));
+  for (int i = 1; i < kConnections; ++i) pools->writers.add(postgres_later(url, Access::kWrite));
+  for (int i = 0; i < kConnections; ++i) pools->readers.add(postgres_later(url, Access::kRead));
+  return Database(std::move(pools));
+}
+
 Session Database::write() {
-  return {*connections_->writer, std::unique_lock(connections_->writer->mutex())};
+  return Session(pools_->writers);
 }
 
 Session Database::read() {
-  // One that is free, else wait for one in turn.
-  for (auto& reader : connections_->readers) {
-    std::unique_lock lock(reader->mutex(), std::try_to_lock);
-    if (lock.owns_lock()) return {*reader, std::move(lock)};
-  }
-  auto& reader = connections_->readers[connections_->next_reader.fetch_add(1) % kReaders];
-  return {*reader, std::unique_lock(reader->mutex())};
+  return Session(pools_->readers);
+}
+
+const DatabaseStats& Database::stats() const {
+  return pools_->stats;
 }
 
 }  // namespace wrenn::db

@@ -6,7 +6,6 @@
 
 #include <cstdint>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -15,6 +14,8 @@
 
 #include "base/files.h"
 #include "base/result.h"
+#include "base/secret.h"
+#include "db/database_stats.h"
 
 namespace wrenn::db {
 
@@ -42,12 +43,15 @@ class Row {
 };
 
 class Connection;
+class ConnectionPool;
 
 // A connection held for a few statements; nobody else uses it meanwhile. Keep it short, never take
 // a second one while holding a first. Not thread-safe itself.
 class Session {
  public:
-  Session(Session&&) noexcept = default;
+  Session(Session&&) noexcept;
+  Session& operator=(Session&&) = delete;
+  ~Session();
 
   // A statement that answers with rows (also INSERT/UPDATE ... RETURNING).
   base::Result<std::vector<Row>> query(std::string_view sql, const std::vector<Value>& args = {});
@@ -58,12 +62,14 @@ class Session {
 
  private:
   friend class Database;
-  Session(Connection& connection, std::unique_lock<std::mutex> lock)
-      : connection_(&connection), lock_(std::move(lock)) {}
-  Connection* connection_;
-  std::unique_lock<std::mutex> lock_;
+  friend class Transaction;
+  explicit Session(ConnectionPool& pool);
+  ConnectionPool* pool_;
+  std::unique_ptr<Connection> connection_;
 };
 
+// One transaction at a time runs in the whole database, also of several programs; of kExclusive
+// ones, nothing else writes meanwhile on SQLite, and other kExclusive ones wait on PostgreSQL.
 enum class TransactionKind { kImmediate, kExclusive };
 
 // Rolls back at its end unless committed. The session must outlive it.
@@ -81,13 +87,17 @@ class Transaction {
   Session* session_;
 };
 
-// SQLite: one connection that writes, a few that read beside it (WAL). Errors: a unique constraint
-// is kAlreadyExists, any other constraint kFailedPrecondition, busy for 5 s kUnavailable, disk full
-// kResourceExhausted, a damaged file kDataLoss with a remedy.
+// SQLite: one connection that writes, a few that read beside it (WAL). PostgreSQL: a few of each.
+// Errors: a unique constraint is kAlreadyExists, any other constraint kFailedPrecondition, a
+// database that is busy for 5 s or does not answer kUnavailable, disk full kResourceExhausted, a
+// damaged file kDataLoss with a remedy. After kUnavailable a statement may have been executed.
 class Database {
  public:
   // Creates the file (0600) when it is missing; its directory must exist. Applies no migrations.
   static base::Result<Database> open(const base::Path& path);
+  // PostgreSQL, by its address as libpq has it: postgres://USER:PASSWORD@HOST/NAME?sslmode=... A
+  // connection that is lost is made anew when it is needed next.
+  static base::Result<Database> connect(const base::Secret& url);
   Database(Database&&) noexcept;
   ~Database();
 
@@ -95,10 +105,13 @@ class Database {
   Session write();
   Session read();
 
+  // Of all its connections, for as long as it lives.
+  const DatabaseStats& stats() const;
+
  private:
-  struct Connections;
-  explicit Database(std::unique_ptr<Connections> connections);
-  std::unique_ptr<Connections> connections_;
+  struct Pools;
+  explicit Database(std::unique_ptr<Pools> pools);
+  std::unique_ptr<Pools> pools_;
 };
 
 }  // namespace wrenn::db

@@ -53,6 +53,26 @@ TEST_F(DatabaseTest, FilesArePrivate) {
   }
 }
 
+TEST_F(DatabaseTest, CountsWhatGoesToIt) {
+  const AccessStats& write = db_.stats().write;
+  const AccessStats& read = db_.stats().read;
+  EXPECT_EQ(write.connections, 1u);
+  const std::uint64_t wrote = write.took.snapshot().count();
+  ASSERT_TRUE(insert("a", 1));
+  ASSERT_FALSE(insert("a", 1));
+  EXPECT_EQ(count(), 1);
+  EXPECT_EQ(write.took.snapshot().count(), wrote + 2);
+  EXPECT_EQ(read.took.snapshot().count(), 1u);
+  EXPECT_EQ(read.waited.snapshot().count(), 1u);
+  EXPECT_EQ(write.errors.at(static_cast<std::size_t>(Code::kAlreadyExists)).value(), 1u);
+  EXPECT_EQ(read.in_use.value(), 0);
+  {
+    const Session held = db_.read();
+    EXPECT_EQ(read.in_use.value(), 1);
+  }
+  EXPECT_EQ(read.in_use.value(), 0);
+}
+
 // Another process that opens and closes the file must see that it is not the last one: else it
 // deletes the log, and what is written afterwards is lost when we are killed.
 TEST_F(DatabaseTest, OtherProcessesSeeThatItIsInUse) {

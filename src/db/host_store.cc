@@ -8,6 +8,12 @@ namespace {
 using base::Code;
 using base::Result;
 
+// In the order that read_host() takes.
+constexpr std::string_view kColumns =
+    "id, name, address, status, last_seen_at, created_at, kind, team_id, draining_since";
+
+}  // namespace
+
 Result<Host> read_host(const Row& row) {
   const auto status = status_from_name(row.text(3));
   if (!status) return base::fail(Code::kDataLoss, "a host of unknown status in the database");
@@ -16,10 +22,11 @@ Result<Host> read_host(const Row& row) {
               .address = row.text(2),
               .status = *status,
               .last_seen_at = row.maybe_integer(4),
-              .created_at = row.integer(5)};
+              .created_at = row.integer(5),
+              .is_registered = row.text(6) == "registered",
+              .team_id = row.maybe_text(7),
+              .is_draining = !row.is_null(8)};
 }
-
-}  // namespace
 
 std::string_view status_name(HostStatus status) {
   switch (status) {
@@ -47,12 +54,14 @@ Result<Host> HostStore::upsert(const Host& host) {
   WRENN_TRY_ASSIGN(
       const auto rows,
       database_.write().query(
-          "INSERT INTO hosts (id, name, address, status, last_seen_at, created_at) "
-          "VALUES ($1, $2, $3, $4, $5, $6) "
-          "ON CONFLICT (id) DO UPDATE SET name = excluded.name, address = excluded.address, "
-          "status = excluded.status, "
-          "last_seen_at = COALESCE(excluded.last_seen_at, hosts.last_seen_at) "
-          "RETURNING id, name, address, status, last_seen_at, created_at",
+          base::concat(
+              "INSERT INTO hosts (id, name, address, status, last_seen_at, created_at) "
+              "VALUES ($1, $2, $3, $4, $5, $6) "
+              "ON CONFLICT (id) DO UPDATE SET name = excluded.name, address = excluded.address, "
+              "status = excluded.status, "
+              "last_seen_at = COALESCE(excluded.last_seen_at, hosts.last_seen_at) "
+              "RETURNING ",
+              kColumns),
           {host.id, host.name, host.address, std::string(status_name(host.status)), nullable(seen),
            now}));
   if (rows.empty()) return base::fail(Code::kInternal, "the host was not stored");
@@ -60,18 +69,18 @@ Result<Host> HostStore::upsert(const Host& host) {
 }
 
 Result<Host> HostStore::get(std::string_view id) {
-  WRENN_TRY_ASSIGN(const auto rows,
-                   database_.read().query("SELECT id, name, address, status, last_seen_at, "
-                                          "created_at FROM hosts WHERE id = $1",
-                                          {std::string(id)}));
+  WRENN_TRY_ASSIGN(
+      const auto rows,
+      database_.read().query(base::concat("SELECT ", kColumns, " FROM hosts WHERE id = $1"),
+                             {std::string(id)}));
   if (rows.empty()) return base::fail(Code::kNotFound, "host not found");
   return read_host(rows.front());
 }
 
 Result<std::vector<Host>> HostStore::list() {
-  WRENN_TRY_ASSIGN(const auto rows,
-                   database_.read().query("SELECT id, name, address, status, last_seen_at, "
-                                          "created_at FROM hosts ORDER BY name, id"));
+  WRENN_TRY_ASSIGN(const auto rows, database_.read().query(base::concat(
+                                        "SELECT ", kColumns,
+                                        " FROM hosts WHERE removed_at IS NULL ORDER BY name, id")));
   std::vector<Host> hosts;
   for (const auto& row : rows) {
     WRENN_TRY_ASSIGN(Host host, read_host(row));
@@ -83,7 +92,8 @@ Result<std::vector<Host>> HostStore::list() {
 Result<bool> HostStore::heartbeat(std::string_view id) {
   WRENN_TRY_ASSIGN(const std::int64_t found,
                    database_.write().execute(
-                       "UPDATE hosts SET status = 'online', last_seen_at = $1 WHERE id = $2",
+                       "UPDATE hosts SET status = 'online', last_seen_at = $1 WHERE id = $2 "
+                       "AND removed_at IS NULL",
                        {clock_(), std::string(id)}));
   return found == 1;
 }

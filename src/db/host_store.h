@@ -25,7 +25,15 @@ struct Host {
   HostStatus status = HostStatus::kOnline;
   std::optional<std::int64_t> last_seen_at;
   std::int64_t created_at = 0;
+  // What follows is HostRegistry's to set.
+  bool is_registered = false;          // Over the network; else it is named by a flag.
+  std::optional<std::string> team_id;  // Whose own it is; nothing: everybody's.
+  bool is_draining = false;            // Nothing new is made there.
 };
+
+// Of the columns id, name, address, status, last_seen_at, created_at, kind, team_id,
+// draining_since, which come first. kDataLoss for an unknown status.
+base::Result<Host> read_host(const Row& row);
 
 class HostStore {
  public:
@@ -36,7 +44,8 @@ class HostStore {
   // time stays. Both times are set by the store (an online host counts as seen).
   base::Result<Host> upsert(const Host& host);
   base::Result<Host> get(std::string_view id);  // kNotFound
-  base::Result<std::vector<Host>> list();       // By name.
+  // By name; without those that were removed.
+  base::Result<std::vector<Host>> list();
   // The host was heard: online, seen now. False when there is no such host.
   base::Result<bool> heartbeat(std::string_view id);
   // An online host that was silent for longer than `silence_ms` becomes unreachable: true then.

@@ -43,4 +43,14 @@ Result<IdempotencyClaim> IdempotencyStore::claim(std::string_view team_id, std::
   return IdempotencyClaim{.is_new = inserted == 1, .sandbox_id = rows.front().text(1)};
 }
 
+Result<void> IdempotencyStore::release(std::string_view team_id, std::string_view key,
+                                       std::string_view sandbox_id) {
+  WRENN_TRY(database_.write().execute(
+      "DELETE FROM idempotency_keys WHERE team_id = $1 AND idempotency_key = $2 AND sandbox_id = "
+      "$3 "
+      "AND NOT EXISTS (SELECT 1 FROM sandboxes WHERE id = $3 AND status <> 'error')",
+      {std::string(team_id), std::string(key), std::string(sandbox_id)}));
+  return {};
+}
+
 }  // namespace wrenn::db

@@ -27,6 +27,10 @@ class IdempotencyStore {
   // after 10 s, or that is older than a day, counts as unused.
   base::Result<IdempotencyClaim> claim(std::string_view team_id, std::string_view key,
                                        std::string_view request_hash, std::string_view sandbox_id);
+  // The sandbox is not being made after all: the key is unused, unless it is another's by now or
+  // there is such a sandbox that has not failed.
+  base::Result<void> release(std::string_view team_id, std::string_view key,
+                             std::string_view sandbox_id);
 
  private:
   Database& database_;

@@ -50,6 +50,9 @@ Result<void> apply(Session& session, const Migration& migration) {
   return {};
 }
 
+constexpr std::string_view kAppliedMigrations =
+    "SELECT number, checksum FROM schema_migrations ORDER BY number";
+
 }  // namespace
 
 Result<int> migrate(Database& database, std::span<const Migration> migrations) {
@@ -58,8 +61,7 @@ Result<int> migrate(Database& database, std::span<const Migration> migrations) {
   WRENN_TRY_ASSIGN(Transaction transaction,
                    Transaction::begin(session, TransactionKind::kExclusive));
   WRENN_TRY(session.execute(kCreateTable));
-  WRENN_TRY_ASSIGN(const auto applied,
-                   session.query("SELECT number, checksum FROM schema_migrations ORDER BY number"));
+  WRENN_TRY_ASSIGN(const auto applied, session.query(kAppliedMigrations));
   WRENN_TRY(check_applied(applied, migrations));
   for (const auto& migration : migrations.subspan(applied.size())) {
     WRENN_TRY(apply(session, migration));
@@ -68,10 +70,30 @@ Result<int> migrate(Database& database, std::span<const Migration> migrations) {
   return static_cast<int>(migrations.size());
 }
 
-Result<Database> open_and_migrate(const base::Path& path) {
-  WRENN_TRY_ASSIGN(Database database, Database::open(path));
+Result<void> check_schema(Database& database, std::span<const Migration> migrations) {
+  WRENN_TRY_ASSIGN(const auto applied, database.read().query(kAppliedMigrations));
+  WRENN_TRY(check_applied(applied, migrations));
+  if (applied.size() == migrations.size()) return {};
+  return base::fail(Code::kFailedPrecondition,
+                    concat("the database has schema ", applied.size(), ", and this program needs ",
+                           migrations.size()));
+}
+
+bool is_postgres(const base::Secret& address) {
+  return address.reveal().starts_with("postgres://") ||
+         address.reveal().starts_with("postgresql://");
+}
+
+Result<Database> open_and_migrate(const base::Secret& address) {
+  const bool is_server = is_postgres(address);
+  if (!is_server) {
+    WRENN_TRY(base::make_dirs(base::Path(address.reveal()).parent_path(), 0700));
+  }
+  const std::string place = is_server ? "PostgreSQL" : std::string(address.reveal());
+  WRENN_TRY_ASSIGN(Database database,
+                   is_server ? Database::connect(address) : Database::open(place));
   auto migrated = migrate(database);
-  if (!migrated) return base::fail(std::move(migrated).error().with_context(path.native()));
+  if (!migrated) return base::fail(std::move(migrated).error().with_context(place));
   return database;
 }
 

@@ -23,7 +23,15 @@ std::span<const Migration> embedded_migrations();
 base::Result<int> migrate(Database& database,
                           std::span<const Migration> migrations = embedded_migrations());
 
-// open() and migrate() in one: what a program wants.
-base::Result<Database> open_and_migrate(const base::Path& path);
+// Whether the database has all of them, as they are here: kFailedPrecondition when not. Blocking.
+base::Result<void> check_schema(Database& database,
+                                std::span<const Migration> migrations = embedded_migrations());
+
+// Whether that is the address of a database that several programs may use at once.
+bool is_postgres(const base::Secret& address);
+
+// What a program wants: the database of that address, migrated. A file of SQLite, which is made
+// with its directory when it is missing, or postgres://...
+base::Result<Database> open_and_migrate(const base::Secret& address);
 
 }  // namespace wrenn::db

@@ -37,7 +37,7 @@ TEST_F(MigrationsTest, EmbeddedOnesAreNumberedFromOne) {
 }
 
 TEST_F(MigrationsTest, TheSchemaHasTheDefaultTeamAndKnowsEveryState) {
-  auto db = open_and_migrate(path_).value();
+  auto db = open_and_migrate(base::Secret(path_)).value();
   const auto teams = db.read().query("SELECT id FROM teams").value();
   ASSERT_EQ(teams.size(), 1u);
   EXPECT_EQ(teams[0].text(0), kDefaultTeam);
@@ -64,7 +64,7 @@ TEST_F(MigrationsTest, SandboxesAndTheirPortsOutliveTheTableMadeAnew) {
     ASSERT_TRUE(
         session.execute("INSERT INTO public_ports (sandbox_id, port) VALUES ('cl-a', 8080)"));
   }
-  auto db = open_and_migrate(path_);
+  auto db = open_and_migrate(base::Secret(path_));
   ASSERT_TRUE(db) << db.error().to_string();
   const auto rows =
       db->read()
@@ -85,7 +85,7 @@ TEST_F(MigrationsTest, SandboxesAndTheirPortsOutliveTheTableMadeAnew) {
 
 TEST_F(MigrationsTest, ApplyingTwiceChangesNothing) {
   for (int i = 0; i < 2; ++i) {
-    auto db = open_and_migrate(path_);
+    auto db = open_and_migrate(base::Secret(path_));
     ASSERT_TRUE(db) << db.error().to_string();
     const auto rows = db->read().query("SELECT COUNT(*) FROM schema_migrations").value();
     EXPECT_EQ(rows[0].integer(0), static_cast<std::int64_t>(embedded_migrations().size()));
@@ -130,7 +130,7 @@ TEST_F(MigrationsTest, SeveralProgramsMayStartAtOnce) {
   std::vector<std::thread> threads;
   for (int i = 0; i < 4; ++i) {
     threads.emplace_back([this] {
-      auto db = open_and_migrate(path_);
+      auto db = open_and_migrate(base::Secret(path_));
       EXPECT_TRUE(db) << db.error().to_string();
     });
   }

@@ -2,9 +2,10 @@
 
 #include <algorithm>
 
-#include <boost/json.hpp>
-
 #include "base/strings.h"
+#include "db/quota_store.h"
+#include "db/sandbox_row.h"
+#include "db/usage_store.h"
 
 namespace wrenn::db {
 namespace {
@@ -12,97 +13,8 @@ namespace {
 using base::Code;
 using base::concat;
 using base::Result;
-namespace json = boost::json;
 
-constexpr int kMaxPage = 1000;
 constexpr std::int64_t kTouchEveryMs = 1000;
-// What every SELECT and RETURNING names, in the order that read_sandbox() takes.
-constexpr std::string_view kColumns =
-    "id, team_id, host_id, template, status, vcpus, memory_mb, disk_mb, timeout_sec, metadata, "
-    "host_ip, error_message, created_at, started_at, last_active_at, updated_at, stopped_at, "
-    "max_lifetime_sec, end_at, on_timeout, auto_resume, pause_mode, pause_reason, paused_at, "
-    "archive, archive_bytes";
-
-Result<std::string> metadata_text(const std::map<std::string, std::string>& metadata) {
-  json::object object;
-  for (const auto& [key, value] : metadata) {
-    if (!base::is_valid_utf8(key) || !base::is_valid_utf8(value)) {
-      return base::fail(Code::kInvalidArgument, "metadata is not valid UTF-8");
-    }
-    object.emplace(key, value);
-  }
-  return json::serialize(object);
-}
-
-Result<std::map<std::string, std::string>> parse_metadata(const std::string& text) {
-  json::error_code error;
-  const json::value value = json::parse(text, error);
-  if (error || !value.is_object()) {
-    return base::fail(Code::kDataLoss, "broken sandbox metadata in the database");
-  }
-  std::map<std::string, std::string> metadata;
-  for (const auto& entry : value.get_object()) {
-    if (entry.value().is_string()) metadata.emplace(entry.key(), entry.value().get_string());
-  }
-  return metadata;
-}
-
-std::optional<Archive> archive_from_name(std::string_view name) {
-  for (const auto archive : {Archive::kNone, Archive::kCurrent, Archive::kStale}) {
-    if (archive_name(archive) == name) return archive;
-  }
-  return std::nullopt;
-}
-
-Result<Sandbox> read_sandbox(const Row& row) {
-  const auto status = state_from_name(row.text(4));
-  if (!status) return base::fail(Code::kDataLoss, "a sandbox of unknown status in the database");
-  const auto archive = archive_from_name(row.text(24));
-  if (!archive) return base::fail(Code::kDataLoss, "a sandbox of unknown archive in the database");
-  WRENN_TRY_ASSIGN(auto metadata, parse_metadata(row.text(9)));
-  return Sandbox{.id = row.text(0),
-                 .team_id = row.text(1),
-                 .host_id = row.maybe_text(2),
-                 .template_name = row.text(3),
-                 .status = *status,
-                 .vcpus = static_cast<int>(row.integer(5)),
-                 .memory_mb = static_cast<int>(row.integer(6)),
-                 .disk_mb = static_cast<int>(row.integer(7)),
-                 .timeout_sec = static_cast<int>(row.integer(8)),
-                 .max_lifetime_sec = static_cast<int>(row.integer(17)),
-                 .end_at = row.integer(18),
-                 .on_timeout = row.text(19),
-                 .auto_resume = row.integer(20) != 0,
-                 .pause_mode = row.text(21),
-                 .pause_reason = row.text(22),
-                 .paused_at = row.maybe_integer(23),
-                 .archive = *archive,
-                 .archive_bytes = row.integer(25),
-                 .metadata = std::move(metadata),
-                 .host_ip = row.text(10),
-                 .error_message = row.text(11),
-                 .created_at = row.integer(12),
-                 .started_at = row.maybe_integer(13),
-                 .last_active_at = row.maybe_integer(14),
-                 .updated_at = row.integer(15),
-                 .stopped_at = row.maybe_integer(16)};
-}
-
-Result<std::vector<Sandbox>> read_all(const std::vector<Row>& rows) {
-  std::vector<Sandbox> sandboxes;
-  sandboxes.reserve(rows.size());
-  for (const auto& row : rows) {
-    WRENN_TRY_ASSIGN(Sandbox sandbox, read_sandbox(row));
-    sandboxes.push_back(std::move(sandbox));
-  }
-  return sandboxes;
-}
-
-Result<Sandbox> read_one(const std::vector<Row>& rows) {
-  if (rows.empty()) return base::fail(Code::kNotFound, "sandbox not found");
-  return read_sandbox(rows.front());
-}
-
 Result<void> check_transition(const std::vector<SandboxState>& from, SandboxState to) {
   if (from.empty()) return base::fail(Code::kInvalidArgument, "no state to change from");
   for (const auto state : from) {
@@ -114,52 +26,101 @@ Result<void> check_transition(const std::vector<SandboxState>& from, SandboxStat
   return {};
 }
 
-// The change of state, and with it all that does not outlive a sandbox: both or neither.
-Result<bool> end(Session& session, std::string_view id, std::string_view update,
-                 const std::vector<Value>& args) {
+// What a listing is restricted to, as SQL, with the arguments that belong to it.
+std::string conditions_of(const SandboxQuery& query, std::vector<Value>& args) {
+  const auto next = [&args](Value value) {
+    args.push_back(std::move(value));
+    return concat("$", args.size());
+  };
+  std::string sql;
+  if (query.states.empty()) sql += " AND status NOT IN ('stopped', 'error')";
+  for (std::size_t i = 0; i < query.states.size(); ++i) {
+    sql +=
+        concat(i == 0 ? " AND status IN (" : ", ", next(std::string(state_name(query.states[i]))));
+  }
+  if (!query.states.empty()) sql += ")";
+  if (query.template_name) sql += concat(" AND template = ", next(*query.template_name));
+  for (const auto& [name, value] : query.labels) {
+    sql += concat(" AND id IN (SELECT sandbox_id FROM sandbox_labels WHERE name = ", next(name),
+                  " AND value = ", next(value), ")");
+  }
+  if (query.before_created_at) {
+    const std::string at = next(*query.before_created_at);
+    sql += concat(" AND (created_at < ", at, " OR (created_at = ", at, " AND id < ",
+                  next(query.before_id), "))");
+  }
+  return sql;
+}
+
+QuotaUse demand_of(const std::vector<Sandbox>& sandboxes) {
+  QuotaUse demand{.sandboxes = static_cast<std::int64_t>(sandboxes.size())};
+  demand.creates = demand.sandboxes;
+  for (const Sandbox& sandbox : sandboxes) {
+    demand.vcpus += sandbox.vcpus;
+    demand.memory_mb += sandbox.memory_mb;
+    demand.disk_mb += sandbox.disk_mb;
+  }
+  return demand;
+}
+
+// One that rests takes up none of what its team may have running, until it is resumed.
+Result<void> check_resume(Session& session, std::string_view id, std::int64_t now) {
+  WRENN_TRY_ASSIGN(const auto rows,
+                   session.query("SELECT team_id, vcpus, memory_mb FROM sandboxes "
+                                 "WHERE id = $1 AND status IN ('paused', 'hibernated')",
+                                 {std::string(id)}));
+  if (rows.empty()) return {};
+  const Row& row = rows.front();
+  return check_quota(session, row.text(0), {.vcpus = row.integer(1), .memory_mb = row.integer(2)},
+                     now);
+}
+
+struct Change {
+  std::string_view id;
+  SandboxState to;
+  std::int64_t now;
+  bool is_within_quota;
+};
+
+// The change of state, and with it what is used and all that does not outlive a sandbox: all or
+// nothing.
+Result<bool> change_all(Session& session, const Change& change, std::string_view update,
+                        const std::vector<Value>& args) {
   WRENN_TRY_ASSIGN(Transaction transaction, Transaction::begin(session));
+  if (change.is_within_quota) WRENN_TRY(check_resume(session, change.id, change.now));
   WRENN_TRY_ASSIGN(const std::int64_t changed, session.execute(update, args));
   if (changed != 1) return false;
-  WRENN_TRY(session.execute("DELETE FROM public_ports WHERE sandbox_id = $1", {std::string(id)}));
+  WRENN_TRY(follow_usage(session, change.id, change.to, change.now));
+  if (!is_listed(change.to)) {
+    WRENN_TRY(session.execute("DELETE FROM public_ports WHERE sandbox_id = $1",
+                              {std::string(change.id)}));
+  }
   WRENN_TRY(transaction.commit());
   return true;
 }
 
 }  // namespace
 
-std::string_view archive_name(Archive archive) {
-  switch (archive) {
-    case Archive::kCurrent:
-      return "current";
-    case Archive::kStale:
-      return "stale";
-    case Archive::kNone:
-      break;
-  }
-  return "";
+Result<Sandbox> SandboxStore::insert(Sandbox sandbox) {
+  WRENN_TRY_ASSIGN(auto inserted, insert_all({std::move(sandbox)}));
+  return std::move(inserted.front());
 }
 
-Result<Sandbox> SandboxStore::insert(Sandbox sandbox) {
-  WRENN_TRY_ASSIGN(std::string metadata, metadata_text(sandbox.metadata));
+Result<std::vector<Sandbox>> SandboxStore::insert_all(const std::vector<Sandbox>& sandboxes) {
   const std::int64_t now = clock_();
-  WRENN_TRY_ASSIGN(
-      const auto rows,
-      database_.write().query(
-          concat(
-              "INSERT INTO sandboxes (id, team_id, host_id, template, status, vcpus, memory_mb, "
-              "disk_mb, timeout_sec, metadata, host_ip, created_at, updated_at, "
-              "max_lifetime_sec, end_at, on_timeout, auto_resume) "
-              "SELECT $1, id, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $12, $13, $14, $15, $16 "
-              "FROM teams WHERE id = $2 RETURNING ",
-              kColumns),
-          {sandbox.id, sandbox.team_id, nullable(sandbox.host_id), sandbox.template_name,
-           std::string(state_name(sandbox.status)), std::int64_t{sandbox.vcpus},
-           std::int64_t{sandbox.memory_mb}, std::int64_t{sandbox.disk_mb},
-           std::int64_t{sandbox.timeout_sec}, std::move(metadata), sandbox.host_ip, now,
-           std::int64_t{sandbox.max_lifetime_sec}, sandbox.end_at, sandbox.on_timeout,
-           std::int64_t{sandbox.auto_resume ? 1 : 0}}));
-  if (rows.empty()) return base::fail(Code::kNotFound, "team not found");
-  return read_sandbox(rows.front());
+  Session session = database_.write();
+  // Transactions take turns: of several who ask for the last place, one gets it.
+  WRENN_TRY_ASSIGN(Transaction transaction, Transaction::begin(session));
+  WRENN_TRY(check_quota(session, sandboxes.front().team_id, demand_of(sandboxes), now));
+  std::vector<Sandbox> inserted;
+  for (const Sandbox& sandbox : sandboxes) {
+    WRENN_TRY_ASSIGN(Sandbox row,
+                     insert_row(session, sandbox, hold_in(sandbox.status, holder_, now), now));
+    WRENN_TRY(insert_labels(session, sandbox.id, sandbox.labels));
+    inserted.push_back(std::move(row));
+  }
+  WRENN_TRY(transaction.commit());
+  return inserted;
 }
 
 Result<Sandbox> SandboxStore::get(std::string_view team_id, std::string_view id) {
@@ -177,18 +138,16 @@ Result<Sandbox> SandboxStore::get_any_team(std::string_view id) {
   return read_one(rows);
 }
 
-Result<std::vector<Sandbox>> SandboxStore::list(std::string_view team_id, const SandboxPage& page) {
-  std::string sql = concat("SELECT ", kColumns, " FROM sandboxes WHERE team_id = $1");
+Result<std::vector<Sandbox>> SandboxStore::list(std::string_view team_id,
+                                                const SandboxQuery& query) {
   std::vector<Value> args = {std::string(team_id),
-                             std::int64_t{std::clamp(page.limit, 1, kMaxPage)}};
-  if (page.listing == Listing::kActive) sql += " AND status NOT IN ('stopped', 'error')";
-  if (page.before_created_at) {
-    sql += " AND (created_at < $3 OR (created_at = $3 AND id < $4))";
-    args.emplace_back(*page.before_created_at);
-    args.emplace_back(page.before_id);
-  }
-  sql += " ORDER BY created_at DESC, id DESC LIMIT $2";
-  WRENN_TRY_ASSIGN(const auto rows, database_.read().query(sql, args));
+                             std::int64_t{std::clamp(query.limit, 1, kMaxSandboxPage)}};
+  const std::string conditions = conditions_of(query, args);
+  WRENN_TRY_ASSIGN(
+      const auto rows,
+      database_.read().query(concat("SELECT ", kColumns, " FROM sandboxes WHERE team_id = $1",
+                                    conditions, " ORDER BY created_at DESC, id DESC LIMIT $2"),
+                             args));
   return read_all(rows);
 }
 
@@ -204,12 +163,23 @@ Result<std::vector<Sandbox>> SandboxStore::list_by_host(std::string_view host_id
 
 Result<bool> SandboxStore::transition(std::string_view id, const std::vector<SandboxState>& from,
                                       SandboxState to, const SandboxChanges& changes) {
+  return change(id, from, to, changes, Quotas::kIgnored);
+}
+
+Result<bool> SandboxStore::begin_resume(std::string_view id, SandboxState from,
+                                        const SandboxChanges& changes) {
+  return change(id, {from}, SandboxState::kResuming, changes, Quotas::kChecked);
+}
+
+Result<bool> SandboxStore::change(std::string_view id, const std::vector<SandboxState>& from,
+                                  SandboxState to, const SandboxChanges& changes, Quotas quotas) {
   WRENN_TRY(check_transition(from, to));
   std::optional<std::string> metadata;
   if (changes.metadata) {
-    WRENN_TRY_ASSIGN(metadata, metadata_text(*changes.metadata));
+    WRENN_TRY_ASSIGN(metadata, texts_to_json(*changes.metadata));
   }
   const std::int64_t now = clock_();
+  const Hold hold = hold_in(to, holder_, now);
   const bool runs = to == SandboxState::kRunning;
   const bool pauses = to == SandboxState::kPaused;
   const bool ends = to == SandboxState::kStopped || to == SandboxState::kError;
@@ -227,7 +197,9 @@ Result<bool> SandboxStore::transition(std::string_view id, const std::vector<San
                              pauses ? Value(now) : Value(),
                              nullable(changes.archive_bytes),
                              nullable(changes.pause_mode),
-                             nullable(changes.pause_reason)};
+                             nullable(changes.pause_reason),
+                             hold.holder,
+                             hold.until};
   std::string sql =
       "UPDATE sandboxes SET status = $2, updated_at = $3, host_id = COALESCE($4, host_id), "
       "host_ip = COALESCE($5, host_ip), error_message = COALESCE($6, error_message), "
@@ -240,20 +212,28 @@ Result<bool> SandboxStore::transition(std::string_view id, const std::vector<San
       "paused_at = CASE WHEN $2 IN ('missing', 'hibernating') THEN paused_at "
       "WHEN $2 = 'hibernated' THEN COALESCE(paused_at, $3) ELSE $12 END, "
       "archive = CASE WHEN $2 = 'hibernated' THEN 'current' "
-      "WHEN $2 IN ('running', 'paused') AND archive = 'current' THEN 'stale' ELSE archive END, "
-      "archive_bytes = COALESCE($13, archive_bytes) "
+      "WHEN $2 IN ('running', 'paused', 'stopped', 'error') AND archive = 'current' THEN 'stale' "
+      "WHEN $2 <> 'missing' AND status = 'hibernating' THEN 'stale' "
+      "ELSE archive END, "
+      "archive_bytes = COALESCE($13, archive_bytes), holder = $16, held_until = $17 "
       "WHERE id = $1 AND status IN (";
   for (std::size_t i = 0; i < from.size(); ++i) {
     args.emplace_back(std::string(state_name(from[i])));
     sql += concat(i == 0 ? "$" : ", $", args.size());
   }
   sql += ")";
-  Session session = database_.write();
-  if (!ends) {
-    WRENN_TRY_ASSIGN(const std::int64_t changed, session.execute(sql, args));
-    return changed == 1;
+  if (to == SandboxState::kHibernating) {
+    // Its old archive may just be being removed.
+    sql += " AND (holder = '' OR holder = $16 OR held_until <= $3)";
   }
-  return end(session, id, sql, args);
+  const bool is_within_quota = quotas == Quotas::kChecked;
+  const bool follows =
+      ends || is_within_quota ||
+      std::ranges::any_of(from, [to](SandboxState state) { return changes_usage(state, to); });
+  Session session = database_.write();
+  if (follows) return change_all(session, {id, to, now, is_within_quota}, sql, args);
+  WRENN_TRY_ASSIGN(const std::int64_t changed, session.execute(sql, args));
+  return changed == 1;
 }
 
 Result<bool> SandboxStore::move_to_host(std::string_view id, SandboxState state,
@@ -266,12 +246,59 @@ Result<bool> SandboxStore::move_to_host(std::string_view id, SandboxState state,
   return changed == 1;
 }
 
+Result<void> SandboxStore::extend_holds() {
+  if (holder_.empty()) return {};
+  WRENN_TRY(
+      database_.write().execute("UPDATE sandboxes SET held_until = $2 WHERE holder = $1 "
+                                "AND holder <> ''",
+                                {holder_, clock_() + kHoldMs}));
+  return {};
+}
+
+Result<void> SandboxStore::end_holds() {
+  if (holder_.empty()) return {};
+  WRENN_TRY(
+      database_.write().execute("UPDATE sandboxes SET holder = '', held_until = 0 "
+                                "WHERE holder = $1 AND holder <> ''",
+                                {holder_}));
+  return {};
+}
+
+Result<bool> SandboxStore::hold(std::string_view id) {
+  if (holder_.empty()) return true;
+  const std::int64_t now = clock_();
+  WRENN_TRY_ASSIGN(
+      const std::int64_t changed,
+      database_.write().execute("UPDATE sandboxes SET holder = $2, held_until = $3 WHERE id = $1 "
+                                "AND (holder = '' OR holder = $2 OR held_until <= $4)",
+                                {std::string(id), holder_, now + kHoldMs, now}));
+  return changed == 1;
+}
+
+Result<void> SandboxStore::let_go(std::string_view id) {
+  if (holder_.empty()) return {};
+  WRENN_TRY(database_.write().execute(
+      "UPDATE sandboxes SET holder = '', held_until = 0 WHERE id = $1 AND holder = $2",
+      {std::string(id), holder_}));
+  return {};
+}
+
 Result<bool> SandboxStore::forget_archive(std::string_view id) {
   WRENN_TRY_ASSIGN(const std::int64_t changed,
                    database_.write().execute("UPDATE sandboxes SET archive = '', archive_bytes = 0 "
                                              "WHERE id = $1 AND archive = 'stale'",
                                              {std::string(id)}));
   return changed == 1;
+}
+
+Result<std::vector<std::string>> SandboxStore::stale_archives(std::string_view host_id) {
+  WRENN_TRY_ASSIGN(const auto rows,
+                   database_.read().query("SELECT id FROM sandboxes WHERE host_id = $1 "
+                                          "AND archive <> '' AND archive = 'stale' ORDER BY id",
+                                          {std::string(host_id)}));
+  std::vector<std::string> ids;
+  for (const auto& row : rows) ids.push_back(row.text(0));
+  return ids;
 }
 
 Result<std::map<std::string, int>> SandboxStore::count_by_host() {
@@ -281,6 +308,24 @@ Result<std::map<std::string, int>> SandboxStore::count_by_host() {
                                           "AND host_id IS NOT NULL GROUP BY host_id"));
   std::map<std::string, int> counts;
   for (const auto& row : rows) counts.emplace(row.text(0), static_cast<int>(row.integer(1)));
+  return counts;
+}
+
+Result<std::map<SandboxState, std::int64_t>> SandboxStore::count_by_state() {
+  std::map<SandboxState, std::int64_t> counts;
+  std::string states;
+  for (const SandboxState state : kAllSandboxStates) {
+    if (!is_listed(state)) continue;
+    counts[state] = 0;
+    states += concat(states.empty() ? "'" : ", '", state_name(state), '\'');
+  }
+  // By name rather than NOT IN, which no index helps.
+  WRENN_TRY_ASSIGN(const auto rows, database_.read().query(concat(
+                                        "SELECT status, COUNT(*) FROM sandboxes WHERE status IN (",
+                                        states, ") GROUP BY status")));
+  for (const auto& row : rows) {
+    if (const auto state = state_from_name(row.text(0))) counts[*state] = row.integer(1);
+  }
   return counts;
 }
 
@@ -296,6 +341,38 @@ Result<bool> SandboxStore::touch_active(std::string_view id) {
                                              "WHERE id = $1 AND status = 'running'",
                                              {std::string(id), now}));
   return changed == 1;
+}
+
+Result<Sandbox> SandboxStore::change_labels(std::string_view team_id, std::string_view id,
+                                            const LabelChanges& changes) {
+  Session session = database_.write();
+  WRENN_TRY_ASSIGN(Transaction transaction, Transaction::begin(session));
+  WRENN_TRY_ASSIGN(const auto found,
+                   session.query("SELECT labels FROM sandboxes WHERE id = $1 AND team_id = $2",
+                                 {std::string(id), std::string(team_id)}));
+  if (found.empty()) return base::fail(Code::kNotFound, "sandbox not found");
+  WRENN_TRY_ASSIGN(Texts labels, parse_texts(found.front().text(0)));
+  for (const auto& [name, value] : changes) {
+    if (value) {
+      labels[name] = *value;
+    } else {
+      labels.erase(name);
+    }
+  }
+  if (labels.size() > kMaxLabels) {
+    return base::fail(Code::kInvalidArgument,
+                      concat("a sandbox has ", kMaxLabels, " labels at most"));
+  }
+  WRENN_TRY_ASSIGN(std::string text, texts_to_json(labels));
+  WRENN_TRY_ASSIGN(const auto rows,
+                   session.query(concat("UPDATE sandboxes SET labels = $2, updated_at = $3 "
+                                        "WHERE id = $1 RETURNING ",
+                                        kColumns),
+                                 {std::string(id), std::move(text), clock_()}));
+  WRENN_TRY(session.execute("DELETE FROM sandbox_labels WHERE sandbox_id = $1", {std::string(id)}));
+  WRENN_TRY(insert_labels(session, id, labels));
+  WRENN_TRY(transaction.commit());
+  return read_one(rows);
 }
 
 Result<bool> SandboxStore::set_lifecycle(std::string_view id, const LifecycleSettings& settings) {

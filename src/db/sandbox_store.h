@@ -45,6 +45,7 @@ struct Sandbox {
   Archive archive = Archive::kNone;
   std::int64_t archive_bytes = 0;
   std::map<std::string, std::string> metadata;
+  std::map<std::string, std::string> labels;  // The users' own.
   std::string host_ip;
   std::string error_message;
   std::int64_t created_at = 0;  // All times: milliseconds since 1970 UTC.
@@ -52,7 +53,17 @@ struct Sandbox {
   std::optional<std::int64_t> last_active_at;
   std::int64_t updated_at = 0;
   std::optional<std::int64_t> stopped_at;
+  std::string holder;  // The control plane that changes it just now; empty: none.
+  std::int64_t held_until = 0;
+
+  // Another control plane, which lives, sees to it.
+  bool is_held_by_another(std::string_view own, std::int64_t now_ms) const {
+    return !holder.empty() && holder != own && held_until > now_ms;
+  }
 };
+
+// How long a hold counts that is not extended.
+inline constexpr std::int64_t kHoldMs = 10'000;
 
 // What to write along with a change of state; an empty field keeps its value.
 struct SandboxChanges {
@@ -73,56 +84,96 @@ struct LifecycleSettings {
   std::string on_timeout = "pause";
 };
 
-enum class Listing { kActive, kAll };  // kActive: without stopped and error.
-
-// Newest first. The cursor of the next page is created_at and id of the last sandbox had.
-struct SandboxPage {
-  Listing listing = Listing::kActive;
-  int limit = 100;  // 1..1000
+// The next page is what stands before created_at and id of the last sandbox had, newest first.
+struct SandboxQuery {
+  // Empty: all but stopped and error.
+  std::vector<SandboxState> states;
+  std::optional<std::string> template_name;
+  std::map<std::string, std::string> labels;  // It has all of them.
+  int limit = 100;                            // 1..kMaxSandboxPage
   std::optional<std::int64_t> before_created_at;
   std::string before_id;
 };
+inline constexpr int kMaxSandboxPage = 1000;
+
+// nullopt: the label goes.
+using LabelChanges = std::map<std::string, std::optional<std::string>>;
+inline constexpr std::size_t kMaxLabels = 64;
 
 class SandboxStore {
  public:
-  explicit SandboxStore(Database& database, Clock clock = base::unix_ms_now)
-      : database_(database), clock_(std::move(clock)) {}
+  // `holder`: of this control plane, among several on one database, and of no other, earlier ones
+  // included. Empty: there is only one.
+  explicit SandboxStore(Database& database, Clock clock = base::unix_ms_now,
+                        std::string holder = {})
+      : database_(database), clock_(std::move(clock)), holder_(std::move(holder)) {}
 
   // Sets created_at and updated_at and returns the row as stored. kAlreadyExists for a known id,
   // kNotFound for an unknown team.
+  // kOutOfRange when its team would have more than its quota.
   base::Result<Sandbox> insert(Sandbox sandbox);
+  // All of one team, or none.
+  base::Result<std::vector<Sandbox>> insert_all(const std::vector<Sandbox>& sandboxes);
   // kNotFound also for another team's.
   base::Result<Sandbox> get(std::string_view team_id, std::string_view id);
   // Whatever the team: for the data plane and for reconciliation.
   base::Result<Sandbox> get_any_team(std::string_view id);
-  base::Result<std::vector<Sandbox>> list(std::string_view team_id, const SandboxPage& page = {});
+  base::Result<std::vector<Sandbox>> list(std::string_view team_id, const SandboxQuery& query = {});
   // What a host should have: all but stopped and error, oldest first, of all teams.
   base::Result<std::vector<Sandbox>> list_by_host(std::string_view host_id);
 
   // One guarded UPDATE: true when the sandbox was in one of `from` and is in `to` now, false when
   // it was elsewhere (or is unknown) and nothing was changed. started_at is set on the first
   // kRunning, last_active_at on every one, paused_at on kPaused, stopped_at on kStopped and kError,
-  // which also make its ports private again. What is said of a pause goes with it, but stays while
-  // one is missing or hibernated. kHibernated makes the archive current; kRunning and kPaused make
-  // a current one stale. kInvalidArgument when may_change() forbids one of the pairs.
+  // which also make its ports private again. The holder holds it in the states on the way to
+  // another one, and nobody in the others; one that another holds does not become kHibernating.
+  // What is said of a pause goes with it, but stays while one is missing or hibernated. kHibernated
+  // makes the archive current; kRunning, kPaused and the two ends make a current one stale, and one
+  // that was just being written. kInvalidArgument when may_change() forbids one of the pairs.
   base::Result<bool> transition(std::string_view id, const std::vector<SandboxState>& from,
                                 SandboxState to, const SandboxChanges& changes = {});
+  // From kPaused or kHibernated to kResuming, as transition() does it, for somebody who asked for
+  // it: kOutOfRange when its team would then run more than its quota.
+  base::Result<bool> begin_resume(std::string_view id, SandboxState from,
+                                  const SandboxChanges& changes = {});
   // It is another host's now, as long as it is in `state`; false when it is not.
   base::Result<bool> move_to_host(std::string_view id, SandboxState state,
                                   std::string_view host_id);
+  // Sandboxes of this host, ended ones too, whose archive is to be removed.
+  base::Result<std::vector<std::string>> stale_archives(std::string_view host_id);
   // A stale archive was removed. False when there is none.
   base::Result<bool> forget_archive(std::string_view id);
   // How many of its sandboxes each host has to find room for: running, or on the way to it.
   base::Result<std::map<std::string, int>> count_by_host();
+  // How many are in each state, of all teams; the two ends are left out, since they only grow.
+  base::Result<std::map<SandboxState, std::int64_t>> count_by_state();
 
   // Somebody used it: last_active_at, written at most once a second. False when not running.
   base::Result<bool> touch_active(std::string_view id);
+  // In any state. kInvalidArgument when it would have more than kMaxLabels, kNotFound for a sandbox
+  // that the team does not have.
+  base::Result<Sandbox> change_labels(std::string_view team_id, std::string_view id,
+                                      const LabelChanges& changes);
   // In any state but stopped and error; false then.
   base::Result<bool> set_lifecycle(std::string_view id, const LifecycleSettings& settings);
 
+  // What this control plane changes it goes on changing: call it more often than every kHoldMs.
+  base::Result<void> extend_holds();
+  // Nothing is being changed by this control plane any more.
+  base::Result<void> end_holds();
+  // Keeps other control planes from writing its archive. False when another holds it.
+  base::Result<bool> hold(std::string_view id);
+  base::Result<void> let_go(std::string_view id);
+  const std::string& holder() const { return holder_; }
+
  private:
+  enum class Quotas { kIgnored, kChecked };
+  base::Result<bool> change(std::string_view id, const std::vector<SandboxState>& from,
+                            SandboxState to, const SandboxChanges& changes, Quotas quotas);
+
   Database& database_;
   Clock clock_;
+  std::string holder_;
 };
 
 }  // namespace wrenn::db

@@ -142,7 +142,7 @@ TEST_F(SandboxStoreTest, OfTwoRacingThreadsExactlyOneWins) {
     add(id);
     ASSERT_TRUE(store_.transition(id, {kPending}, kRunning).value());
     // A second process in miniature: a database of its own on the same file.
-    Database other = Database::open(test_.path).value();
+    Database other = test_.reopen();
     SandboxStore other_store(other, test_.clock());
     std::latch start(2);
     std::atomic<int> wins = 0;
@@ -165,8 +165,8 @@ TEST_F(SandboxStoreTest, ListIsNewestFirstWithoutWhatIsOver) {
   ASSERT_TRUE(store_.transition("cl-b", {kPending}, kStopped).value());
   ASSERT_TRUE(store_.transition("cl-d", {kPending}, kError).value());
   EXPECT_EQ(ids(store_.list(kDefaultTeam).value()), "cl-c cl-a ");
-  SandboxPage all;
-  all.listing = Listing::kAll;
+  SandboxQuery all;
+  all.states.assign(kAllSandboxStates.begin(), kAllSandboxStates.end());
   EXPECT_EQ(ids(store_.list(kDefaultTeam, all).value()), "cl-d cl-c cl-b cl-a ");
 }
 
@@ -174,7 +174,7 @@ TEST_F(SandboxStoreTest, PagesMissNothingEvenAtTheSameMillisecond) {
   for (const char* id : {"cl-a", "cl-b", "cl-c", "cl-d", "cl-e"}) {
     ASSERT_TRUE(store_.insert(sandbox(id)));  // The clock stands still.
   }
-  SandboxPage page;
+  SandboxQuery page;
   page.limit = 2;
   std::string seen;
   for (int i = 0; i < 4; ++i) {
@@ -186,6 +186,45 @@ TEST_F(SandboxStoreTest, PagesMissNothingEvenAtTheSameMillisecond) {
     page.before_id = part.back().id;
   }
   EXPECT_EQ(seen, "cl-e cl-d cl-c cl-b cl-a ");
+}
+
+TEST_F(SandboxStoreTest, ListingsAreRestricted) {
+  for (const char* id : {"cl-a", "cl-b", "cl-c", "cl-d"}) add(id);
+  ASSERT_TRUE(store_.transition("cl-b", {kPending}, kStopped).value());
+  ASSERT_TRUE(store_.transition("cl-c", {kPending}, kRunning).value());
+  EXPECT_EQ(ids(store_.list(kDefaultTeam, {.states = {kStopped, kRunning}}).value()), "cl-c cl-b ");
+  EXPECT_EQ(ids(store_.list(kDefaultTeam, {.template_name = "minimal"}).value()),
+            "cl-d cl-c cl-a ");
+  EXPECT_TRUE(store_.list(kDefaultTeam, {.template_name = "other"}).value().empty());
+}
+
+TEST_F(SandboxStoreTest, LabelsFindSandboxes) {
+  Sandbox made = sandbox("cl-a");
+  made.labels = {{"user", "ann"}, {"run", "7"}};
+  EXPECT_EQ(store_.insert(made).value().labels, made.labels);
+  made.id = "cl-b";
+  made.labels = {{"user", "ann"}};
+  ASSERT_TRUE(store_.insert(made));
+  add("cl-c");
+  const auto found = [this](std::map<std::string, std::string> labels) {
+    return ids(store_.list(kDefaultTeam, {.labels = std::move(labels)}).value());
+  };
+  EXPECT_EQ(found({{"user", "ann"}}), "cl-b cl-a ");
+  EXPECT_EQ(found({{"user", "ann"}, {"run", "7"}}), "cl-a ");
+  EXPECT_EQ(found({{"user", "bob"}}), "");
+
+  const auto changed =
+      store_.change_labels(kDefaultTeam, "cl-a", {{"user", std::nullopt}, {"run", "8"}});
+  ASSERT_TRUE(changed) << changed.error().to_string();
+  EXPECT_EQ(changed->labels, (std::map<std::string, std::string>{{"run", "8"}}));
+  EXPECT_EQ(get("cl-a").labels, changed->labels);
+  EXPECT_EQ(found({{"user", "ann"}}), "cl-b ");
+  EXPECT_EQ(found({{"run", "8"}}), "cl-a ");
+  EXPECT_EQ(store_.change_labels("team-other", "cl-a", {}).error().code, Code::kNotFound);
+  LabelChanges many;
+  for (std::size_t i = 0; i <= kMaxLabels; ++i) many[base::concat("n", i)] = "v";
+  EXPECT_EQ(store_.change_labels(kDefaultTeam, "cl-a", many).error().code, Code::kInvalidArgument);
+  EXPECT_EQ(get("cl-a").labels.size(), 1u) << "all or nothing";
 }
 
 TEST_F(SandboxStoreTest, ListByHostIsForEveryTeam) {
@@ -251,6 +290,15 @@ TEST_F(SandboxStoreTest, WhatIsSaidOfAPauseGoesWithIt) {
   EXPECT_FALSE(running->paused_at.has_value());
 }
 
+TEST_F(SandboxStoreTest, AHalfWrittenArchiveIsToBeRemoved) {
+  add("cl-a");
+  EXPECT_TRUE(store_.transition("cl-a", {kPending}, kRunning).value());
+  EXPECT_TRUE(store_.transition("cl-a", {kRunning}, kPaused, {.pause_mode = "memory"}).value());
+  EXPECT_TRUE(store_.transition("cl-a", {kPaused}, kHibernating).value());
+  EXPECT_TRUE(store_.transition("cl-a", {kHibernating}, kPaused, {.pause_mode = "memory"}).value());
+  EXPECT_EQ(get("cl-a").archive, Archive::kStale);
+}
+
 TEST_F(SandboxStoreTest, AHibernatedOneKnowsItsPauseAndItsArchive) {
   add("cl-a");
   EXPECT_TRUE(store_.transition("cl-a", {kPending}, kRunning).value());
@@ -281,14 +329,33 @@ TEST_F(SandboxStoreTest, AHibernatedOneKnowsItsPauseAndItsArchive) {
   EXPECT_TRUE(store_.transition("cl-a", {kResuming}, kRunning).value());
   EXPECT_EQ(get("cl-a").archive, Archive::kStale);
   EXPECT_EQ(get("cl-a").pause_mode, "");
+  EXPECT_EQ(store_.stale_archives("host-a").value(), std::vector<std::string>{"cl-a"});
+  EXPECT_TRUE(store_.stale_archives("host-b").value().empty());
   EXPECT_TRUE(store_.forget_archive("cl-a").value());
   EXPECT_EQ(get("cl-a").archive, Archive::kNone);
   EXPECT_EQ(get("cl-a").archive_bytes, 0);
 }
 
+TEST_F(SandboxStoreTest, WhatIsLeftInStorageOfADestroyedOneIsStale) {
+  for (const std::string id : {"cl-a", "cl-b", "cl-c"}) {
+    add(id);
+    EXPECT_TRUE(store_.transition(id, {kPending}, kRunning).value());
+    EXPECT_TRUE(store_.transition(id, {kRunning}, kPaused).value());
+  }
+  EXPECT_TRUE(store_.transition("cl-a", {kPaused}, kHibernating).value());
+  EXPECT_TRUE(store_.transition("cl-b", {kPaused}, kHibernating).value());
+  EXPECT_TRUE(store_.transition("cl-b", {kHibernating}, kHibernated).value());
+  EXPECT_TRUE(store_.stale_archives("host-a").value().empty());
+  EXPECT_TRUE(store_.transition("cl-a", {kHibernating}, kStopped).value());
+  EXPECT_TRUE(store_.transition("cl-b", {kHibernated}, kStopped).value());
+  EXPECT_TRUE(store_.transition("cl-c", {kPaused}, kStopped).value());
+  EXPECT_EQ(store_.stale_archives("host-a").value(), (std::vector<std::string>{"cl-a", "cl-b"}));
+}
+
 TEST_F(SandboxStoreTest, MovesToAnotherHostInOneStateOnly) {
   Host other;
   other.id = "host-b";
+  other.name = "another";
   ASSERT_TRUE(HostStore(test_.database, test_.clock()).upsert(other));
   add("cl-a");
   add("cl-b");
@@ -300,6 +367,91 @@ TEST_F(SandboxStoreTest, MovesToAnotherHostInOneStateOnly) {
   EXPECT_TRUE(store_.transition("cl-c", {kPending}, kStopped).value());
   EXPECT_EQ(store_.count_by_host().value(),
             (std::map<std::string, int>{{"host-a", 1}, {"host-b", 1}}));
+}
+
+TEST_F(SandboxStoreTest, CountsByStateOfAllTeams) {
+  add("cl-a");
+  add("cl-b", "team-other");
+  add("cl-c");
+  add("cl-d");
+  EXPECT_TRUE(store_.transition("cl-c", {kPending}, kStopped).value());
+  EXPECT_TRUE(store_.transition("cl-d", {kPending}, kStarting).value());
+  auto counts = store_.count_by_state().value();
+  EXPECT_EQ(counts[kPending], 2);
+  EXPECT_EQ(counts[kStarting], 1);
+  EXPECT_EQ(counts[kRunning], 0);
+  EXPECT_FALSE(counts.contains(kStopped));
+  EXPECT_FALSE(counts.contains(kError));
+}
+
+// Two control planes on one database.
+class HeldSandboxStoreTest : public SandboxStoreTest {
+ protected:
+  bool change(SandboxStore& by, SandboxState from, SandboxState to) {
+    return by.transition("cl-a", {from}, to).value();
+  }
+  bool is_held_for(const SandboxStore& store) {
+    return get("cl-a").is_held_by_another(store.holder(), test_.now);
+  }
+  SandboxStore one_{test_.database, test_.clock(), "cp-1"};
+  SandboxStore two_{test_.database, test_.clock(), "cp-2"};
+};
+
+TEST_F(HeldSandboxStoreTest, WhoChangesOneHoldsItUntilItIsDone) {
+  ASSERT_TRUE(one_.insert(sandbox("cl-a")));
+  EXPECT_TRUE(is_held_for(two_));
+  EXPECT_FALSE(is_held_for(one_));
+  EXPECT_TRUE(change(one_, kPending, kStarting));
+  EXPECT_TRUE(is_held_for(two_));
+  EXPECT_TRUE(change(one_, kStarting, kRunning));
+  EXPECT_FALSE(is_held_for(two_));
+  EXPECT_TRUE(change(two_, kRunning, kPausing));
+  EXPECT_TRUE(is_held_for(one_));
+  EXPECT_TRUE(change(two_, kPausing, kPaused));
+  EXPECT_FALSE(is_held_for(one_));
+  EXPECT_TRUE(one_.begin_resume("cl-a", kPaused).value());
+  EXPECT_TRUE(is_held_for(two_));
+}
+
+TEST_F(HeldSandboxStoreTest, AHoldEndsWithItsHolder) {
+  ASSERT_TRUE(one_.insert(sandbox("cl-a")));
+  test_.now += kHoldMs - 1;
+  EXPECT_TRUE(is_held_for(two_));
+  ASSERT_TRUE(one_.extend_holds());
+  ASSERT_TRUE(two_.extend_holds());
+  test_.now += kHoldMs - 1;
+  EXPECT_TRUE(is_held_for(two_));
+  test_.now += 1;
+  EXPECT_FALSE(is_held_for(two_)) << "nothing was heard of it for too long";
+  ASSERT_TRUE(one_.extend_holds());
+  EXPECT_TRUE(is_held_for(two_));
+  ASSERT_TRUE(two_.end_holds());
+  EXPECT_TRUE(is_held_for(two_)) << "those of others stay";
+  ASSERT_TRUE(one_.end_holds());
+  EXPECT_FALSE(is_held_for(two_));
+}
+
+TEST_F(HeldSandboxStoreTest, NobodyWritesAnArchiveThatAnotherRemoves) {
+  ASSERT_TRUE(one_.insert(sandbox("cl-a")));
+  for (const auto& [from, to] : {std::pair(kPending, kRunning), std::pair(kRunning, kPausing),
+                                 std::pair(kPausing, kPaused)}) {
+    ASSERT_TRUE(change(one_, from, to));
+  }
+  EXPECT_TRUE(one_.hold("cl-a").value());
+  EXPECT_TRUE(one_.hold("cl-a").value());
+  EXPECT_FALSE(two_.hold("cl-a").value());
+  EXPECT_FALSE(change(two_, kPaused, kHibernating));
+  ASSERT_TRUE(two_.let_go("cl-a"));
+  EXPECT_FALSE(change(two_, kPaused, kHibernating)) << "it is not its own to let go";
+  ASSERT_TRUE(one_.let_go("cl-a"));
+  EXPECT_TRUE(change(two_, kPaused, kHibernating));
+}
+
+TEST_F(HeldSandboxStoreTest, AnOnlyControlPlaneHoldsNothing) {
+  ASSERT_TRUE(store_.insert(sandbox("cl-a")));
+  EXPECT_FALSE(is_held_for(two_));
+  EXPECT_TRUE(store_.hold("cl-a").value());
+  EXPECT_FALSE(is_held_for(two_));
 }
 
 }  // namespace

@@ -5,6 +5,8 @@
 
 #include <google/protobuf/struct.pb.h>
 
+#include "base/log.h"
+#include "base/request_id.h"
 #include "connect/error.h"
 #include "envd/cors.h"
 #include "envd/files/file_entry.h"
@@ -21,6 +23,7 @@ using net::Task;
 // down more than any network here.
 constexpr std::size_t kMinCompressed = 64 * 1024;
 constexpr std::size_t kMaxInitBytes = 1u << 20;
+constexpr std::size_t kLoggedPath = 200;
 
 // 200 with the version, where E2B's agent says 204: clients of either look for any success, and the
 // host's agent reads the version.
@@ -92,6 +95,19 @@ Task<base::Result<void>> GuestServer::refuse(const net::Request& request,
 }
 
 Task<base::Result<void>> GuestServer::handle(net::Request& request, net::ResponseWriter& response) {
+  const auto given = request.headers().find(base::kRequestIdField);
+  if (!given || !base::is_request_id(*given)) co_return co_await serve(request, response);
+  const std::string id(*given);
+  response.add_field(base::kRequestIdField, id);
+  auto served = co_await serve(request, response);
+  base::log_debug("request", {{"method", request.method()},
+                              {"path", request.path().substr(0, kLoggedPath)},
+                              {"status", response.status()},
+                              {"request", id}});
+  co_return served;
+}
+
+Task<base::Result<void>> GuestServer::serve(net::Request& request, net::ResponseWriter& response) {
   const HeapTrimmer::Use use(heap_);
   allow_any_origin(request, response);
   if (request.method() == "OPTIONS") co_return co_await send_preflight(request, response);

@@ -35,6 +35,7 @@ class GuestServer final : public net::HttpHandler {
  private:
   using Reply = net::Task<base::Result<void>>;
 
+  Reply serve(net::Request& request, net::ResponseWriter& response);
   bool is_allowed(const net::Request& request) const;
   Reply refuse(const net::Request& request, net::ResponseWriter& response);
   Reply route(net::Request& request, net::ResponseWriter& response);

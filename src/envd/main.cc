@@ -101,6 +101,11 @@ rlim_t raise_open_files() {
   return ::setrlimit(RLIMIT_NOFILE, &limit) == 0 ? given : 0;
 }
 
+std::string_view variable_or(const char* name, std::string_view fallback) {
+  const char* value = std::getenv(name);
+  return value == nullptr || *value == '\0' ? fallback : value;
+}
+
 Task<void> stop_on_signal(net::Signals& signals, net::StopSource& stop) {
   if (co_await signals.next()) stop.request_stop();
 }
@@ -134,7 +139,8 @@ Task<Result<void>> run(GuestServer& guest, Options options, net::Signals& signal
 Result<void> start(std::span<char*> args) {
   WRENN_TRY_ASSIGN(const Options options, parse_options(args));
   keep_standard_files();
-  base::log_start("envd", base::LogLevel::kInfo);
+  WRENN_TRY(
+      base::log_start("envd", variable_or("LOG_LEVEL", "info"), variable_or("LOG_FORMAT", "text")));
   WRENN_TRY_ASSIGN(auto signals, net::Signals::create({SIGTERM, SIGINT}));
   std::optional<net::Signals> child_signals;
   if (::getpid() == 1) {

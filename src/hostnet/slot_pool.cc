@@ -87,6 +87,11 @@ std::size_t SlotPool::in_use() const {
   return in_use_;
 }
 
+std::optional<base::Error> SlotPool::problem() const {
+  const std::lock_guard lock(mutex_);
+  return broken_;
+}
+
 void SlotPool::run(std::stop_token stop) {
   std::unique_lock lock(mutex_);
   while (!stop.stop_requested()) {

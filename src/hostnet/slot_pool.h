@@ -40,6 +40,8 @@ class SlotPool {
 
   std::size_t ready() const;
   std::size_t in_use() const;
+  // Why the last slot could not be made; nothing when it could.
+  std::optional<base::Error> problem() const;
 
  private:
   void run(std::stop_token stop);

@@ -15,6 +15,11 @@ BlockingPool::~BlockingPool() {
   wake_.notify_all();
 }
 
+std::size_t BlockingPool::queued() const {
+  const std::lock_guard lock(mutex_);
+  return jobs_.size();
+}
+
 bool BlockingPool::submit(std::move_only_function<void()> job) {
   {
     const std::lock_guard lock(mutex_);

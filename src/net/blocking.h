@@ -46,6 +46,9 @@ class BlockingPool {
     co_return std::move(*outcome);
   }
 
+  // Jobs that wait for a thread.
+  std::size_t queued() const;
+
  private:
   struct Hop {
     Hop(BlockingPool& p, std::move_only_function<void()> j) : pool(p), job(std::move(j)) {}
@@ -69,7 +72,7 @@ class BlockingPool {
   void work();
 
   const std::size_t max_queued_;
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::condition_variable wake_;
   std::deque<std::move_only_function<void()>> jobs_;
   bool closing_ = false;

@@ -3,10 +3,22 @@
 #include "net/scope.h"
 
 namespace wrenn::net {
+namespace {
+
+Task<base::Result<std::unique_ptr<Stream>>> connect_secured(
+    Endpoint endpoint, int netns_fd, std::shared_ptr<const StreamSecurity> security) {
+  WRENN_CO_TRY_ASSIGN(auto stream, co_await connect(std::move(endpoint), netns_fd));
+  if (security != nullptr) WRENN_CO_TRY(co_await stream->secure(*security));
+  co_return stream;
+}
+
+}  // namespace
 
 Task<base::Result<std::unique_ptr<ClientConnection>>> ConnectionPool::open() {
-  WRENN_CO_TRY_ASSIGN(auto stream, co_await with_timeout(options_.connect_timeout,
-                                                         connect(endpoint_, options_.netns_fd)));
+  WRENN_CO_TRY_ASSIGN(
+      auto stream,
+      co_await with_timeout(options_.connect_timeout,
+                            connect_secured(endpoint_, options_.netns_fd, options_.security)));
   co_return std::make_unique<ClientConnection>(std::move(stream));
 }
 

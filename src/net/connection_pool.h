@@ -10,6 +10,7 @@
 #include "net/endpoint.h"
 #include "net/http_connection.h"
 #include "net/stream.h"
+#include "net/stream_filter.h"
 
 namespace wrenn::net {
 
@@ -30,18 +31,19 @@ struct PoolOptions {
   // The connections are made from inside this network namespace (-1: our own). Kept open by the
   // owner of the pool.
   int netns_fd = -1;
+  std::shared_ptr<const StreamSecurity> security;  // None: as it is.
 };
 
 class ConnectionPool {
  public:
   ConnectionPool(Endpoint endpoint, PoolOptions options)
-      : endpoint_(std::move(endpoint)), options_(options) {}
+      : endpoint_(std::move(endpoint)), options_(std::move(options)) {}
   ConnectionPool(const ConnectionPool&) = delete;
   ConnectionPool& operator=(const ConnectionPool&) = delete;
 
   // One that was kept, is not too old, and is still open as far as one can know; else nullptr.
   std::unique_ptr<ClientConnection> take_idle();
-  // kUnavailable, kDeadlineExceeded.
+  // kUnavailable, kDeadlineExceeded; kUnauthenticated when one side does not accept the other.
   Task<base::Result<std::unique_ptr<ClientConnection>>> open();
   // Closed instead when it is not to be kept alive, holds bytes nobody asked for, or is one too
   // many.

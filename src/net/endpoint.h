@@ -22,6 +22,8 @@ class Endpoint {
   static base::Result<Endpoint> unix_socket(std::string_view path);
 
   bool is_unix() const { return !path_.empty(); }
+  // Only this machine reaches it: a Unix socket, or a loopback address.
+  bool is_local() const { return is_unix() || ip_.starts_with("127.") || ip_ == "::1"; }
   const std::string& path() const { return path_; }
   std::uint16_t port() const { return port_; }
   std::string to_string() const;

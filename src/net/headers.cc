@@ -92,4 +92,19 @@ void Headers::write_to(std::string& out) const {
   }
 }
 
+std::vector<std::string_view> cookies_named(const Headers& fields, std::string_view name) {
+  std::vector<std::string_view> values;
+  for (std::size_t i = 0; i < fields.size(); ++i) {
+    if (!base::equal_ignore_case(fields[i].name, "cookie")) continue;
+    for (const std::string_view part : base::split(fields[i].value, ';')) {
+      const std::string_view pair = base::trim(part);
+      const std::size_t equals = pair.find('=');
+      if (equals != pair.npos && pair.substr(0, equals) == name) {
+        values.push_back(pair.substr(equals + 1));
+      }
+    }
+  }
+  return values;
+}
+
 }  // namespace wrenn::net

@@ -63,4 +63,8 @@ bool is_token(std::string_view text);
 // RFC 9110 section 5.5: visible characters, spaces, tabs and bytes from 0x80.
 bool is_field_value(std::string_view text);
 
+// The values of all cookies of that name: paths that nest may bring several. They point into the
+// fields.
+std::vector<std::string_view> cookies_named(const Headers& fields, std::string_view name);
+
 }  // namespace wrenn::net

@@ -2,6 +2,7 @@
 
 #include <array>
 
+#include "base/request_id.h"
 #include "net/scope.h"
 
 namespace wrenn::net {
@@ -57,6 +58,11 @@ Task<base::Result<void>> send_request(Stream& stream, const ClientRequest& reque
   co_return co_await send_stream(stream, *request.stream, !request.stream_length, source_failed);
 }
 
+void add_request_id(const Context& context, Headers& headers) {
+  if (context.request_id == nullptr || headers.find(base::kRequestIdField)) return;
+  headers.add(base::kRequestIdField, *context.request_id);
+}
+
 // Skips interim responses (1xx).
 Task<base::Result<ResponseHead>> receive_head(ClientConnection& connection,
                                               const HeadLimits& limits, std::string_view method) {
@@ -99,7 +105,8 @@ HttpClient::HttpClient(Endpoint endpoint, HttpClientOptions options)
       pool_(std::move(endpoint), {.connect_timeout = options_.connect_timeout,
                                   .idle_timeout = options_.idle_timeout,
                                   .max_idle = options_.max_idle,
-                                  .netns_fd = options_.netns_fd}) {}
+                                  .netns_fd = options_.netns_fd,
+                                  .security = options_.security}) {}
 HttpClient::~HttpClient() = default;
 
 Task<base::Result<ClientResponse>> HttpClient::receive(std::unique_ptr<ClientConnection> connection,
@@ -116,6 +123,7 @@ Task<base::Result<ClientResponse>> HttpClient::receive(std::unique_ptr<ClientCon
 }
 
 Task<base::Result<ClientResponse>> HttpClient::send(ClientRequest request) {
+  add_request_id(co_await current_context(), request.headers);
   while (true) {
     auto connection = pool_.take_idle();
     const bool reused = connection != nullptr;
@@ -140,6 +148,7 @@ Task<base::Result<ClientResponse>> HttpClient::send(ClientRequest request) {
 }
 
 Task<base::Result<ClientUpload>> HttpClient::upload(ClientRequest request) {
+  add_request_id(co_await current_context(), request.headers);
   auto connection = pool_.take_idle();
   if (connection == nullptr) {
     WRENN_CO_TRY_ASSIGN(connection, co_await pool_.open());

@@ -82,7 +82,8 @@ struct HttpClientOptions {
   // The connections are made from inside this network namespace (-1: our own). Kept open by the
   // owner of the client.
   int netns_fd = -1;
-  std::string host = "localhost";  // The Host field, unless the request brings one.
+  std::shared_ptr<const StreamSecurity> security;  // None: plain HTTP.
+  std::string host = "localhost";                  // The Host field, unless the request brings one.
 };
 
 // For one loop. Calls may overlap: each has a connection of its own.
@@ -93,9 +94,11 @@ class HttpClient {
   HttpClient& operator=(const HttpClient&) = delete;
   ~HttpClient();
 
+  // A task that works for a request (with_request_id()) tells its id in X-Request-Id.
   // Any status is a response; an error means that there was none: kUnavailable (not connected, or
-  // cut), kDeadlineExceeded, kCanceled. A kept connection that turns out to be dead before the
-  // first byte of an answer is replaced once, unless a streamed body was already touched.
+  // cut), kUnauthenticated (by TLS), kDeadlineExceeded, kCanceled. A kept connection that turns out
+  // to be dead before the first byte of an answer is replaced once, unless a streamed body was
+  // already touched.
   Task<base::Result<ClientResponse>> send(ClientRequest request);
   // The request's `body` and `stream` are not used. Connects, but does not send yet.
   Task<base::Result<ClientUpload>> upload(ClientRequest request);

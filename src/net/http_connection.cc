@@ -131,7 +131,7 @@ Task<base::Result<std::size_t>> BodyReader::read_now(std::span<char> buffer) {
 
 bool BodyReader::can_splice() const {
   return framing_ == Framing::kLength && left_ >= kWorthSplicing && input_.view().empty() &&
-         continue_to_ == nullptr && input_.stream().is_socket();
+         continue_to_ == nullptr && input_.stream().can_splice();
 }
 
 Task<base::Result<std::size_t>> BodyReader::splice(SpliceBuffer& buffer) {

@@ -243,9 +243,15 @@ void HttpServer::cut_all_but(const Stream& stream) {
 }
 
 Task<void> HttpServer::serve_connection(std::unique_ptr<Stream> stream) {
-  const auto served = co_await serve_requests(*stream);
+  auto served = co_await secure(*stream);
+  if (served) served = co_await serve_requests(*stream);
   streams_.erase(stream.get());
   if (!served) base::log_debug("a connection ended", {{"error", served.error()}});
+}
+
+Task<base::Result<void>> HttpServer::secure(Stream& stream) {
+  if (options_.security == nullptr) co_return {};
+  co_return co_await with_timeout(options_.header_timeout, stream.secure(*options_.security));
 }
 
 Task<base::Result<void>> HttpServer::serve_requests(Stream& stream) {

@@ -9,6 +9,7 @@
 #include "net/http_connection.h"
 #include "net/scope.h"
 #include "net/stream.h"
+#include "net/stream_filter.h"
 
 namespace wrenn::net {
 
@@ -128,12 +129,14 @@ struct HttpServerOptions {
   std::size_t max_connections = 4096;
   // Clients that stay for long (TCP keep-alive): one that vanished is noticed.
   bool keep_alive = false;
+  // What every connection begins with, within the header's time. None: plain HTTP.
+  std::shared_ptr<const StreamSecurity> security;
 };
 
 class HttpServer {
  public:
   HttpServer(HttpHandler& handler, HttpServerOptions options)
-      : handler_(handler), options_(options) {}
+      : handler_(handler), options_(std::move(options)) {}
 
   // Accepts until stopped; returns once every connection has ended (they are stopped too).
   Task<void> serve(Listener listener);
@@ -147,6 +150,7 @@ class HttpServer {
 
  private:
   Task<void> serve_connection(std::unique_ptr<Stream> stream);
+  Task<base::Result<void>> secure(Stream& stream);
   Task<base::Result<void>> serve_requests(Stream& stream);
 
   HttpHandler& handler_;

@@ -25,6 +25,10 @@ class Service final : public HttpHandler {
       WRENN_CO_TRY_ASSIGN(const std::string body, co_await read_all(request.body(), 1 << 20));
       co_return co_await response.send(200, Headers().with("X-Method", request.method()), body);
     }
+    if (path == "/id") {
+      const std::string id(request.headers().find("x-request-id").value_or("none"));
+      co_return co_await response.send(200, {}, id);
+    }
     if (path == "/stream") co_return co_await stream(response);
     if (path == "/ignore") co_return co_await response.send(413, {}, "too large");
     if (path == "/silent") co_return {};
@@ -166,6 +170,49 @@ Task<void> check_echo(Endpoint endpoint) {
 
 TEST_F(HttpTest, EchoesBodies) {
   run([this] { return check_echo(endpoint); });
+}
+
+Task<void> store_id(HttpClient& client, std::string& got) {
+  got = (co_await get(client, "/id")).value_or("failed");
+}
+
+// What runs beside the task, and whatever stops it, works for the same request.
+Task<void> check_ids_of_children(HttpClient& client) {
+  const Context context = co_await current_context();
+  TaskScope beside(context);
+  std::string got;
+  beside.spawn(store_id(client, got));
+  co_await beside.join();
+  EXPECT_EQ(got, "trace-1");
+  const auto in_time = co_await with_timeout(std::chrono::seconds(30), get(client, "/id"));
+  EXPECT_EQ(in_time.value_or("failed"), "trace-1");
+  const auto unstopped = co_await with_stop(StopToken(), get(client, "/id"));
+  EXPECT_EQ(unstopped.value_or("failed"), "trace-1");
+  const auto inner = co_await with_request_id("trace-2", get(client, "/id"));
+  EXPECT_EQ(inner.value_or("failed"), "trace-2");
+  auto own =
+      co_await client.send({.target = "/id", .headers = Headers().with("X-Request-Id", "its-own")});
+  EXPECT_TRUE(own);
+  if (own) EXPECT_EQ((co_await read_all(*own, 100)).value_or("failed"), "its-own");
+  auto upload = co_await client.upload({.method = "POST", .target = "/id"});
+  EXPECT_TRUE(upload);
+  if (!upload) co_return;
+  auto answer = co_await upload->finish("x");
+  EXPECT_TRUE(answer);
+  if (answer) EXPECT_EQ((co_await read_all(*answer, 100)).value_or("failed"), "trace-1");
+  EXPECT_EQ(co_await current_request_id(), "trace-1");
+}
+
+Task<void> check_ids(Endpoint endpoint) {
+  HttpClient client(endpoint, {});
+  EXPECT_EQ((co_await get(client, "/id")).value_or("failed"), "none");
+  co_await with_request_id("trace-1", check_ids_of_children(client));
+  EXPECT_EQ(co_await current_request_id(), "");
+  EXPECT_EQ((co_await get(client, "/id")).value_or("failed"), "none");
+}
+
+TEST_F(HttpTest, ARequestsIdIsToldToWhomItAsks) {
+  run([this] { return check_ids(endpoint); });
 }
 
 Task<void> check_streaming(Endpoint endpoint) {

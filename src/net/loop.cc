@@ -76,9 +76,9 @@ void Loop::post(std::move_only_function<void()> function) {
   [[maybe_unused]] const ssize_t n = ::write(wakeup_.get(), &one, sizeof one);
 }
 
-void Loop::spawn(Task<void> task, StopToken stop) {
+void Loop::spawn(Task<void> task, StopToken stop, const std::string* request_id) {
   const Root root = run_root(std::move(task));
-  root.handle.promise().context = Context{this, stop};
+  root.handle.promise().context = Context{this, stop, request_id};
   schedule(root.handle);
 }
 

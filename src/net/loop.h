@@ -41,7 +41,7 @@ class Loop {
   void post(std::move_only_function<void()> function);
   // Starts a root task, soon. Whoever spawns must know that it ends before the loop is destroyed:
   // TaskScope is the usual way.
-  void spawn(Task<void> task, StopToken stop = {});
+  void spawn(Task<void> task, StopToken stop = {}, const std::string* request_id = nullptr);
   // Runs the loop until the task has ended; for main() and tests.
   template <class T>
   T block_on(Task<T> task);

@@ -33,9 +33,23 @@ struct ContextSwitch {
 // Runs the task with this stop token in place of the parent's.
 template <class T>
 Task<T> with_stop(StopToken stop, Task<T> task) {
+  Context context = co_await current_context();
+  context.stop = stop;
+  co_return co_await detail::ContextSwitch<T>{context, std::move(task).operator co_await()};
+}
+
+// Runs the task for that request: its HttpClients tell the id to whom they ask, and what it logs
+// can have it.
+template <class T>
+Task<T> with_request_id(std::string id, Task<T> task) {
+  Context context = co_await current_context();
+  context.request_id = &id;
+  co_return co_await detail::ContextSwitch<T>{context, std::move(task).operator co_await()};
+}
+// Empty for a task that works for no request.
+inline Task<std::string> current_request_id() {
   const Context context = co_await current_context();
-  co_return co_await detail::ContextSwitch<T>{Context{context.loop, stop},
-                                              std::move(task).operator co_await()};
+  co_return context.request_id == nullptr ? std::string() : *context.request_id;
 }
 
 // Runs the task so that either the parent's stop token or `other` stops it.
@@ -71,13 +85,16 @@ class TaskScope {
  public:
   // `parent`: stops the scope's tasks when it stops.
   explicit TaskScope(Loop& loop, StopToken parent = {}) : loop_(loop), stop_(parent) {}
+  // For work on the same request; the scope ends before it does.
+  explicit TaskScope(const Context& parent)
+      : loop_(*parent.loop), stop_(parent.stop), request_id_(parent.request_id) {}
   TaskScope(const TaskScope&) = delete;
   TaskScope& operator=(const TaskScope&) = delete;
   ~TaskScope() { assert(running_ == 0 && "a TaskScope was destroyed before join()"); }
 
   void spawn(Task<void> task) {
     ++running_;
-    loop_.spawn(run(this, std::move(task)), stop_.token());
+    loop_.spawn(run(this, std::move(task)), stop_.token(), request_id_);
   }
   void request_stop() { stop_.request_stop(); }
   StopToken token() { return stop_.token(); }
@@ -98,6 +115,7 @@ class TaskScope {
 
   Loop& loop_;
   StopSource stop_;
+  const std::string* request_id_ = nullptr;
   std::size_t running_ = 0;
   WaitList done_;
 };

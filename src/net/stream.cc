@@ -105,6 +105,10 @@ base::Result<std::unique_ptr<Stream>> Stream::adopt(Loop& loop, base::Fd fd) {
 }
 
 Task<base::Result<std::size_t>> Stream::read_some(std::span<char> buffer) {
+  return is_secured() ? read_filtered(buffer) : read_raw(buffer);
+}
+
+Task<base::Result<std::size_t>> Stream::read_raw(std::span<char> buffer) {
   // A peer that never lets us wait must not keep the loop for itself, nor outlive a deadline.
   if (fd_.loop().spend_budget() && co_await LetOthersRun() == Woken::kStopped) {
     co_return base::fail(stopped_error());
@@ -147,6 +151,7 @@ base::Result<void> Stream::take_written(Parts& parts) {
 }
 
 base::Result<std::size_t> Stream::write_now(std::string_view bytes) {
+  if (is_secured()) return write_now_filtered(bytes);
   Parts parts = {bytes, {}, {}};
   WRENN_TRY(take_written(parts));
   return bytes.size() - parts[0].size();
@@ -154,10 +159,14 @@ base::Result<std::size_t> Stream::write_now(std::string_view bytes) {
 
 Task<base::Result<void>> Stream::write_all(std::string_view first, std::string_view second,
                                            std::string_view third) {
+  const Parts parts = {first, second, third};
+  return is_secured() ? write_filtered(parts) : write_raw(parts);
+}
+
+Task<base::Result<void>> Stream::write_raw(Parts parts) {
   if (fd_.loop().spend_budget() && co_await LetOthersRun() == Woken::kStopped) {
     co_return base::fail(stopped_error());
   }
-  Parts parts = {first, second, third};
   while (true) {
     WRENN_CO_TRY(take_written(parts));
     if (std::ranges::all_of(parts, [](auto part) { return part.empty(); })) co_return {};
@@ -168,6 +177,7 @@ Task<base::Result<void>> Stream::write_all(std::string_view first, std::string_v
 Task<base::Result<void>> Stream::write_shared(std::string_view first, std::string_view second,
                                               std::string_view third) {
   Parts parts = {first, second, third};
+  if (is_secured()) co_return co_await write_shared_filtered(parts);
   WRENN_CO_TRY(take_written(parts));
   const bool all_out = std::ranges::all_of(parts, [](auto part) { return part.empty(); });
   if (!all_out) co_return co_await write_rest(base::concat(parts[0], parts[1], parts[2]));
@@ -191,6 +201,7 @@ void Stream::keep_alive() {
 }
 
 Task<base::Result<void>> Stream::send_file(int file, std::uint64_t offset, std::uint64_t length) {
+  if (is_secured()) co_return co_await send_file_filtered(file, offset, length);
   constexpr std::uint64_t kPiece = 1u << 20;
   auto position = static_cast<off_t>(offset);
   const auto end = static_cast<off_t>(offset + length);
@@ -210,6 +221,14 @@ Task<base::Result<void>> Stream::send_file(int file, std::uint64_t offset, std::
 }
 
 void Stream::shutdown_write() {
+  if (is_secured()) {
+    shutdown_filtered();
+  } else {
+    shutdown_socket();
+  }
+}
+
+void Stream::shutdown_socket() {
   // Fails when the peer is gone: then there is nobody to tell.
   ::shutdown(fd_.get(), SHUT_WR);
 }
@@ -223,6 +242,7 @@ void Stream::cut() {
 }
 
 bool Stream::is_stale() {
+  if (is_secured() && is_filter_stale()) return true;
   if (!fd_.maybe_readable()) return false;
   char byte = 0;
   const ssize_t n = ::recv(fd_.get(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);

@@ -17,6 +17,8 @@
 
 namespace wrenn::net {
 
+class StreamSecurity;
+
 struct PeerCredentials {
   pid_t pid = 0;
   uid_t uid = 0;
@@ -27,6 +29,13 @@ class Stream {
  public:
   // Takes a connected descriptor (socket or pipe).
   static base::Result<std::unique_ptr<Stream>> adopt(Loop& loop, base::Fd fd);
+  ~Stream();
+
+  // From here on everything goes through a filter (net/tls.h), whose handshake with the peer this
+  // is. Before anything else is read or written; a stream whose handshake fails is of no use.
+  // kUnauthenticated when one side does not accept the other. The caller sets a deadline.
+  Task<base::Result<void>> secure(const StreamSecurity& security);
+  bool is_secured() const { return filtered_ != nullptr; }
 
   // At least one byte, or 0 at the end. kCanceled when stopped, kUnavailable when broken.
   Task<base::Result<std::size_t>> read_some(std::span<char> buffer);
@@ -65,7 +74,8 @@ class Stream {
   Loop& loop() const { return fd_.loop(); }
   // For what moves bytes past this class; SpliceBuffer does.
   IoFd& descriptor() { return fd_; }
-  bool is_socket() const { return is_socket_; }
+  // Whether it may be moved past this class: not what is encrypted.
+  bool can_splice() const { return is_socket_ && !is_secured(); }
 
  private:
   using Parts = std::array<std::string_view, 3>;
@@ -73,10 +83,30 @@ class Stream {
   // Takes off the parts what goes out without waiting.
   base::Result<void> take_written(Parts& parts);
   Task<base::Result<void>> write_rest(std::string rest);
-  explicit Stream(IoFd fd, bool is_socket) : fd_(std::move(fd)), is_socket_(is_socket) {}
+  Task<base::Result<std::size_t>> read_raw(std::span<char> buffer);
+  Task<base::Result<void>> write_raw(Parts parts);
+  void shutdown_socket();
+
+  // stream_filter.cc: the same through the filter.
+  struct Filtered;
+  base::Result<void> send_outgoing();
+  Task<base::Result<void>> flush_outgoing();
+  void send_leftover();
+  Task<base::Result<void>> receive_more();
+  Task<base::Result<std::size_t>> read_filtered(std::span<char> buffer);
+  Task<base::Result<void>> write_filtered(Parts parts);
+  base::Result<void> encode_all(const Parts& parts);
+  Task<base::Result<void>> write_shared_filtered(Parts parts);
+  base::Result<std::size_t> write_now_filtered(std::string_view bytes);
+  Task<base::Result<void>> send_file_filtered(int file, std::uint64_t offset, std::uint64_t length);
+  void shutdown_filtered();
+  bool is_filter_stale() const;
+
+  explicit Stream(IoFd fd, bool is_socket);
   IoFd fd_;
   const bool is_socket_;
   std::optional<std::string> peer_ip_;
+  std::unique_ptr<Filtered> filtered_;
 };
 
 class Stream::HangupWatch {

@@ -9,6 +9,7 @@
 #include <coroutine>
 #include <exception>
 #include <optional>
+#include <string>
 #include <utility>
 
 #include "net/frame_cache.h"
@@ -24,6 +25,8 @@ class Task;
 struct Context {
   Loop* loop = nullptr;
   StopToken stop;
+  // Of the request that it works for (with_request_id()); lives as long as the task.
+  const std::string* request_id = nullptr;
 };
 
 namespace detail {

@@ -5,6 +5,7 @@
 
 #include "base/crypto.h"
 #include "base/log.h"
+#include "base/request_id.h"
 #include "base/strings.h"
 #include "base/time.h"
 #include "net/scope.h"
@@ -24,22 +25,25 @@ constexpr int kPermanentRedirect = 308;
 // Connections to the agent of one host.
 class HostUpstream final : public Upstream {
  public:
-  explicit HostUpstream(net::ConnectionPool& pool) : pool_(pool) {}
+  HostUpstream(net::ConnectionPool& pool, ProxyStats& stats) : pool_(pool), stats_(stats) {}
   std::unique_ptr<net::ClientConnection> take_idle() override { return pool_.take_idle(); }
   Task<std::expected<std::unique_ptr<net::ClientConnection>, Fault>> dial() override {
     auto connection = co_await pool_.open();
     if (connection) co_return std::move(*connection);
-    base::log_warn("a host does not answer",
-                   {{"host", pool_.endpoint().to_string()}, {"error", connection.error()}});
+    const std::string request = co_await net::current_request_id();
+    base::log_warn("a host does not answer", {{"host", pool_.endpoint().to_string()},
+                                              {"error", connection.error()},
+                                              {"request", request}});
     co_return fault(FaultKind::kHostUnreachable, "The host of the sandbox does not answer");
   }
   void give_back(std::unique_ptr<net::ClientConnection> connection) override {
     pool_.give_back(std::move(connection));
   }
-  void on_bytes() override {}
+  void on_bytes(Flow flow, std::uint64_t bytes) override { stats_.count_bytes(flow, bytes); }
 
  private:
   net::ConnectionPool& pool_;
+  ProxyStats& stats_;
 };
 
 // A fault that the host's half of the proxy tells.
@@ -63,22 +67,6 @@ class RewritingFilter final : public ResponseFilter {
  private:
   const Rewriter& rewriter_;
 };
-
-// The values of all cookies of that name: paths that nest may bring several.
-std::vector<std::string_view> cookies_named(const net::Headers& fields, std::string_view name) {
-  std::vector<std::string_view> values;
-  for (std::size_t i = 0; i < fields.size(); ++i) {
-    if (!base::equal_ignore_case(fields[i].name, "cookie")) continue;
-    for (const std::string_view part : base::split(fields[i].value, ';')) {
-      const std::string_view pair = base::trim(part);
-      const std::size_t equals = pair.find('=');
-      if (equals != pair.npos && pair.substr(0, equals) == name) {
-        values.push_back(pair.substr(equals + 1));
-      }
-    }
-  }
-  return values;
-}
 
 struct GivenKey {
   std::string_view field;
@@ -169,6 +157,17 @@ Task<Result<std::shared_ptr<const SandboxPlace>>> EdgeDirectory::wake(std::strin
 }
 
 Task<Result<void>> EdgeProxy::handle(net::Request& request, net::ResponseWriter& response) {
+  const base::Counted open(stats_.open);
+  // None is made up: it would cost the many, and the few that fail are told anyway.
+  const auto id = request.headers().find(base::kRequestIdField);
+  const bool has_id = id && base::is_request_id(*id);
+  auto handled = has_id ? co_await net::with_request_id(std::string(*id), visit(request, response))
+                        : co_await visit(request, response);
+  stats_.answers.add(response.status());
+  co_return handled;
+}
+
+Task<Result<void>> EdgeProxy::visit(net::Request& request, net::ResponseWriter& response) {
   auto visit = read_address(request, response);
   if (!visit) co_return co_await answer(request, response, visit.error(), {});
   const Outcome outcome = co_await serve(*visit);
@@ -265,7 +264,7 @@ Task<std::expected<bool, Fault>> EdgeProxy::authorize(Visit& visit, const Sandbo
                            "' is invalid"));
   }
   if (preview) co_return co_await open_preview(visit, *preview);
-  for (const std::string_view token : cookies_named(fields, kPreviewCookie)) {
+  for (const std::string_view token : net::cookies_named(fields, kPreviewCookie)) {
     const auto valid = access_.check_preview(visit.address, token, base::unix_ms_now() / 1000);
     if (valid == AccessKey::Preview::kValid) co_return true;
   }
@@ -336,7 +335,7 @@ Task<Outcome> EdgeProxy::forward(Visit& visit, const SandboxPlace& place) {
   if (visit.form != Form::kTunnel && !visit.target.starts_with('/')) target += '/';
   target += visit.target;
   const RewritingFilter filter(rewriter);
-  HostUpstream upstream(*place.host);
+  HostUpstream upstream(*place.host, stats_);
   Exchange exchange(visit.request, visit.response, upstream, filter,
                     {std::move(target), std::move(fields)});
   co_return co_await exchange.run();
@@ -352,6 +351,9 @@ Task<Result<void>> EdgeProxy::answer(net::Request& request, net::ResponseWriter&
   if (is_page) {
     fields.add("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'");
   }
+  const std::string request_id = co_await net::current_request_id();
+  if (!request_id.empty()) fields.add(base::kRequestIdField, request_id);
+  log_fault(fault, place, request_id);
   const std::string body = is_page ? fault_page(fault, place) : fault_json(fault, place);
   co_return co_await response.send(status_of(fault.kind), std::move(fields), body);
 }

@@ -14,6 +14,7 @@
 #include "proxy/access.h"
 #include "proxy/exchange.h"
 #include "proxy/forward.h"
+#include "proxy/proxy_stats.h"
 #include "proxy/rewrite.h"
 
 namespace wrenn::proxy {
@@ -61,6 +62,8 @@ class EdgeProxy final : public net::HttpHandler {
       : directory_(directory), access_(access), settings_(std::move(settings)) {}
   net::Task<base::Result<void>> handle(net::Request& request,
                                        net::ResponseWriter& response) override;
+  // From any thread.
+  const ProxyStats& stats() const { return stats_; }
 
  private:
   enum class Form { kHost, kPath, kTunnel };
@@ -76,6 +79,7 @@ class EdgeProxy final : public net::HttpHandler {
   };
   class OpenCount;
 
+  net::Task<base::Result<void>> visit(net::Request& request, net::ResponseWriter& response);
   std::expected<Visit, Fault> read_address(net::Request& request,
                                            net::ResponseWriter& response) const;
   net::Task<Outcome> serve(Visit& visit);
@@ -93,6 +97,7 @@ class EdgeProxy final : public net::HttpHandler {
   EdgeDirectory& directory_;
   const AccessKey& access_;
   const EdgeSettings settings_;
+  ProxyStats stats_;
   std::map<std::string, std::size_t, std::less<>> open_;
   std::map<std::string, std::string> traffic_tokens_;  // By sandbox: as they should be.
 };

@@ -87,6 +87,7 @@ class EdgeProxyTest : public testing::Test {
     net::HttpServer guest_server(guest_proxy, {});
     net::HttpServer edge_server(edge_proxy, {});
     loop.block_on(run_all(guest_server, std::move(*inner), edge_server, std::move(*outer), test()));
+    edge_counted = counted(edge_proxy.stats());
   }
 
   Task<void> run_all(net::HttpServer& guest, net::Listener inner, net::HttpServer& edge,
@@ -136,6 +137,14 @@ class EdgeProxyTest : public testing::Test {
     co_await expect_answer(std::move(request), std::move(beginning));
   }
 
+  // Bytes in, bytes out, answers that are a 2xx, and what is open still.
+  using Figures = std::array<std::uint64_t, 4>;
+  static Figures counted(const ProxyStats& stats) {
+    return {stats.bytes_in.value(), stats.bytes_out.value(), stats.answers.value(2),
+            static_cast<std::uint64_t>(stats.open.value())};
+  }
+
+  Figures edge_counted{};  // Of the last run.
   const std::int64_t expires = base::unix_ms_now() / 1000 + 600;
   net::Loop loop;
   ScriptedServer application{loop};
@@ -225,6 +234,21 @@ TEST_P(EdgeBytes, AreExactlyThese) {
 INSTANTIATE_TEST_SUITE_P(Table, EdgeBytes, testing::ValuesIn(rows()),
                          [](const auto& info) { return std::string(info.param.name); });
 
+TEST_F(EdgeProxyTest, BothHalvesCountWhatTheyCarry) {
+  const std::string request =
+      concat("POST / HTTP/1.1\r\nHost: HOST\r\n",
+             "X-Wrenn-Traffic-Token: TOKEN\r\nContent-Length: 5\r\n\r\nhello");
+  const std::string forwarded = fill_in(as_host("POST /"));
+  application.script(
+      {{forwarded.size(), "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nbye", false}});
+  run([&, this] {
+    return expect_answer(request, "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nbye");
+  });
+  const Figures expected = {5, 3, 1, 0};
+  EXPECT_EQ(edge_counted, expected);
+  EXPECT_EQ(counted(guests.stats()), expected);
+}
+
 // What is answered without the application.
 struct Answered {
   const char* name;
@@ -237,6 +261,15 @@ const std::vector<Answered>& answered() {
   const std::string no_store = "Cache-Control: no-store\r\nReferrer-Policy: no-referrer\r\n";
   static const std::vector<Answered> kRows = {
       {"Private", get + "\r\n", "HTTP/1.1 403 Forbidden\r\nContent-Type: application/json\r\n"},
+      {"WithTheIdThatWasGiven", get + "X-Request-Id: trace-1\r\n\r\n",
+       "HTTP/1.1 403 Forbidden\r\nContent-Type: "
+       "application/json\r\nCache-Control: no-store\r\n"
+       "X-Content-Type-Options: nosniff\r\nX-Request-Id: "
+       "trace-1\r\nContent-Length: "},
+      {"WithoutAnIdThatIsNone", get + "X-Request-Id: a b\r\n\r\n",
+       "HTTP/1.1 403 Forbidden\r\nContent-Type: "
+       "application/json\r\nCache-Control: no-store\r\n"
+       "X-Content-Type-Options: nosniff\r\nContent-Length: "},
       {"PrivateToABrowser", get + "User-Agent: Mozilla/5.0\r\n\r\n",
        "HTTP/1.1 403 Forbidden\r\nContent-Type: text/html; charset=utf-8\r\n"},
       {"WrongToken", get + "X-Wrenn-Traffic-Token: no\r\n\r\n", "HTTP/1.1 403 "},

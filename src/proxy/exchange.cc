@@ -72,9 +72,9 @@ Task<Outcome> Exchange::run() {
   net::StopSource stop(context.stop);
   auto watch = request_.stream().stop_at_hangup(stop);
   watch_ = &watch;
-  upstream_.on_bytes();
+  upstream_.on_bytes(Flow::kIn, 0);
   Outcome outcome = co_await net::with_stop(stop.token(), attempt());
-  upstream_.on_bytes();
+  upstream_.on_bytes(Flow::kOut, 0);
   if (outcome || !stop.stop_requested() || response_.started()) co_return outcome;
   if (context.stop.stop_requested()) co_return fault(FaultKind::kStopped, "the sandbox is ending");
   co_return client_gone();
@@ -115,6 +115,7 @@ Task<Outcome> Exchange::stream_body(std::string head) {
     request_.input().consume(size);
     request_.body().skip(size);
     if (!sent) co_return fault(FaultKind::kNoAnswer, sent.error().message);
+    upstream_.on_bytes(Flow::kIn, size);
     body_sent_ = true;
     co_return co_await respond();
   }
@@ -145,12 +146,12 @@ Task<Result<void>> Exchange::copy_body(std::string head) {
   WRENN_CO_TRY(co_await to.write_all(head));
   std::string size;
   while (!body.finished()) {
-    if (body.can_splice()) {
+    if (body.can_splice() && to.can_splice()) {
       if (auto pipe = net::SpliceBuffer::create()) co_return co_await splice_body(*pipe);
     }
     auto n = co_await body.read(buffer);
     if (!n) co_return body_failed(std::move(n).error());
-    upstream_.on_bytes();
+    upstream_.on_bytes(Flow::kIn, *n);
     if (*n == 0) continue;
     size.clear();
     if (is_chunked) net::append_chunk_size(size, *n);
@@ -170,7 +171,7 @@ Task<Result<void>> Exchange::splice_body(net::SpliceBuffer& pipe) {
   while (!request_.body().finished()) {
     auto n = co_await request_.body().splice(pipe);
     if (!n) co_return body_failed(std::move(n).error());
-    upstream_.on_bytes();
+    upstream_.on_bytes(Flow::kIn, *n);
     WRENN_CO_TRY(co_await pipe.drain(*connection_->stream));
   }
   co_return {};
@@ -230,6 +231,7 @@ Task<Outcome> Exchange::send_response(const net::ResponseHead& head, net::Header
   if (head.framing == Framing::kLength && waiting.size() >= head.length) {
     const auto sent = co_await response_.finish(waiting.substr(0, head.length));
     connection_->input.consume(static_cast<std::size_t>(head.length));
+    upstream_.on_bytes(Flow::kOut, head.length);
     co_return to_client(sent);
   }
   if (head.framing == Framing::kNone) co_return to_client(co_await response_.finish());
@@ -243,12 +245,12 @@ Task<Outcome> Exchange::send_response(const net::ResponseHead& head, net::Header
 Task<Outcome> Exchange::send_bytes(net::BodyReader& body) {
   const std::span<char> buffer = request_.stream().loop().shared_buffer();
   while (true) {
-    if (body.can_splice()) {
+    if (body.can_splice() && request_.stream().can_splice()) {
       if (auto pipe = net::SpliceBuffer::create()) co_return co_await splice_bytes(body, *pipe);
     }
     const auto n = co_await body.read(buffer);
     if (!n) co_return fault(FaultKind::kCut, n.error().message);
-    upstream_.on_bytes();
+    upstream_.on_bytes(Flow::kOut, *n);
     const std::string_view bytes(buffer.data(), *n);
     if (body.finished()) {
       const auto trailers = body.trailers();
@@ -265,7 +267,7 @@ Task<Outcome> Exchange::splice_bytes(net::BodyReader& body, net::SpliceBuffer& p
   while (!body.finished()) {
     const auto n = co_await body.splice(pipe);
     if (!n) co_return fault(FaultKind::kCut, n.error().message);
-    upstream_.on_bytes();
+    upstream_.on_bytes(Flow::kOut, *n);
     if (!co_await response_.write(pipe)) co_return client_gone();
   }
   co_return to_client(co_await response_.finish());

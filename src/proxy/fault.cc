@@ -5,6 +5,7 @@
 
 #include <boost/json.hpp>
 
+#include "base/log.h"
 #include "base/strings.h"
 
 namespace wrenn::proxy {
@@ -131,6 +132,14 @@ bool wants_page(const net::Headers& request) {
   if (!agent) return false;
   const std::string name = base::to_lower(*agent);
   return std::ranges::any_of(kBrowsers, [&](auto browser) { return name.contains(browser); });
+}
+
+void log_fault(const Fault& fault, const FaultPlace& place, std::string_view request_id) {
+  base::log_debug("a proxied request was not carried", {{"kind", wire_name(fault.kind)},
+                                                        {"why", fault.message},
+                                                        {"sandbox", place.sandbox_id},
+                                                        {"port", place.port},
+                                                        {"request", request_id}});
 }
 
 }  // namespace wrenn::proxy

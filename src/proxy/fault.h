@@ -57,6 +57,9 @@ struct FaultPlace {
 std::string fault_json(const Fault& fault, const FaultPlace& place);
 // A page for people, without anything from elsewhere.
 std::string fault_page(const Fault& fault, const FaultPlace& place);
+// For the log, at the level debug: faults are mostly somebody's wrong address. `request_id`: empty
+// when nobody gave one.
+void log_fault(const Fault& fault, const FaultPlace& place, std::string_view request_id);
 // True when the User-Agent is that of a browser.
 bool wants_page(const net::Headers& request);
 

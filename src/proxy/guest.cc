@@ -51,16 +51,18 @@ Task<std::expected<std::unique_ptr<net::ClientConnection>, Fault>> GuestPort::di
   co_return fault(FaultKind::kPortClosed, "The sandbox is running but port is not open");
 }
 
-void GuestPort::on_bytes() {
+void GuestPort::on_bytes(Flow flow, std::uint64_t bytes) {
+  guest_.stats_.count_bytes(flow, bytes);
   const auto now = base::steady_now();
   if (now - guest_.touched_ < kTouchEvery) return;
   guest_.touched_ = now;
   if (guest_.settings_.activity != nullptr) guest_.settings_.activity->touch();
 }
 
-Guest::Guest(GuestSettings settings, const GuestLimits& limits)
+Guest::Guest(GuestSettings settings, const GuestLimits& limits, ProxyStats& stats)
     : settings_(std::move(settings)),
       limits_(limits),
+      stats_(stats),
       dials_(limits.connections_per_second, limits.connection_burst) {}
 
 bool Guest::is_envd_token(std::string_view token) const {
@@ -79,15 +81,19 @@ std::expected<GuestPort*, Fault> Guest::port(std::uint16_t number) {
   return found->second.get();
 }
 
-Guest::Use::Use(Guest& guest, bool is_activity) : guest_(&guest), is_activity_(is_activity) {
+Guest::Use::Use(Guest& guest, bool is_tunnel, bool is_activity)
+    : guest_(&guest), is_tunnel_(is_tunnel), is_activity_(is_activity) {
   ++guest.open_;
+  if (!is_tunnel_) ++guest.requests_;
   if (is_activity_) guest.settings_.activity->begin();
 }
 
 Guest::Use::~Use() {
   if (guest_ == nullptr) return;
   if (is_activity_) guest_->settings_.activity->end();
-  if (--guest_->open_ == 0) guest_->unused_.wake_all();
+  const bool was_last_request = !is_tunnel_ && --guest_->requests_ == 0;
+  const bool was_last = --guest_->open_ == 0;
+  if (was_last || was_last_request) guest_->unused_.wake_all();
 }
 
 std::expected<Guest::Use, Fault> Guest::enter(bool is_tunnel) {
@@ -96,27 +102,44 @@ std::expected<Guest::Use, Fault> Guest::enter(bool is_tunnel) {
                  concat("The sandbox may have ", limits_.max_open, " requests open at once"));
   }
   const bool is_use = !is_tunnel || limits_.idle_tunnels_are_use;
-  return Use(*this, is_use && settings_.activity != nullptr);
+  return Use(*this, is_tunnel, is_use && settings_.activity != nullptr);
 }
 
 void GuestTable::add(GuestSettings settings) {
   std::string id = settings.id;
-  guests_[std::move(id)] = std::make_unique<Guest>(std::move(settings), limits_);
+  guests_[std::move(id)] = std::make_unique<Guest>(std::move(settings), limits_, stats_);
 }
 
 Guest* GuestTable::find(std::string_view id) {
   const auto found = guests_.find(id);
-  if (found == guests_.end() || found->second->stop_.stop_requested()) return nullptr;
+  if (found == guests_.end() || found->second->is_leaving_) return nullptr;
   return found->second.get();
 }
 
-Task<void> GuestTable::remove(std::string id) {
-  const auto found = guests_.find(id);
-  if (found == guests_.end()) co_return;
-  Guest& guest = *found->second;
-  guest.stop_.request_stop();
-  while (guest.open_ > 0) co_await guest.unused_.wait();
-  guests_.erase(id);
+Task<void> GuestTable::remove(std::string id, base::Duration patience) {
+  if (const auto found = guests_.find(id); found != guests_.end())
+    found->second->is_leaving_ = true;
+  if (patience > base::Duration::zero()) {
+    (void)co_await net::with_timeout(patience, wait_for_requests(id));
+  }
+  for (auto found = guests_.find(id); found != guests_.end(); found = guests_.find(id)) {
+    Guest& guest = *found->second;
+    guest.stop_.request_stop();
+    if (guest.open_ == 0) {
+      guests_.erase(found);
+      break;
+    }
+    co_await guest.unused_.wait();
+  }
+}
+
+// Somebody else may have removed it meanwhile.
+Task<base::Result<void>> GuestTable::wait_for_requests(const std::string& id) {
+  for (auto found = guests_.find(id); found != guests_.end(); found = guests_.find(id)) {
+    if (found->second->requests_ == 0) break;
+    if (co_await found->second->unused_.wait() == net::Woken::kStopped) break;
+  }
+  co_return {};
 }
 
 Task<void> GuestTable::remove_all() {

@@ -16,6 +16,7 @@
 #include "proxy/activity.h"
 #include "proxy/exchange.h"
 #include "proxy/limits.h"
+#include "proxy/proxy_stats.h"
 
 namespace wrenn::proxy {
 
@@ -56,7 +57,7 @@ class GuestPort final : public Upstream {
   void give_back(std::unique_ptr<net::ClientConnection> connection) override {
     pool_.give_back(std::move(connection));
   }
-  void on_bytes() override;
+  void on_bytes(Flow flow, std::uint64_t bytes) override;
 
  private:
   Guest& guest_;
@@ -66,7 +67,8 @@ class GuestPort final : public Upstream {
 
 class Guest {
  public:
-  Guest(GuestSettings settings, const GuestLimits& limits);
+  // All of them together count in `stats`.
+  Guest(GuestSettings settings, const GuestLimits& limits, ProxyStats& stats);
   Guest(const Guest&) = delete;
   Guest& operator=(const Guest&) = delete;
 
@@ -80,14 +82,17 @@ class Guest {
   // While one exists, the guest does.
   class Use {
    public:
-    Use(Guest& guest, bool is_activity);
+    Use(Guest& guest, bool is_tunnel, bool is_activity);
     Use(Use&& other) noexcept
-        : guest_(std::exchange(other.guest_, nullptr)), is_activity_(other.is_activity_) {}
+        : guest_(std::exchange(other.guest_, nullptr)),
+          is_tunnel_(other.is_tunnel_),
+          is_activity_(other.is_activity_) {}
     Use& operator=(Use&&) = delete;
     ~Use();
 
    private:
     Guest* guest_;
+    bool is_tunnel_;
     bool is_activity_;
   };
   // kTooMany. `is_tunnel`: it may be open and idle for long.
@@ -98,9 +103,12 @@ class Guest {
   friend class GuestTable;
   const GuestSettings settings_;
   const GuestLimits& limits_;
+  ProxyStats& stats_;
   net::StopSource stop_;
   std::size_t open_ = 0;
-  net::WaitList unused_;
+  std::size_t requests_ = 0;  // Of these, what will end by itself.
+  bool is_leaving_ = false;
+  net::WaitList unused_;  // Woken when either becomes 0.
   RateLimit dials_;
   base::SteadyTime touched_{};
   std::map<std::uint16_t, std::unique_ptr<GuestPort>> ports_;
@@ -113,13 +121,21 @@ class GuestTable {
   // One of the same id must have been removed.
   void add(GuestSettings settings);
   Guest* find(std::string_view id);
-  // Cuts what is open and returns when nothing of it is left. Unknown ids are fine.
-  net::Task<void> remove(std::string id);
+  // Nothing new begins. Requests that are under way have `patience` to end; then what is still open
+  // is cut, and tunnels are in any case. Returns when nothing is left. Unknown ids are fine.
+  net::Task<void> remove(std::string id, base::Duration patience = {});
   // Where all exchanges have ended, and none may begin any more.
   net::Task<void> remove_all();
 
+  // Of the host's half of the proxy: read from any thread.
+  ProxyStats& stats() { return stats_; }
+  const ProxyStats& stats() const { return stats_; }
+
  private:
+  net::Task<base::Result<void>> wait_for_requests(const std::string& id);
+
   const GuestLimits limits_;
+  ProxyStats stats_;
   std::map<std::string, std::unique_ptr<Guest>, std::less<>> guests_;
 };
 

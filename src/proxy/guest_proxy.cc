@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "base/request_id.h"
 #include "base/strings.h"
 #include "proxy/forward.h"
 
@@ -61,6 +62,13 @@ std::optional<Fault> refuse_envd(const net::RequestHead& request, std::string_vi
 }
 
 Task<Result<void>> GuestProxy::handle(net::Request& request, net::ResponseWriter& response) {
+  const base::Counted open(guests_.stats().open);
+  auto handled = co_await carry_out(request, response);
+  guests_.stats().answers.add(response.status());
+  co_return handled;
+}
+
+Task<Result<void>> GuestProxy::carry_out(net::Request& request, net::ResponseWriter& response) {
   Kind kind = Kind::kHttp;
   auto place = parse_path(request.head().target);
   if (place && !*place) {
@@ -79,6 +87,9 @@ Task<Result<void>> GuestProxy::handle(net::Request& request, net::ResponseWriter
     response.abort();
     co_return base::fail(base::Code::kUnavailable, std::move(outcome).error().message);
   }
+  const auto id = request.headers().find(base::kRequestIdField);
+  log_fault(outcome.error(), {address.sandbox_id, address.port},
+            id && base::is_request_id(*id) ? *id : std::string_view());
   co_return co_await answer(response, std::move(outcome).error(),
                             {address.sandbox_id, address.port});
 }

@@ -18,6 +18,7 @@ class GuestProxy final : public net::HttpHandler {
 
  private:
   enum class Kind { kHttp, kTunnel };
+  net::Task<base::Result<void>> carry_out(net::Request& request, net::ResponseWriter& response);
   net::Task<Outcome> serve(net::Request& request, net::ResponseWriter& response,
                            const PathAddress& place, Kind kind);
   net::Task<Outcome> exchange(net::Request& request, net::ResponseWriter& response,

@@ -404,6 +404,41 @@ TEST_F(GuestProxyTest, ASandboxThatGoesTakesItsRequestsWithIt) {
   run([this] { return check_removal(endpoint, prefix(), *guests); });
 }
 
+Task<void> finish_late(net::Stream& stream) {
+  (void)co_await net::sleep_for(milliseconds(100));
+  EXPECT_TRUE(co_await stream.write_all("hello"));
+}
+
+Task<void> check_drain(net::Endpoint endpoint, std::string prefix, GuestTable& guests,
+                       base::Duration patience, std::string status) {
+  auto stream = co_await net::connect(endpoint);
+  EXPECT_TRUE(co_await (*stream)->write_all(concat(
+      "POST ", prefix, "/ HTTP/1.1\r\nHost: h\r\nConnection: close\r\nContent-Length: 5\r\n\r\n")));
+  (void)co_await net::sleep_for(milliseconds(50));
+  const net::Context context = co_await net::current_context();
+  net::TaskScope scope(*context.loop);
+  scope.spawn(guests.remove(std::string(kId), patience));
+  (void)co_await net::sleep_for(milliseconds(20));
+  // Nothing new begins.
+  EXPECT_EQ(guests.find(kId), nullptr);
+  scope.spawn(finish_late(**stream));
+  std::array<char, 4096> buffer;
+  const auto n = co_await net::with_timeout(seconds(5), (*stream)->read_some(buffer));
+  const std::string_view answer(buffer.data(), n ? *n : 0);
+  EXPECT_TRUE(answer.starts_with(concat("HTTP/1.1 ", status))) << answer;
+  co_await scope.join();
+}
+
+TEST_F(GuestProxyTest, ARequestThatIsUnderWayMayEnd) {
+  application.script({{10, ""}, {5, kOk, true}});
+  run([this] { return check_drain(endpoint, prefix(), *guests, seconds(5), "200"); });
+}
+
+TEST_F(GuestProxyTest, ButNotForEver) {
+  application.script({{10, ""}, {5, kOk, true}});
+  run([this] { return check_drain(endpoint, prefix(), *guests, milliseconds(20), "503"); });
+}
+
 struct EnvdRow {
   const char* target;
   const char* fields;

@@ -1,16 +1,22 @@
 // tunnel(): bytes both ways between two connections, whatever they mean.
 #pragma once
 
+#include <cstdint>
+
 #include "net/http_connection.h"
 #include "net/stream.h"
 
 namespace wrenn::proxy {
 
+// As the application in the sandbox sees it.
+enum class Flow { kIn, kOut };
+
 // Is told of bytes that move. For one loop.
 class Traffic {
  public:
   virtual ~Traffic() = default;
-  virtual void on_bytes() = 0;
+  // Zero: something happens, but no byte of a body moves.
+  virtual void on_bytes(Flow flow, std::uint64_t bytes) = 0;
 };
 
 // One end: a stream and what was read from it already.
@@ -21,6 +27,6 @@ struct TunnelEnd {
 
 // Until both sides have ended their sending: the end of one is passed on, and the other may go on.
 // A broken connection ends both. An idle tunnel holds no buffers. kCanceled when stopped.
-net::Task<base::Result<void>> tunnel(TunnelEnd a, TunnelEnd b, Traffic& traffic);
+net::Task<base::Result<void>> tunnel(TunnelEnd client, TunnelEnd application, Traffic& traffic);
 
 }  // namespace wrenn::proxy

@@ -16,6 +16,7 @@
 #include "base/crypto.h"
 #include "base/log.h"
 #include "base/strings.h"
+#include "storage/file_range.h"
 #include "storage/qcow2.h"
 
 namespace wrenn::storage {
@@ -70,17 +71,6 @@ class TemporaryFile {
   Fd fd_;
 };
 
-Result<void> write_at(int fd, std::string_view bytes, std::uint64_t offset) {
-  while (!bytes.empty()) {
-    const ssize_t n = ::pwrite(fd, bytes.data(), bytes.size(), static_cast<off_t>(offset));
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return base::fail_errno(errno, "cannot write");
-    bytes.remove_prefix(static_cast<std::size_t>(n));
-    offset += static_cast<std::uint64_t>(n);
-  }
-  return {};
-}
-
 Result<std::uint64_t> file_size(int fd) {
   struct stat info{};
   if (::fstat(fd, &info) != 0) return base::fail_errno(errno, "cannot stat");
@@ -107,29 +97,6 @@ Result<void> clone_blocks(int from, int to) {
   return base::fail_errno(errno, "cannot share the base's blocks");
 }
 
-// One run of data; read() stands in where the kernel cannot copy between the two file systems.
-Result<void> copy_run(int from, int to, std::uint64_t offset, std::uint64_t end) {
-  std::string buffer;
-  while (offset < end) {
-    off_t in = static_cast<off_t>(offset);
-    off_t out = in;
-    ssize_t n = ::copy_file_range(from, &in, to, &out, end - offset, 0);
-    if (n < 0 && (errno == EXDEV || errno == EOPNOTSUPP || errno == EINVAL)) {
-      buffer.resize(std::min<std::uint64_t>(end - offset, 1 << 20));
-      n = ::pread(from, buffer.data(), buffer.size(), static_cast<off_t>(offset));
-      if (n > 0) {
-        WRENN_TRY(
-            write_at(to, std::string_view(buffer).substr(0, static_cast<std::size_t>(n)), offset));
-      }
-    }
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return base::fail_errno(errno, "cannot copy the base");
-    if (n == 0) return base::fail(Code::kAborted, "the base image shrank while it was copied");
-    offset += static_cast<std::uint64_t>(n);
-  }
-  return {};
-}
-
 Result<void> copy_sparse(int from, int to) {
   WRENN_TRY_ASSIGN(const std::uint64_t size, file_size(from));
   off_t offset = 0;
@@ -140,7 +107,7 @@ Result<void> copy_sparse(int from, int to) {
     const off_t hole = ::lseek(from, data, SEEK_HOLE);
     if (hole < 0) return base::fail_errno(errno, "cannot find the base's holes");
     WRENN_TRY(
-        copy_run(from, to, static_cast<std::uint64_t>(data), static_cast<std::uint64_t>(hole)));
+        copy_range(from, to, static_cast<std::uint64_t>(data), static_cast<std::uint64_t>(hole)));
     offset = hole;
   }
   return grow(to, size);

@@ -12,7 +12,7 @@ using base::concat;
 using base::Result;
 namespace json = boost::json;
 
-Result<json::object> parse_manifest_object(std::string_view text) {
+Result<json::object> parse_json_object(std::string_view text) {
   json::parse_options options;
   options.max_depth = 8;
   if (text.size() > kMaxManifestBytes) return base::fail(Code::kDataLoss, "too large");
@@ -20,8 +20,12 @@ Result<json::object> parse_manifest_object(std::string_view text) {
   json::value value = json::parse(text, error, {}, options);
   if (error) return base::fail(Code::kDataLoss, concat("not valid JSON: ", error.message()));
   if (!value.is_object()) return base::fail(Code::kDataLoss, "not a JSON object");
+  return std::move(value.get_object());
+}
 
-  Fields fields(value.get_object());
+Result<json::object> parse_manifest_object(std::string_view text) {
+  WRENN_TRY_ASSIGN(json::object object, parse_json_object(text));
+  Fields fields(object);
   const int format = fields.number<int>("format", 1, std::numeric_limits<int>::max());
   WRENN_TRY(fields.status());
   if (format > kManifestFormat) {
@@ -29,7 +33,7 @@ Result<json::object> parse_manifest_object(std::string_view text) {
                       concat("format ", format, " is newer than this program knows"),
                       "upgrade Wrenn on this host");
   }
-  return std::move(value.get_object());
+  return object;
 }
 
 Result<std::string> read_manifest_file(const Path& path) {

@@ -38,6 +38,11 @@ class Fields {
     return std::string(value->get_string());
   }
 
+  // Empty for one that is not there.
+  std::string optional_text(std::string_view name, std::size_t max = kMaxManifestText) {
+    return object_.contains(name) ? text(name, max) : std::string();
+  }
+
   std::string filled_text(std::string_view name, std::size_t max = kMaxManifestText) {
     std::string value = text(name, max);
     if (value.empty()) wrong(name, "is empty");
@@ -109,6 +114,8 @@ class Fields {
   std::optional<base::Error> problem_;
 };
 
+// kDataLoss for a text that is none, or of more than kMaxManifestBytes.
+base::Result<boost::json::object> parse_json_object(std::string_view text);
 // The object of a manifest whose format this program knows; kFailedPrecondition for a newer one.
 base::Result<boost::json::object> parse_manifest_object(std::string_view text);
 // With the line end that files have.

@@ -28,6 +28,8 @@ class App(http.server.BaseHTTPRequestHandler):
             return self.reply(200, fields=[("Set-Cookie", "session=1; Path=/; Domain=localhost; HttpOnly")])
         if path == "/bytes":
             return self.send_bytes(int(query))
+        if path == "/slow":
+            time.sleep(float(query))
         if path == "/events":
             return self.send_events()
         told = {"method": self.command, "path": self.path, "headers": self.headers.items()}

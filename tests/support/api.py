@@ -1,10 +1,12 @@
-"""A client of the REST API that shows everything: statuses, headers and bodies as they came."""
+"""A client of the REST API that shows everything: statuses, headers and bodies as they came, checked against its description."""
 import base64
 import contextlib
 import http.client
 import json
 import urllib.parse
 import uuid
+
+from support import contract
 
 
 class Reply:
@@ -73,7 +75,9 @@ class Api:
         with contextlib.closing(self.connect()) as connection:
             connection.request(method, path, body=raw, headers=headers)
             response = connection.getresponse()
-            return Reply(response.status, response.headers, response.read())
+            reply = Reply(response.status, response.headers, response.read())
+        contract.check(self.host, self.port, method, path, reply)
+        return reply
 
     def get(self, path, **kwargs):
         return self.request("GET", path, **kwargs)
@@ -139,6 +143,11 @@ class Sandbox:
     def resume(self, **fields):
         info = self.change("resume", **fields)
         assert info["status"] == "running", info
+        return info
+
+    def hibernate(self):
+        info = self.change("hibernate")
+        assert info["status"] == "hibernated", info
         return info
 
     def fork(self, count=1, **fields):

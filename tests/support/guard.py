@@ -17,6 +17,8 @@ def main():
     said = sys.stdin.read()
     if "done" in said:
         return
+    if os.path.ismount(directory):
+        subprocess.run(["fsfreeze", "-u", directory], stderr=subprocess.DEVNULL, check=False)
     subprocess.run([program, "down", "--dir", directory], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
                    timeout=120, check=False)
     for path in [directory, *work]:

@@ -2,6 +2,7 @@
 import os
 import re
 import subprocess
+import tempfile
 import xml.etree.ElementTree as ElementTree
 
 import pytest
@@ -34,9 +35,11 @@ def run_file(file, environment, test_seconds=30, within=()):
     """The outcomes of a file's tests by their names. `within` is put before the command."""
     command = [*within, str(NODE), "--test", "--test-force-exit", f"--test-timeout={test_seconds * 1000}",
                "--test-reporter=junit", str(JS / file)]
-    environment = {"PATH": os.environ["PATH"], "HOME": "/nonexistent", "LANG": "C.UTF-8", **environment}
-    done = subprocess.run(command, env=environment, cwd=JS, capture_output=True, text=True, timeout=600,
-                          preexec_fn=die_with_parent)
+    # A browser makes a home that is missing.
+    with tempfile.TemporaryDirectory(prefix="wrenn-js-") as home:
+        environment = {"PATH": os.environ["PATH"], "HOME": home, "LANG": "C.UTF-8", **environment}
+        done = subprocess.run(command, env=environment, cwd=JS, capture_output=True, text=True, timeout=600,
+                              preexec_fn=die_with_parent)
     try:
         root = ElementTree.fromstring(done.stdout)
     except ElementTree.ParseError:

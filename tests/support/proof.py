@@ -11,7 +11,7 @@ while :; do
   n=$((n + 1))
   echo "$1 $n" >>/home/user/log
   echo "$1 $n" >>/dev/shm/log
-  sleep 0.1
+  sleep 0.2
 done
 """
 # When power is lost, ext4 may know of an append to a block that it has not written: there are zeros then.

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 
+from support import contract
 from support.api import Api
 from support.machine import Installation
 
@@ -38,18 +39,26 @@ def share(source, target):
             subprocess.run(["cp", "--sparse=always", "--reflink=auto", str(file), str(to)], check=True)
 
 
+def describe_object_storage(directory, **fields):
+    """For the agent of the host whose directory it is."""
+    file = directory / "object-storage.json"
+    with open(os.open(file, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "w") as out:
+        json.dump(fields, out)
+
+
 class Wrenn:
     """Started by `with`, stopped and removed at its end, and by its guard should we be killed."""
 
-    def __init__(self, disk_mb=None, more_images=(), programs=WRENN.parent):
+    def __init__(self, disk_mb=None, more_images=(), programs=WRENN.parent, environment=None):
         """`disk_mb`: its directory is a file system of its own, of that size. `more_images`: folders of templates' images
-        beside those of IMAGES. `programs`: where wrenn and the others are."""
+        beside those of IMAGES. `programs`: where wrenn and the others are. `environment`: more of it, for all it starts."""
         # Not in /tmp, which may be memory.
         self.work = pathlib.Path(tempfile.mkdtemp(prefix="wrenn-e2e-", dir="/var/tmp"))
         self.directory = self.work / "dir"
         self.programs = programs
         self.disk_mb = disk_mb
         self.more_images = more_images
+        self.more_environment = environment or {}
         self.config = self.work / "config.json"
         self.port = free_port()
         self.proxy_port = free_port()
@@ -60,6 +69,8 @@ class Wrenn:
     @property
     def url(self):
         return f"http://127.0.0.1:{self.port}"
+
+    greeting = ""  # What the first `wrenn up` said.
 
     def __enter__(self):
         self.guard = subprocess.Popen([sys.executable, str(GUARD), str(self.programs / "wrenn"), str(self.directory), str(self.work)],
@@ -98,7 +109,7 @@ class Wrenn:
     def environment(self, **extra):
         """Of a user who has nothing but this Wrenn."""
         return {"PATH": os.environ["PATH"], "HOME": str(self.work / "home"), "LANG": "C.UTF-8",
-                "WRENN_CONFIG": str(self.config), **extra}
+                "WRENN_CONFIG": str(self.config), **self.more_environment, **extra}
 
     def cli(self, *arguments, check=True, timeout=120, **kwargs):
         kwargs.setdefault("env", self.environment())
@@ -109,10 +120,12 @@ class Wrenn:
 
     def up(self, **environment):
         """Also after something was killed: whatever is missing is started again."""
-        self.cli("up", "--detach", "--dir", self.directory, "--listen", f"127.0.0.1:{self.port}",
-                 "--proxy-listen", f"127.0.0.1:{self.proxy_port}", env=self.environment(**environment))
+        done = self.cli("up", "--detach", "--dir", self.directory, "--listen", f"127.0.0.1:{self.port}",
+                        "--proxy-listen", f"127.0.0.1:{self.proxy_port}", env=self.environment(**environment))
+        self.greeting = self.greeting or done.stderr.decode()
         settings = json.loads(self.config.read_text())
         self.api = Api(settings["api_url"], settings["api_key"])
+        contract.load(self.api.host, self.api.port)
 
     def logs(self, lines=15):
         text = ""
@@ -121,6 +134,13 @@ class Wrenn:
             if file.exists():
                 text += f"\n--- {name}\n" + "\n".join(file.read_text(errors="replace").splitlines()[-lines:])
         return text
+
+    def freeze(self):
+        """Whoever writes to its directory waits, until thaw()."""
+        subprocess.run(["fsfreeze", "-f", str(self.directory)], check=True)
+
+    def thaw(self):
+        subprocess.run(["fsfreeze", "-u", str(self.directory)], check=True)
 
     def fill(self):
         """Takes all the room there is in its directory; the file that does."""

@@ -13,7 +13,7 @@ from support.proof import Lost, Proof
 
 # How long whatever was killed may take to be well again: a change whose control plane is gone is given up after a minute.
 PATIENCE = 100
-SETTLED = ("running", "paused")
+SETTLED = ("running", "paused", "hibernated")
 
 
 def kill(pid):
@@ -59,6 +59,8 @@ class Torture:
         self.insist(subject.proof.keep)
 
     def op_pause(self, subject, _):
+        if self.insist(subject.sandbox.get)["status"] == "hibernated":
+            self.insist(subject.sandbox.resume)
         self.insist(subject.sandbox.pause)
 
     def op_pause_and_resume(self, subject, _):
@@ -71,6 +73,17 @@ class Torture:
         subject.may_boot = True
         self.insist(subject.proof.keep)
         self.insist(lambda: subject.sandbox.pause(mode="disk"))
+
+    def op_hibernate(self, subject, random):
+        self.op_check(subject, random)
+        self.insist(subject.sandbox.hibernate)
+        if random.random() < 0.5:
+            self.insist(subject.sandbox.resume)
+        self.op_check(subject, random)
+
+    def op_leave_hibernated(self, subject, random):
+        self.op_check(subject, random)
+        self.insist(subject.sandbox.hibernate)
 
     def op_fall_asleep(self, subject, _):
         self.op_check(subject, _)
@@ -125,7 +138,7 @@ class Torture:
         delay = random.uniform(0, 0.3)
         thread = threading.Thread(target=self.try_post, args=(subject, verb))
         if verb == "resume":
-            self.insist(subject.sandbox.pause)
+            self.op_pause(subject, random)
         if verb:
             thread.start()
         time.sleep(delay)
@@ -211,7 +224,7 @@ class Torture:
     def work(self, number):
         rng = random.Random(f"{self.seed}/{number}")
         weights = {"check": 3, "write": 2, "keep": 1, "pause": 3, "pause_and_resume": 5, "pause_disk": 1, "fall_asleep": 1,
-                   "together": 2, "fork": 3, "snapshot": 1, "destroy": 1, "kill_qemu": 2, "kill_envd": 1}
+                   "hibernate": 2, "leave_hibernated": 1, "together": 2, "fork": 3, "snapshot": 1, "destroy": 1, "kill_qemu": 2, "kill_envd": 1}
         while not self.is_over():
             subject = self.pick(rng)
             if subject is False:
@@ -253,17 +266,37 @@ class Torture:
         finally:
             filler.unlink()
 
+    def freeze_disk(self, seconds):
+        self.wrenn.freeze()
+        try:
+            time.sleep(seconds)
+        finally:
+            self.wrenn.thaw()
+
+    def trouble_disk(self, what, how):
+        began = time.monotonic()
+        how()
+        with self.lock:
+            self.counts[what] = self.counts.get(what, 0) + 1
+        self.note(what, began)
+
+    def leave_in_peace(self, seconds):
+        """And until something has been done since, or nothing ever would be on a slow machine."""
+        began, done = time.monotonic(), self.done
+        time.sleep(seconds)
+        while self.done == done and time.monotonic() - began < PATIENCE / 4 and not self.is_over():
+            time.sleep(0.1)
+
     def kill_programs(self):
-        """Beside the workers: agent and control plane go, at any moment, and come back; and the disk is full for a while."""
+        """Beside the workers: agent and control plane go, at any moment, and come back; and for a while the disk is full, or so slow
+        that nothing gets written."""
         rng = random.Random(f"{self.seed}/programs")
         while not self.is_over():
-            time.sleep(rng.uniform(1, 5))
-            if self.wrenn.disk_mb and rng.random() < 0.2:
-                began = time.monotonic()
-                self.fill_disk(rng.uniform(0.5, 3))
-                with self.lock:
-                    self.counts["fill disk"] = self.counts.get("fill disk", 0) + 1
-                self.note("filled the disk", began)
+            self.leave_in_peace(rng.uniform(1, 5))
+            if self.wrenn.disk_mb and rng.random() < 0.4:
+                what, how = rng.choice([("fill disk", self.fill_disk), ("stop disk", self.freeze_disk)])
+                seconds = rng.uniform(0.5, 3)
+                self.trouble_disk(what, lambda: how(seconds))
                 continue
             began = time.monotonic()
             victims = rng.choice([["agent"], ["agent"], ["cp"], ["agent", "cp"]])
@@ -301,13 +334,14 @@ class Torture:
     def check_all(self):
         """What the API says, what the machine shows and what the sandboxes hold are one."""
         machine = self.wrenn.machine
-        final = {"running", "paused", "error", "stopped", "missing"}
+        final = {*SETTLED, "error", "stopped", "missing"}
 
         def settled():
             rows = self.rows()
             return all(one["status"] in final for one in rows.values()) and rows or None
 
         rows = self.insist(lambda: wait_for(settled, seconds=PATIENCE, every=0.3))
+        self.note("all is settled", self.began)
         alive = {id for id, one in rows.items() if one["status"] in SETTLED}
         ours = {subject.sandbox.id: subject for subject in self.subjects}
         assert set(ours) <= alive, {id: rows.get(id) for id in set(ours) - alive}
@@ -315,17 +349,19 @@ class Torture:
         def agrees():
             rows = self.rows()
             alive = {id for id, one in rows.items() if one["status"] in SETTLED}
-            return alive == set(machine.sandbox_dirs()) and all(
+            here = {id for id in alive if rows[id]["status"] != "hibernated"}
+            return here == set(machine.sandbox_dirs()) and all(
                 self.has_vm(id) == (rows[id]["status"] == "running") for id in alive)
 
         wait_for(agrees, seconds=40, every=0.3)
+        self.note("API and host agree", self.began)
         for subject in self.subjects:
             self.op_check(subject, None)
         for id in alive - set(ours):  # Made for somebody whose answer was lost: whole, too.
             Sandbox(self.wrenn.api, rows[id]).exec("true")
         # Everybody sleeps and wakes once more.
         for subject in self.subjects:
-            subject.sandbox.pause()
+            random.choice([subject.sandbox.hibernate, subject.sandbox.pause])()
             subject.sandbox.resume()
             subject.proof.check_moves()
         self.note(f"all of {len(self.subjects)} are whole: {self.counts}", self.began)

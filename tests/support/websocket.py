@@ -1,11 +1,15 @@
 """A WebSocket client that shows everything, with the standard library alone."""
 import base64
 import collections
+import http.client
+import io
 import json
 import os
 import socket
 import struct
 import time
+
+from support import contract
 
 TEXT, BINARY, CLOSE, PING, PONG = 1, 2, 8, 9, 10
 
@@ -13,9 +17,9 @@ TEXT, BINARY, CLOSE, PING, PONG = 1, 2, 8, 9, 10
 class Refused(Exception):
     """The answer was not 101: `status` and `body` say why."""
 
-    def __init__(self, status, body):
+    def __init__(self, status, headers, body):
         super().__init__(f"{status} {body[:300]!r}")
-        self.status, self.body = status, body
+        self.status, self.headers, self.body = status, headers, body
 
     @property
     def code(self):
@@ -30,6 +34,7 @@ class Closed(Exception):
 
 class WebSocket:
     def __init__(self, host, port, path, headers=None, timeout=60):
+        self.address = (host, port, path)
         self.socket = socket.create_connection((host, port), timeout=timeout)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.input = b""
@@ -42,10 +47,12 @@ class WebSocket:
         answer, _, self.input = self.input.partition(b"\r\n\r\n")
         self.status = int(answer.split()[1])
         if self.status != 101:
-            fields = dict(line.lower().split(b": ", 1) for line in answer.split(b"\r\n")[1:])
-            body = self.take(int(fields.get(b"content-length", 0)))
+            fields = http.client.parse_headers(io.BytesIO(answer.partition(b"\r\n")[2] + b"\r\n\r\n"))
+            body = self.take(int(fields.get("Content-Length", 0)))
             self.socket.close()
-            raise Refused(self.status, body)
+            refused = Refused(self.status, fields, body)
+            contract.check(host, port, "GET", path, refused)
+            raise refused
 
     def __enter__(self):
         return self
@@ -102,6 +109,7 @@ class WebSocket:
                 raise Closed(struct.unpack(">H", payload[:2])[0] if payload else 1005, payload[2:].decode())
             elif opcode == TEXT:
                 message = json.loads(payload)
+                contract.check_message(*self.address, message)
                 if message["type"] != "ping":
                     return message
 

@@ -1,16 +1,28 @@
 // Api: the REST API of the control plane as a handler of the HTTP server.
 #pragma once
 
+#include <deque>
 #include <span>
 #include <string_view>
+#include <vector>
 
+#include "control/api/audit.h"
 #include "control/api/call.h"
 #include "control/api/errors.h"
+#include "control/api/route_stats.h"
 #include "control/api/router.h"
 #include "control/services.h"
 #include "net/http_server.h"
 
 namespace wrenn::control {
+
+struct RouteInfo {
+  std::string_view method;
+  std::string_view pattern;  // "/v1/capsules/{}"
+  std::string_view access;   // Who it is for: "open", "key", "socket", "user" or "admin".
+  AuditRule audit;
+};
+std::vector<RouteInfo> api_routes();
 
 // For one loop. Requests run under the API's own stop token and not under the server's: when the
 // server stops listening, those in progress go on until stop().
@@ -26,6 +38,9 @@ class Api final : public net::HttpHandler {
   // Requests in progress are cut.
   void stop() { stop_.request_stop(); }
 
+  // Of each route, and of all that is none. From any thread.
+  const std::deque<RouteStats>& stats() const { return stats_; }
+
  private:
   net::Task<Answer<void>> serve(Call& call);
   net::Task<Answer<void>> dispatch(Call& call);
@@ -34,6 +49,7 @@ class Api final : public net::HttpHandler {
 
   Services& services_;
   RouteTable routes_;
+  std::deque<RouteStats> stats_;
   net::StopSource stop_;
   bool shutting_down_ = false;
 };

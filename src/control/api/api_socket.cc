@@ -1,5 +1,6 @@
 #include "control/api/api_socket.h"
 
+#include "base/log.h"
 #include "base/strings.h"
 #include "control/api/auth.h"
 #include "control/api/client_messages.h"
@@ -21,8 +22,10 @@ constexpr auto kLastWordTimeout = std::chrono::seconds(5);
 CloseCode close_code(ApiCode code) {
   switch (code) {
     case ApiCode::kTooMany:
+    case ApiCode::kQuotaExceeded:
       return CloseCode::kTryAgainLater;
     case ApiCode::kDbError:
+    case ApiCode::kDbUnavailable:
     case ApiCode::kInternalError:
     case ApiCode::kAgentError:
     case ApiCode::kUnimplemented:
@@ -123,6 +126,7 @@ Task<void> ApiSocket::end(ApiError error) {
     co_await socket_.close(CloseCode::kGoingAway, "");
     co_return;
   }
+  if (!error.detail.empty()) base::log_warn("a socket ends", {{"error", for_log(error)}});
   const std::string last = error_message(error, Severity::kFatal);
   (void)co_await net::with_timeout(kLastWordTimeout, socket_.send(Opcode::kText, last));
   co_await socket_.close(close_code(error.code), std::string(wire_name(error.code)));

@@ -1,5 +1,7 @@
 #include "control/api/call.h"
 
+#include <algorithm>
+
 #include "base/id.h"
 #include "base/strings.h"
 #include "control/api/auth.h"
@@ -23,6 +25,41 @@ Answer<OnHost> on_host(Services& services, db::Sandbox sandbox) {
   return OnHost{std::move(sandbox), agent};
 }
 
+// The token says whose it is; what they may is looked up each time.
+Task<Answer<Caller>> user_of(Services& services, base::Secret token) {
+  const auto verified = co_await services.database_pool.run(
+      [&] { return services.access_tokens.verify(token.reveal()); });
+  if (!verified && verified.error().code == base::Code::kUnauthenticated) {
+    co_return refuse(ApiCode::kUnauthorized,
+                     concat(verified.error().message, "; POST /v1/auth/refresh gets a new one"));
+  }
+  API_CO_TRY_ASSIGN(const AccessClaims claims, db_answer(verified));
+  API_CO_TRY_ASSIGN(auto user, db_answer(co_await services.database_pool.run([&] {
+                      return services.accounts.stores().sessions.find_user(claims.session_id,
+                                                                           claims.team_id);
+                    })));
+  if (!user || user->user_id != claims.user_id) {
+    co_return refuse(ApiCode::kUnauthorized, "the session has ended; log in again");
+  }
+  if (!user->is_enabled) {
+    co_return refuse(ApiCode::kAccountDisabled, "the account was disabled by an administrator");
+  }
+  if (!user->role) {
+    co_return refuse(ApiCode::kForbidden,
+                     "you are not a member of this team any more; POST /v1/auth/refresh gets a "
+                     "token for another one");
+  }
+  co_return Caller{.kind = Caller::Kind::kUser,
+                   .team_id = claims.team_id,
+                   .id = std::move(user->user_id),
+                   .name = std::move(user->name),
+                   .scopes = {},
+                   .email = std::move(user->email),
+                   .session_id = claims.session_id,
+                   .role = *user->role,
+                   .is_admin = user->is_admin};
+}
+
 Task<Answer<OnHost>> wake(Services& services, db::Sandbox sandbox, Asleep asleep) {
   API_CO_TRY_ASSIGN(Changed woken,
                     co_await wake_sandbox(services.lifecycle(), std::move(sandbox), asleep));
@@ -44,7 +81,7 @@ Task<Answer<std::string>> Call::read_body(std::size_t limit) {
   co_return std::unexpected(from_client(body.error()));
 }
 
-net::Headers Call::headers(std::string_view content_type) const {
+net::Headers Call::headers(std::string_view content_type, const net::Headers& extra) const {
   net::Headers headers;
   if (!content_type.empty()) headers.add("Content-Type", content_type);
   headers.add("X-Request-Id", request_id_);
@@ -53,11 +90,13 @@ net::Headers Call::headers(std::string_view content_type) const {
   headers.add("X-Frame-Options", "DENY");
   headers.add("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'");
   headers.add("Referrer-Policy", "no-referrer");
+  for (std::size_t i = 0; i < extra.size(); ++i) headers.set(extra[i].name, extra[i].value);
   return headers;
 }
 
-Task<Answer<void>> Call::send_json(int status, std::string json) {
-  co_return client_answer(co_await response_.send(status, headers("application/json"), json));
+Task<Answer<void>> Call::send_json(int status, std::string json, net::Headers extra) {
+  co_return client_answer(
+      co_await response_.send(status, headers("application/json", extra), json));
 }
 
 Task<Answer<void>> Call::send_empty(int status) {
@@ -65,10 +104,10 @@ Task<Answer<void>> Call::send_empty(int status) {
 }
 
 Task<Answer<void>> Call::send_error(ApiError error, net::Headers extra) {
-  net::Headers all = headers("application/json");
-  for (std::size_t i = 0; i < extra.size(); ++i) all.set(extra[i].name, extra[i].value);
   const std::string body = error_body(error);
-  co_return client_answer(co_await response_.send(http_status(error.code), std::move(all), body));
+  if (error.retry_after_sec > 0) extra.set("Retry-After", std::to_string(error.retry_after_sec));
+  co_return client_answer(
+      co_await response_.send(http_status(error.code), headers("application/json", extra), body));
 }
 
 Task<Answer<void>> until_client_leaves(Call& call, Task<Answer<void>> task) {
@@ -79,14 +118,31 @@ Task<Answer<void>> until_client_leaves(Call& call, Task<Answer<void>> task) {
   co_return answer;
 }
 
-Task<Answer<void>> admit(Services& services, Call& call, base::Secret key) {
-  auto owner =
-      co_await services.database_pool.run([&] { return services.keys.verify(key.reveal()); });
+Task<Answer<void>> admit(Services& services, Call& call, base::Secret credential) {
+  if (looks_like_access_token(credential.reveal())) {
+    API_CO_TRY_ASSIGN(Caller user, co_await user_of(services, std::move(credential)));
+    call.set_caller(std::move(user));
+    co_return {};
+  }
+  auto owner = co_await services.database_pool.run(
+      [&] { return services.keys.verify(credential.reveal()); });
   if (!owner && owner.error().code == base::Code::kUnauthenticated) {
     co_return std::unexpected(invalid_key());
   }
   API_CO_TRY_ASSIGN(db::KeyOwner known, db_answer(std::move(owner)));
-  call.set_team(std::move(known.team_id));
+  const std::string_view scope = scope_of(call.request().method(), call.request().path());
+  if (!known.scopes.empty() && std::ranges::find(known.scopes, scope) == known.scopes.end()) {
+    co_return refuse(ApiCode::kForbidden,
+                     concat("this API key is good for ", base::join(known.scopes, ", "),
+                            " only, and this needs ", scope));
+  }
+  call.set_caller({.kind = Caller::Kind::kApiKey,
+                   .team_id = std::move(known.team_id),
+                   .id = std::move(known.key_id),
+                   .name = std::move(known.name),
+                   .scopes = std::move(known.scopes),
+                   .email = {},
+                   .session_id = {}});
   co_return {};
 }
 

@@ -4,6 +4,7 @@
 #include "base/id.h"
 #include "base/log.h"
 #include "base/strings.h"
+#include "control/api/quotas.h"
 #include "control/api/replies.h"
 #include "control/api/requests.h"
 #include "control/api/sandbox_rows.h"
@@ -22,6 +23,9 @@ using net::Task;
 Answer<void> check_source(const db::Sandbox& sandbox) {
   if (sandbox.status == SandboxState::kRunning || sandbox.status == SandboxState::kPaused) {
     return {};
+  }
+  if (sandbox.status == SandboxState::kHibernated) {
+    return std::unexpected(wrong_state(sandbox, "resume it first; then it can be copied"));
   }
   return std::unexpected(wrong_state(sandbox, is_asleep(sandbox.status)
                                                   ? "it can be copied in a moment; ask again"
@@ -42,6 +46,14 @@ std::vector<Fork> new_forks(const db::Sandbox& source, const ForkParams& params)
     row.memory_mb = source.memory_mb;
     row.disk_mb = source.disk_mb;
     row.auto_resume = source.auto_resume;
+    row.labels = source.labels;
+    for (const auto& [name, value] : params.labels) {
+      if (value) {
+        row.labels[name] = *value;
+      } else {
+        row.labels.erase(name);
+      }
+    }
     set_lifecycle(settings, row);
     forks.push_back({std::move(row), std::nullopt});
   }
@@ -73,14 +85,25 @@ Task<void> settle(Services& services, Fork& fork, const agent::ForkResult& resul
   co_await give_up(services, fork.sandbox.id, fork.sandbox.host_id, fork.error->message);
 }
 
+Task<Answer<void>> insert_forks(Services& services, std::vector<Fork>& forks) {
+  std::vector<db::Sandbox> rows;
+  for (const Fork& fork : forks) rows.push_back(fork.sandbox);
+  auto inserted = db_answer(co_await services.database_pool.run(
+      [&] { return insert_starting(services.sandboxes, rows); }));
+  if (!inserted) {
+    co_return std::unexpected(co_await with_wait(services, rows.front().team_id,
+                                                 static_cast<int>(rows.size()),
+                                                 std::move(inserted).error()));
+  }
+  for (std::size_t i = 0; i < forks.size(); ++i) forks[i].sandbox = std::move(rows[i]);
+  co_return {};
+}
+
 // They are made where the source is.
 Task<Answer<Timings>> make_forks(Services& services, db::Sandbox source, std::vector<Fork>& forks) {
   API_CO_TRY_ASSIGN(AgentClient* const agent,
                     agent_answer(services.directory.agent(source.host_id)));
-  API_CO_TRY(db_answer(co_await services.database_pool.run([&]() -> base::Result<void> {
-    for (auto& fork : forks) WRENN_TRY(insert_starting(services.sandboxes, fork.sandbox));
-    return {};
-  })));
+  API_CO_TRY(co_await insert_forks(services, forks));
   const auto made = co_await agent->fork(to_fork(source.id, forks));
   if (!made) {
     // Stopped with the whole process: the next one finds the rows and what came of them.
@@ -103,6 +126,16 @@ Task<Answer<Timings>> make_forks(Services& services, db::Sandbox source, std::ve
     co_await settle(services, forks[i], result);
   }
   co_return Timings(made->timings_ms().begin(), made->timings_ms().end());
+}
+
+// When none could be made that is the answer.
+Task<Answer<Timings>> make_some_forks(Services& services, const db::Sandbox& source,
+                                      std::vector<Fork>& forks) {
+  API_CO_TRY_ASSIGN(Timings timings, co_await make_forks(services, source, forks));
+  const bool all_failed =
+      std::ranges::all_of(forks, [](const Fork& fork) { return fork.error.has_value(); });
+  if (all_failed) co_return std::unexpected(*forks.front().error);
+  co_return timings;
 }
 
 // The images of all hosts that answer, by name.
@@ -140,11 +173,9 @@ Task<Answer<void>> fork_sandbox(Services& services, Call& call) {
   std::vector<Fork> forks = new_forks(source, params);
   std::deque<BusySandboxes::Mark> busy;
   for (const auto& fork : forks) busy.emplace_back(services.busy, fork.sandbox.id);
-  API_CO_TRY_ASSIGN(const Timings timings, co_await make_forks(services, source, forks));
-  // When none could be made that is the answer.
-  const bool all_failed =
-      std::ranges::all_of(forks, [](const Fork& fork) { return fork.error.has_value(); });
-  if (all_failed) co_return std::unexpected(*forks.front().error);
+  API_CO_TRY_ASSIGN(const Timings timings,
+                    co_await services.operations.measure(Operation::kFork,
+                                                         make_some_forks(services, source, forks)));
   co_return co_await call.send_json(201, forks_json(forks, timings));
 }
 
@@ -192,6 +223,7 @@ Task<Answer<void>> create_snapshot(Services& services, Call& call) {
     if (kept.error().code == base::Code::kAlreadyExists) co_return std::unexpected(is_taken);
     co_return std::unexpected(from_db(kept.error()));
   }
+  call.set_resource_id(kept->name);
   co_return co_await call.send_json(201, template_json(*kept));
 }
 

@@ -19,27 +19,45 @@ CodeInfo info_of(ApiCode code) {
   switch (code) {
     case ApiCode::kInvalidRequest:
       return {400, "invalid_request"};
+    case ApiCode::kInvalidToken:
+      return {400, "invalid_token"};
     case ApiCode::kUnauthorized:
       return {401, "unauthorized"};
+    case ApiCode::kWrongPassword:
+      return {401, "wrong_password"};
     case ApiCode::kForbidden:
       return {403, "forbidden"};
+    case ApiCode::kAccountNotActivated:
+      return {403, "account_not_activated"};
+    case ApiCode::kAccountDisabled:
+      return {403, "account_disabled"};
     case ApiCode::kNotFound:
       return {404, "not_found"};
     case ApiCode::kMethodNotAllowed:
       return {405, "method_not_allowed"};
     case ApiCode::kConflict:
       return {409, "conflict"};
+    case ApiCode::kOwnsTeam:
+      return {409, "owns_team_with_members"};
+    case ApiCode::kHasActiveSandboxes:
+      return {409, "has_active_sandboxes"};
     case ApiCode::kInvalidState:
     case ApiCode::kAsleep:
       return {409, "invalid_state"};
+    case ApiCode::kPreconditionFailed:
+      return {412, "precondition_failed"};
     case ApiCode::kTooLarge:
       return {413, "too_large"};
     case ApiCode::kMisdirected:
       return {421, "misdirected_request"};
     case ApiCode::kTooMany:
       return {429, "too_many"};
+    case ApiCode::kQuotaExceeded:
+      return {429, "quota_exceeded"};
     case ApiCode::kDbError:
       return {500, "db_error"};
+    case ApiCode::kDbUnavailable:
+      return {503, "db_error"};
     case ApiCode::kAgentError:
       return {502, "agent_error"};
     case ApiCode::kUnimplemented:
@@ -121,16 +139,33 @@ ApiError from_agent(const base::Error& error) {
   return {code, error.to_string()};
 }
 
+std::string for_log(const ApiError& error) {
+  return error.detail.empty() ? error.message : concat(error.message, " (", error.detail, ")");
+}
+
 ApiError from_db(const base::Error& error) {
   switch (error.code) {
     case Code::kNotFound:
       return {ApiCode::kNotFound, error.to_string()};
     case Code::kUnauthenticated:
       return {ApiCode::kUnauthorized, error.to_string()};
+    case Code::kInvalidArgument:
+      return {ApiCode::kInvalidRequest, error.to_string()};
+    case Code::kOutOfRange:
+      return {ApiCode::kQuotaExceeded, error.to_string()};
     case Code::kCanceled:
       return {ApiCode::kClientGone, error.message};
+    case Code::kUnavailable:
+      return {ApiCode::kDbUnavailable, "the database does not answer; try again in a moment",
+              error.to_string()};
+    case Code::kResourceExhausted:
+      return {ApiCode::kDbError,
+              "the database's disk is full, or too much is asked of it; free space there, or try "
+              "again in a moment",
+              error.to_string()};
     default:
-      return {ApiCode::kDbError, concat("the database failed: ", error.to_string())};
+      return {ApiCode::kDbError, "the database failed; the control plane's log says how",
+              error.to_string()};
   }
 }
 

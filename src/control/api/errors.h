@@ -2,6 +2,7 @@
 // parts behind the API become one. Pure and thread-safe.
 #pragma once
 
+#include <cstdint>
 #include <expected>
 #include <string>
 #include <string_view>
@@ -14,17 +15,26 @@ namespace wrenn::control {
 
 enum class ApiCode {
   kInvalidRequest,
+  kInvalidToken,
   kUnauthorized,
+  kWrongPassword,
   kForbidden,
+  kAccountNotActivated,
+  kAccountDisabled,
   kNotFound,
   kMethodNotAllowed,
   kConflict,
+  kOwnsTeam,
+  kHasActiveSandboxes,
   kInvalidState,
   kAsleep,  // Its host says it is paused; "invalid_state" on the wire.
+  kPreconditionFailed,
   kTooLarge,
   kMisdirected,  // For the proxy, not for the API.
   kTooMany,
+  kQuotaExceeded,
   kDbError,
+  kDbUnavailable,  // "db_error" on the wire, status 503.
   kInternalError,
   kAgentError,
   kUnimplemented,  // Status 501, "agent_error" on the wire.
@@ -39,6 +49,9 @@ std::string_view wire_name(ApiCode code);
 struct ApiError {
   ApiCode code = ApiCode::kInternalError;
   std::string message;  // For people; says what to do.
+  std::string detail;   // For the log alone.
+  // Asking again may succeed after so many seconds; 0: nothing is known of that.
+  std::int64_t retry_after_sec = 0;
 };
 
 // How every function of the API answers: the origin of an error decides its code, so it is
@@ -50,6 +63,7 @@ inline std::unexpected<ApiError> refuse(ApiCode code, std::string message) {
   return std::unexpected<ApiError>(ApiError{code, std::move(message)});
 }
 
+std::string for_log(const ApiError& error);
 // {"error":{"code":"...","message":"..."}}
 std::string error_body(const ApiError& error);
 

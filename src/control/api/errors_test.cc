@@ -36,7 +36,12 @@ TEST(ErrorsTest, AnAgentThatIsAwayComesWithARemedy) {
 
 TEST(ErrorsTest, MapsTheDatabaseAndTheClient) {
   EXPECT_EQ(from_db(Error(Code::kNotFound, "x")).code, ApiCode::kNotFound);
-  EXPECT_EQ(from_db(Error(Code::kUnavailable, "busy")).code, ApiCode::kDbError);
+  EXPECT_EQ(from_db(Error(Code::kUnavailable, "busy")).code, ApiCode::kDbUnavailable);
+  // Where the database is, and what is in it, is nobody's business.
+  const auto failed = from_db(Error(Code::kInternal, "table secrets"));
+  EXPECT_EQ(failed.code, ApiCode::kDbError);
+  EXPECT_EQ(failed.message.find("secrets"), std::string::npos);
+  EXPECT_EQ(failed.detail, "table secrets");
   EXPECT_EQ(from_client(Error(Code::kUnavailable, "x")).code, ApiCode::kClientGone);
   EXPECT_EQ(from_client(Error(Code::kInvalidArgument, "x")).code, ApiCode::kInvalidRequest);
 }

@@ -119,20 +119,24 @@ std::vector<std::string> JsonFields::texts(std::string_view name, std::size_t ma
   return out;
 }
 
-std::map<std::string, std::string> JsonFields::environment(std::string_view name,
-                                                           std::size_t max_count) {
-  std::map<std::string, std::string> out;
+const boost::json::object* JsonFields::small_object(std::string_view name, std::size_t max_count) {
   const json::value* value = find(name);
-  if (value == nullptr) return out;
+  if (value == nullptr) return nullptr;
   const json::object* object = value->if_object();
   if (object == nullptr) {
     fail(concat(name, " must be an object of texts: {\"NAME\": \"value\"}"));
-    return out;
-  }
-  if (object->size() > max_count) {
+  } else if (object->size() > max_count) {
     fail(concat(name, " must not have more than ", max_count, " entries"));
-    return out;
+    return nullptr;
   }
+  return object;
+}
+
+std::map<std::string, std::string> JsonFields::environment(std::string_view name,
+                                                           std::size_t max_count) {
+  std::map<std::string, std::string> out;
+  const json::object* object = small_object(name, max_count);
+  if (object == nullptr) return out;
   for (const auto& [key, entry] : *object) {
     const std::string_view variable(key.data(), key.size());
     const json::string* text = entry.if_string();
@@ -145,6 +149,31 @@ std::map<std::string, std::string> JsonFields::environment(std::string_view name
     }
   }
   return out;
+}
+
+std::map<std::string, std::optional<std::string>> JsonFields::texts_or_nulls(
+    std::string_view name, std::size_t max_count) {
+  std::map<std::string, std::optional<std::string>> out;
+  const json::object* object = small_object(name, max_count);
+  if (object == nullptr) return out;
+  for (const auto& [key, entry] : *object) {
+    const json::string* text = entry.if_string();
+    if ((text == nullptr && !entry.is_null()) || (text != nullptr && has_nul(*text))) {
+      fail(concat(name, " must hold texts without NUL characters only"));
+    } else if (text == nullptr) {
+      out.emplace(std::string_view(key.data(), key.size()), std::nullopt);
+    } else {
+      out.emplace(std::string_view(key.data(), key.size()), std::string(*text));
+    }
+  }
+  return out;
+}
+
+Answer<std::string> parse_text(std::string_view body, std::string_view name) {
+  JsonFields fields(body);
+  std::string text = fields.text(name, {.presence = Presence::kRequired, .max_bytes = 1024});
+  API_TRY(fields.status());
+  return text;
 }
 
 }  // namespace wrenn::control

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -53,14 +54,23 @@ class JsonFields {
   // An object of texts; for environments: no name is empty or has a '='.
   std::map<std::string, std::string> environment(std::string_view name, std::size_t max_count);
 
+  // An object of texts without NUL, and of nulls.
+  std::map<std::string, std::optional<std::string>> texts_or_nulls(std::string_view name,
+                                                                   std::size_t max_count);
+
   void fail(std::string message);
   Answer<void> status() const;
 
  private:
   const boost::json::value* find(std::string_view name) const;
+  // Null when it is missing, or a mistake.
+  const boost::json::object* small_object(std::string_view name, std::size_t max_count);
 
   std::unique_ptr<boost::json::object> object_;
   std::string mistake_;
 };
+
+// The one text that a body consists of: required, at most 1024 bytes.
+Answer<std::string> parse_text(std::string_view body, std::string_view name);
 
 }  // namespace wrenn::control

@@ -44,6 +44,9 @@ Task<Answer<void>> sandbox_metrics(Services& services, Call& call) {
                      concat("sandbox ", sandbox.id, " is ", db::state_name(sandbox.status),
                             ": what it used is known while it exists"));
   }
+  if (sandbox.status == db::SandboxState::kHibernated) {
+    co_return std::unexpected(wrong_state(sandbox, "it is on no host, and uses nothing"));
+  }
   agent::GetSandboxMetricsRequest request;
   request.set_sandbox_id(sandbox.id);
   request.set_span_sec(range.seconds);

@@ -20,7 +20,7 @@ Task<Answer<void>> ProcessSession::run(ProcessOutput& output) {
 
   const net::Context context = co_await net::current_context();
   end_.emplace(context.stop);
-  net::TaskScope scope(loop_, context.stop);
+  net::TaskScope scope(context);
   scope.spawn(run_receive());
   scope.spawn(run_pump());
   scope.spawn(run_pings());

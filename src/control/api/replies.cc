@@ -18,6 +18,12 @@ std::string time_text(std::int64_t unix_ms) {
   return base::rfc3339(unix_ms).substr(0, 19) + "Z";
 }
 
+json::object texts_object(const std::map<std::string, std::string>& texts) {
+  json::object out;
+  for (const auto& [name, value] : texts) out[name] = value;
+  return out;
+}
+
 json::object sandbox_object(const db::Sandbox& sandbox) {
   json::object out;
   out["id"] = sandbox.id;
@@ -34,17 +40,15 @@ json::object sandbox_object(const db::Sandbox& sandbox) {
   if (!sandbox.pause_mode.empty()) out["pause_mode"] = sandbox.pause_mode;
   if (!sandbox.pause_reason.empty()) out["pause_reason"] = sandbox.pause_reason;
   if (sandbox.paused_at) out["paused_at"] = time_text(*sandbox.paused_at);
+  if (sandbox.archive == db::Archive::kCurrent) out["archive_bytes"] = sandbox.archive_bytes;
   if (!sandbox.host_ip.empty()) out["host_ip"] = sandbox.host_ip;
   if (!sandbox.error_message.empty()) out["status_reason"] = sandbox.error_message;
   out["created_at"] = time_text(sandbox.created_at);
   if (sandbox.started_at) out["started_at"] = time_text(*sandbox.started_at);
   if (sandbox.last_active_at) out["last_active_at"] = time_text(*sandbox.last_active_at);
   out["last_updated"] = time_text(sandbox.updated_at);
-  if (!sandbox.metadata.empty()) {
-    json::object metadata;
-    for (const auto& [name, value] : sandbox.metadata) metadata[name] = value;
-    out["metadata"] = std::move(metadata);
-  }
+  if (!sandbox.labels.empty()) out["labels"] = texts_object(sandbox.labels);
+  if (!sandbox.metadata.empty()) out["metadata"] = texts_object(sandbox.metadata);
   return out;
 }
 
@@ -199,6 +203,51 @@ std::string error_line(std::string_view code, std::string_view message) {
   out["code"] = code;
   out["message"] = message;
   return line(out);
+}
+
+std::string day_text(std::int64_t unix_ms) {
+  return base::rfc3339(unix_ms).substr(0, 10);
+}
+
+std::string team_stats_json(const TeamStats& stats) {
+  json::array labels;
+  json::array running;
+  json::array vcpus;
+  json::array memory;
+  for (std::size_t i = 0; i < stats.series.size(); ++i) {
+    labels.push_back(
+        json::value(time_text(stats.from + static_cast<std::int64_t>(i) * stats.part_ms)));
+    running.push_back(stats.series[i].running);
+    vcpus.push_back(stats.series[i].vcpus);
+    memory.push_back(stats.series[i].memory_mb);
+  }
+  return json::serialize(json::object{{"range", stats.range},
+                                      {"current",
+                                       {{"running_count", stats.current.running},
+                                        {"vcpus_reserved", stats.current.vcpus},
+                                        {"memory_mb_reserved", stats.current.memory_mb}}},
+                                      {"peaks",
+                                       {{"running_count", stats.peaks.running},
+                                        {"vcpus", stats.peaks.vcpus},
+                                        {"memory_mb", stats.peaks.memory_mb}}},
+                                      {"series",
+                                       {{"labels", std::move(labels)},
+                                        {"running", std::move(running)},
+                                        {"vcpus", std::move(vcpus)},
+                                        {"memory_mb", std::move(memory)}}}});
+}
+
+std::string team_usage_json(std::string_view from, std::string_view to,
+                            const std::vector<DayUsage>& days) {
+  constexpr double kMinuteMs = 60'000;
+  json::array points;
+  for (const DayUsage& day : days) {
+    points.push_back(
+        json::object{{"date", day.date},
+                     {"cpu_minutes", static_cast<double>(day.used.cpu_ms) / kMinuteMs},
+                     {"ram_mb_minutes", static_cast<double>(day.used.memory_mb_ms) / kMinuteMs}});
+  }
+  return json::serialize(json::object{{"from", from}, {"to", to}, {"points", std::move(points)}});
 }
 
 std::string metrics_json(std::string_view sandbox_id, std::string_view range,

@@ -11,6 +11,7 @@
 #include "control/api/errors.h"
 #include "db/sandbox_store.h"
 #include "db/template_store.h"
+#include "db/usage_store.h"
 
 namespace hostagent::v1 {
 class FileEntry;
@@ -55,6 +56,25 @@ std::string start_line(std::uint32_t pid);
 std::string data_line(std::string_view type, std::string_view bytes);
 std::string exit_line(int exit_code, std::int64_t duration_ms, std::string_view error);
 std::string error_line(std::string_view code, std::string_view message);
+
+// Of a team, over time.
+struct TeamStats {
+  std::string_view range;
+  db::TeamLoad current;
+  db::TeamLoad peaks;  // Of 30 days.
+  std::int64_t from = 0;
+  std::int64_t part_ms = 0;
+  std::vector<db::TeamLoad> series;
+};
+std::string team_stats_json(const TeamStats& stats);
+struct DayUsage {
+  std::string date;
+  db::TeamUsage used;
+};
+std::string team_usage_json(std::string_view from, std::string_view to,
+                            const std::vector<DayUsage>& days);
+// "2026-01-31", in UTC.
+std::string day_text(std::int64_t unix_ms);
 
 std::string metrics_json(std::string_view sandbox_id, std::string_view range,
                          const hostagent::v1::GetSandboxMetricsResponse& metrics);

@@ -29,6 +29,12 @@ bool is_all_digits(std::string_view text) {
   return std::ranges::all_of(text, [](char c) { return c >= '0' && c <= '9'; });
 }
 
+std::optional<std::string> decode_query(std::string_view text) {
+  std::string value(text);
+  std::ranges::replace(value, '+', ' ');
+  return base::percent_decode(value);
+}
+
 std::string name_rule(std::string_view field) {
   return concat(field,
                 " must begin with a letter or digit and go on with letters, digits, "
@@ -63,6 +69,27 @@ LifecycleParams read_lifecycle(JsonFields& fields) {
   return params;
 }
 
+// Names and values are the users' own: all but what cannot be told apart in a filter or a terminal.
+db::LabelChanges read_labels(JsonFields& fields) {
+  constexpr std::size_t kMaxLabelName = 128;
+  constexpr std::size_t kMaxLabelValue = 1024;
+  const auto has_control = [](std::string_view text) {
+    return std::ranges::any_of(text, [](unsigned char c) { return c < 0x20 || c == 0x7F; });
+  };
+  db::LabelChanges labels = fields.texts_or_nulls("labels", db::kMaxLabels);
+  for (const auto& [name, value] : labels) {
+    if (name.empty() || name.size() > kMaxLabelName || name.contains('=') || has_control(name)) {
+      fields.fail(concat("labels: a name has 1 to ", kMaxLabelName,
+                         " bytes, and neither '=' nor control characters"));
+    }
+    if (value && (value->size() > kMaxLabelValue || has_control(*value))) {
+      fields.fail(concat("labels: a value has ", kMaxLabelValue,
+                         " bytes at most, and no control characters"));
+    }
+  }
+  return labels;
+}
+
 }  // namespace
 
 Answer<CreateParams> parse_create(std::string_view body) {
@@ -76,6 +103,9 @@ Answer<CreateParams> parse_create(std::string_view body) {
   params.disk_mb = optional_integer(fields, "disk_mb", 1024, 1024 * 1024);
   params.lifecycle = read_lifecycle(fields);
   params.auto_resume = fields.boolean("auto_resume", true);
+  for (auto& [label, value] : read_labels(fields)) {
+    if (value) params.labels.emplace(label, *value);
+  }
   API_TRY(fields.status());
   return params;
 }
@@ -97,11 +127,20 @@ Answer<LifecycleParams> parse_lifecycle(std::string_view body) {
   return params;
 }
 
+Answer<db::LabelChanges> parse_label_changes(std::string_view body) {
+  JsonFields fields(body);
+  db::LabelChanges labels = read_labels(fields);
+  if (!fields.has("labels")) fields.fail("labels is missing: nothing else can be changed here");
+  API_TRY(fields.status());
+  return labels;
+}
+
 Answer<ForkParams> parse_fork(std::string_view body) {
   JsonFields fields(body);
   ForkParams params;
   params.count = static_cast<int>(fields.integer("count", {1, 100, params.count}));
   params.lifecycle = read_lifecycle(fields);
+  params.labels = read_labels(fields);
   API_TRY(fields.status());
   return params;
 }
@@ -194,15 +233,26 @@ Answer<std::string> parse_signal(std::string_view text) {
   return refuse(ApiCode::kInvalidRequest, "signal must be SIGTERM or SIGKILL");
 }
 
-std::string query_parameter(std::string_view query, std::string_view name) {
+Answer<std::vector<QueryParameter>> query_parameters(std::string_view query) {
+  std::vector<QueryParameter> parameters;
   for (const std::string_view pair : base::split(query, '&')) {
     const auto equals = pair.find('=');
-    if (pair.substr(0, equals) != name || equals == pair.npos) continue;
-    std::string value(pair.substr(equals + 1));
-    std::ranges::replace(value, '+', ' ');
-    return base::percent_decode(value).value_or("");
+    const auto name = decode_query(pair.substr(0, equals));
+    const auto value = decode_query(equals == pair.npos ? "" : pair.substr(equals + 1));
+    if (!name || !value || !base::is_valid_utf8(*name) || !base::is_valid_utf8(*value) ||
+        value->contains('\0')) {
+      return refuse(ApiCode::kInvalidRequest, "the query of the address is not valid");
+    }
+    if (!name->empty()) parameters.push_back({*name, *value});
   }
-  return {};
+  return parameters;
+}
+
+std::string query_parameter(std::string_view query, std::string_view name) {
+  const auto parameters = query_parameters(query);
+  if (!parameters) return {};
+  const auto found = std::ranges::find(*parameters, name, &QueryParameter::name);
+  return found == parameters->end() ? std::string() : found->value;
 }
 
 }  // namespace wrenn::control

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "control/api/errors.h"
+#include "db/sandbox_store.h"
 
 namespace wrenn::control {
 
@@ -29,6 +30,7 @@ struct CreateParams {
   std::optional<int> disk_mb;
   LifecycleParams lifecycle;
   bool auto_resume = true;
+  std::map<std::string, std::string> labels;
 };
 Answer<CreateParams> parse_create(std::string_view body);
 
@@ -36,9 +38,13 @@ Answer<CreateParams> parse_create(std::string_view body);
 Answer<std::string> parse_pause(std::string_view body);
 Answer<LifecycleParams> parse_lifecycle(std::string_view body);
 
+// {"labels": {"NAME": "value", "OTHER": null}}: null takes a label away.
+Answer<db::LabelChanges> parse_label_changes(std::string_view body);
+
 struct ForkParams {
   int count = 1;
   LifecycleParams lifecycle;
+  db::LabelChanges labels;  // Beside those of the source.
 };
 Answer<ForkParams> parse_fork(std::string_view body);
 
@@ -90,6 +96,12 @@ Answer<ProcessSelector> parse_selector(std::string_view text);
 // "SIGTERM", "TERM" or "SIGKILL", "KILL"; empty means SIGKILL.
 Answer<std::string> parse_signal(std::string_view text);
 
+struct QueryParameter {
+  std::string name;
+  std::string value;
+};
+// All of them, decoded. kInvalidRequest for broken ones.
+Answer<std::vector<QueryParameter>> query_parameters(std::string_view query);
 // The value of a query parameter, decoded; empty when it is missing or broken.
 std::string query_parameter(std::string_view query, std::string_view name);
 

@@ -1,5 +1,7 @@
 #include "control/api/router.h"
 
+#include <algorithm>
+
 #include "base/strings.h"
 
 namespace wrenn::control {
@@ -11,6 +13,7 @@ constexpr std::string_view kParameter = "{}";
 std::optional<std::string> decode_segment(std::string_view segment) {
   auto decoded = base::percent_decode(segment);
   if (!decoded || decoded->empty() || !base::is_valid_utf8(*decoded)) return std::nullopt;
+  if (decoded->contains('\0')) return std::nullopt;  // In no name of anything.
   return decoded;
 }
 
@@ -41,6 +44,7 @@ RouteLookup RouteTable::find(std::string_view method, std::string_view path) con
   const auto segments = base::split(path, '/');
   const std::string_view wanted = method == "HEAD" ? "GET" : method;
   RouteLookup lookup;
+  std::vector<std::string> allowed;
   for (std::size_t i = 0; i < routes_.size(); ++i) {
     auto params = match_segments(routes_[i].segments, segments);
     if (!params) continue;
@@ -48,9 +52,12 @@ RouteLookup RouteTable::find(std::string_view method, std::string_view path) con
       lookup.match = RouteMatch{i, std::move(*params)};
       return lookup;
     }
-    if (!lookup.allow.empty()) lookup.allow += ", ";
-    lookup.allow += routes_[i].method;
+    // A path may be meant by its name and by a {}.
+    if (std::ranges::find(allowed, routes_[i].method) == allowed.end()) {
+      allowed.emplace_back(routes_[i].method);
+    }
   }
+  lookup.allow = base::join(allowed, ", ");
   return lookup;
 }
 

@@ -31,12 +31,22 @@ TEST_F(RouteTableTest, TellsAWrongMethodFromAWrongPath) {
   auto lookup = table.find("PATCH", "/v1/capsules");
   EXPECT_FALSE(lookup.match);
   EXPECT_EQ(lookup.allow, "GET, POST");
-  for (const auto* path : {"/", "", "/v1", "/v1/capsules/", "/v1/capsules/x/", "//v1/capsules",
-                           "/v1/capsules/%zz", "/v1/capsules/%ff", "/V1/capsules"}) {
+  for (const auto* path :
+       {"/", "", "/v1", "/v1/capsules/", "/v1/capsules/x/", "//v1/capsules", "/v1/capsules/%zz",
+        "/v1/capsules/%ff", "/v1/capsules/%00", "/V1/capsules"}) {
     lookup = table.find("GET", path);
     EXPECT_FALSE(lookup.match) << path;
     EXPECT_EQ(lookup.allow, "") << path;
   }
+}
+
+TEST_F(RouteTableTest, ANameGoesBeforeAParameter) {
+  RouteTable names;
+  const auto stats = names.add("GET", "/v1/capsules/stats");
+  const auto one = names.add("GET", "/v1/capsules/{}");
+  EXPECT_EQ(names.find("GET", "/v1/capsules/stats").match->route, stats);
+  EXPECT_EQ(names.find("GET", "/v1/capsules/other").match->route, one);
+  EXPECT_EQ(names.find("PUT", "/v1/capsules/stats").allow, "GET");
 }
 
 TEST_F(RouteTableTest, ASlashInAParameterStaysInIt) {

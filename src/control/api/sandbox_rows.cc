@@ -1,5 +1,7 @@
 #include "control/api/sandbox_rows.h"
 
+#include <algorithm>
+
 #include "base/log.h"
 #include "control/hosts/placement.h"
 #include "control/lifecycle.h"
@@ -25,9 +27,11 @@ void set_lifecycle(db::LifecycleSettings settings, db::Sandbox& row) {
   row.on_timeout = settings.on_timeout;
 }
 
-base::Result<void> insert_starting(db::SandboxStore& sandboxes, db::Sandbox& row) {
-  WRENN_TRY_ASSIGN(row, sandboxes.insert(row));
-  WRENN_TRY(sandboxes.transition(row.id, {SandboxState::kPending}, SandboxState::kStarting));
+base::Result<void> insert_starting(db::SandboxStore& sandboxes, std::span<db::Sandbox> rows) {
+  // Pending is for those that have no host yet.
+  for (db::Sandbox& row : rows) row.status = SandboxState::kStarting;
+  WRENN_TRY_ASSIGN(auto inserted, sandboxes.insert_all({rows.begin(), rows.end()}));
+  std::ranges::move(inserted, rows.begin());
   return {};
 }
 

@@ -5,9 +5,12 @@
 #include "base/log.h"
 #include "base/strings.h"
 #include "base/time.h"
+#include "control/api/listing.h"
+#include "control/api/quotas.h"
 #include "control/api/replies.h"
 #include "control/api/requests.h"
 #include "control/api/sandbox_rows.h"
+#include "control/hibernation.h"
 #include "control/hosts/placement.h"
 #include "control/services.h"
 #include "proto/agent.pb.h"
@@ -68,6 +71,7 @@ db::Sandbox new_row(const Call& call, const CreateParams& params, const Origin& 
   row.memory_mb = origin.memory_mb;
   row.disk_mb = origin.disk_mb;
   row.auto_resume = params.auto_resume;
+  row.labels = params.labels;
   db::LifecycleSettings settings;
   apply(params.lifecycle, settings);
   set_lifecycle(settings, row);
@@ -85,10 +89,18 @@ agent::CreateSandboxRequest to_create(const db::Sandbox& row, const Origin& orig
   return request;
 }
 
-Task<base::Result<std::vector<std::string>>> hosts_for(Services& services, Origin origin) {
-  if (origin.host_id) co_return std::vector{*origin.host_id};
-  WRENN_CO_TRY_ASSIGN(auto hosts, co_await hosts_to_try(services.lifecycle()));
-  if (hosts.empty()) co_return base::fail(base::Code::kUnavailable, "there is no host");
+Task<base::Result<std::vector<std::string>>> hosts_for(Services& services, Origin origin,
+                                                       std::string team_id) {
+  if (origin.host_id) {
+    WRENN_CO_TRY(co_await check_not_drained(services.lifecycle(), *origin.host_id));
+    co_return std::vector{*origin.host_id};
+  }
+  WRENN_CO_TRY_ASSIGN(auto hosts,
+                      co_await hosts_to_make_on(services.lifecycle(), std::move(team_id)));
+  if (hosts.empty()) {
+    co_return base::fail(base::Code::kUnavailable, "there is no host that takes new sandboxes",
+                         "`wrenn host ls` lists the hosts; `wrenn host add` adds one");
+  }
   co_return hosts;
 }
 
@@ -127,11 +139,15 @@ Task<base::Result<agent::CreateSandboxResponse>> create_on_one(Services& service
 
 Task<Answer<Changed>> create(Services& services, db::Sandbox row, Origin origin) {
   const auto began = base::steady_now();
-  API_CO_TRY_ASSIGN(auto hosts, agent_answer(co_await hosts_for(services, origin)));
+  API_CO_TRY_ASSIGN(auto hosts, agent_answer(co_await hosts_for(services, origin, row.team_id)));
   row.host_id = hosts.front();
   const BusySandboxes::Mark busy(services.busy, row.id);
-  API_CO_TRY(db_answer(co_await services.database_pool.run(
-      [&] { return insert_starting(services.sandboxes, row); })));
+  if (auto inserted = db_answer(co_await services.database_pool.run(
+          [&] { return insert_starting(services.sandboxes, {&row, 1}); }));
+      !inserted) {
+    co_return std::unexpected(
+        co_await with_wait(services, row.team_id, 1, std::move(inserted).error()));
+  }
 
   const auto made = co_await create_on_one(services, row, to_create(row, origin), std::move(hosts));
   if (!made) {
@@ -203,19 +219,20 @@ Task<Answer<std::optional<db::Sandbox>>> claim(Services& services, Call& call, s
                    "another request with this Idempotency-Key is still being served; try again");
 }
 
-// On a pool thread: all pages in one.
-base::Result<std::vector<db::Sandbox>> list_all(db::SandboxStore& sandboxes,
-                                                const std::string& team_id) {
-  db::SandboxPage page{.limit = 1000};
-  std::vector<db::Sandbox> all;
-  while (true) {
-    WRENN_TRY_ASSIGN(auto some, sandboxes.list(team_id, page));
-    const bool is_last = some.size() < static_cast<std::size_t>(page.limit);
-    std::ranges::move(some, std::back_inserter(all));
-    if (is_last) return all;
-    page.before_created_at = all.back().created_at;
-    page.before_id = all.back().id;
+// The key of a create that came to nothing.
+Task<void> release(Services& services, Call& call, std::string sandbox_id) {
+  const std::string key(call.request().headers().find("idempotency-key").value_or(""));
+  if (key.empty()) co_return;
+  const auto released = co_await services.database_pool.run(
+      [&] { return services.idempotency.release(call.team_id(), key, sandbox_id); });
+  if (!released) {
+    base::log_warn("an idempotency key is kept for a while",
+                   {{"sandbox", sandbox_id}, {"error", released.error()}});
   }
+}
+
+Task<Answer<void>> destroy_on_host(AgentClient& agent, std::string id) {
+  co_return agent_answer(co_await agent.destroy(std::move(id)));
 }
 
 // Every state but stopped may become stopped.
@@ -235,18 +252,43 @@ Task<Answer<void>> create_sandbox(Services& services, Call& call) {
   API_CO_TRY_ASSIGN(const Origin origin, co_await find_origin(services, call.team_id(), params));
   db::Sandbox row = new_row(call, params, origin);
   API_CO_TRY_ASSIGN(const auto first, co_await claim(services, call, body, row.id));
+  const std::string id = first ? first->id : row.id;
+  call.set_resource_id(id);
   if (first) co_return co_await call.send_json(201, sandbox_json(*first));
-  API_CO_TRY_ASSIGN(const Changed created, co_await create(services, std::move(row), origin));
+  const auto created = co_await services.operations.measure(
+      Operation::kCreate, create(services, std::move(row), origin));
+  if (!created) {
+    // Who tries it again is not to wait for one that is not being made.
+    co_await release(services, call, id);
+    co_return std::unexpected(created.error());
+  }
   base::log_info("sandbox created",
-                 {{"sandbox", created.sandbox.id}, {"request", call.request_id()}});
-  co_return co_await call.send_json(201, sandbox_json(created.sandbox, created.timings_ms));
+                 {{"sandbox", created->sandbox.id}, {"request", call.request_id()}});
+  co_return co_await call.send_json(201, sandbox_json(created->sandbox, created->timings_ms));
 }
 
 Task<Answer<void>> list_sandboxes(Services& services, Call& call) {
-  API_CO_TRY_ASSIGN(const auto all, db_answer(co_await services.database_pool.run([&] {
-                      return list_all(services.sandboxes, call.team_id());
+  const std::string_view query_text = call.request().query();
+  API_CO_TRY_ASSIGN(const db::SandboxQuery query, parse_listing(query_text));
+  API_CO_TRY_ASSIGN(const auto page, db_answer(co_await services.database_pool.run([&] {
+                      return services.sandboxes.list(call.team_id(), query);
                     })));
-  co_return co_await call.send_json(200, sandboxes_json(all));
+  net::Headers fields;
+  if (const std::string cursor = next_cursor(query, page); !cursor.empty()) {
+    fields.add("Link", next_link(call.request().path(), query_text, cursor));
+    fields.add("X-Next-Cursor", cursor);
+  }
+  co_return co_await call.send_json(200, sandboxes_json(page), std::move(fields));
+}
+
+Task<Answer<void>> update_sandbox(Services& services, Call& call) {
+  API_CO_TRY_ASSIGN(const std::string body, co_await call.read_body(kMaxJsonBody));
+  API_CO_TRY_ASSIGN(const db::LabelChanges changes, parse_label_changes(body));
+  API_CO_TRY_ASSIGN(const db::Sandbox sandbox, co_await find_sandbox(services, call));
+  API_CO_TRY_ASSIGN(const db::Sandbox changed, db_answer(co_await services.database_pool.run([&] {
+                      return services.sandboxes.change_labels(call.team_id(), sandbox.id, changes);
+                    })));
+  co_return co_await call.send_json(200, sandbox_json(changed));
 }
 
 Task<Answer<void>> get_sandbox(Services& services, Call& call) {
@@ -258,16 +300,26 @@ Task<Answer<void>> destroy_sandbox(Services& services, Call& call) {
   API_CO_TRY_ASSIGN(const db::Sandbox sandbox, co_await find_sandbox(services, call));
   if (sandbox.status == SandboxState::kStopped) co_return co_await call.send_empty(204);
   const BusySandboxes::Mark busy(services.busy, sandbox.id);
-  // A failed create was cleaned up when it failed, or is by the reconciler.
-  if (sandbox.status != SandboxState::kError) {
+  // A failed create was cleaned up when it failed, or is by the reconciler; a hibernated one is on
+  // no host.
+  if (sandbox.status != SandboxState::kError && sandbox.status != SandboxState::kHibernated) {
     API_CO_TRY_ASSIGN(AgentClient* const agent,
                       agent_answer(services.directory.agent(sandbox.host_id)));
-    API_CO_TRY(agent_answer(co_await agent->destroy(sandbox.id)));
+    API_CO_TRY(co_await services.operations.measure(Operation::kDestroy,
+                                                    destroy_on_host(*agent, sandbox.id)));
   }
   API_CO_TRY(db_answer(co_await services.database_pool.run([&] {
     return services.sandboxes.transition(sandbox.id, states_to_stop(), SandboxState::kStopped);
   })));
   services.forget_place(sandbox.id);
+  if (sandbox.archive != db::Archive::kNone) {
+    // What cannot be removed now is tried again by the reconciler.
+    const auto removed = co_await remove_stale_archive(services.lifecycle(), sandbox.id);
+    if (!removed) {
+      base::log_warn("an archive could not be removed yet",
+                     {{"sandbox", sandbox.id}, {"error", removed.error().message}});
+    }
+  }
   base::log_info("sandbox destroyed", {{"sandbox", sandbox.id}, {"request", call.request_id()}});
   co_return co_await call.send_empty(204);
 }
@@ -281,6 +333,15 @@ Task<Answer<void>> pause_call(Services& services, Call& call) {
       co_await pause_sandbox(services.lifecycle(), std::move(sandbox), std::move(mode)));
   services.forget_place(paused.sandbox.id);
   co_return co_await call.send_json(200, sandbox_json(paused.sandbox, paused.timings_ms));
+}
+
+Task<Answer<void>> hibernate_call(Services& services, Call& call) {
+  API_CO_TRY_ASSIGN(db::Sandbox sandbox, co_await find_sandbox(services, call));
+  const std::string id = sandbox.id;
+  const auto hibernated = co_await hibernate_sandbox(services.lifecycle(), std::move(sandbox));
+  services.forget_place(id);
+  if (!hibernated) co_return std::unexpected(hibernated.error());
+  co_return co_await call.send_json(200, sandbox_json(hibernated->sandbox, hibernated->timings_ms));
 }
 
 Task<Answer<void>> resume_call(Services& services, Call& call) {

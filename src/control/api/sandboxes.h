@@ -12,9 +12,11 @@ struct Services;
 // With a header Idempotency-Key, a client that lost the answer gets the same sandbox again.
 net::Task<Answer<void>> create_sandbox(Services& services, Call& call);
 net::Task<Answer<void>> list_sandboxes(Services& services, Call& call);
+net::Task<Answer<void>> update_sandbox(Services& services, Call& call);
 net::Task<Answer<void>> get_sandbox(Services& services, Call& call);
 net::Task<Answer<void>> destroy_sandbox(Services& services, Call& call);
 net::Task<Answer<void>> pause_call(Services& services, Call& call);
+net::Task<Answer<void>> hibernate_call(Services& services, Call& call);
 net::Task<Answer<void>> resume_call(Services& services, Call& call);
 net::Task<Answer<void>> set_timeout(Services& services, Call& call);
 net::Task<Answer<void>> ping_sandbox(Services& services, Call& call);

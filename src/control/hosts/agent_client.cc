@@ -25,9 +25,9 @@ std::string method(std::string_view name) {
 }
 
 net::HttpClientOptions http_options() {
-  // Each call states its own time; this is the cap for all.
+  // Each call states its own time; this is the cap for all: a whole sandbox goes to object storage.
   return {.connect_timeout = std::chrono::seconds(5),
-          .head_timeout = kChangeTimeout + std::chrono::seconds(10),
+          .head_timeout = std::chrono::minutes(16),
           .max_idle = 32};
 }
 
@@ -63,13 +63,20 @@ Task<Result<void>> ignore_reply(Task<Result<Response>> call) {
   co_return {};
 }
 
+net::HttpClientOptions secured(net::HttpClientOptions options,
+                               const std::shared_ptr<const net::StreamSecurity>& security) {
+  options.security = security;
+  return options;
+}
+
 }  // namespace
 
-AgentClient::AgentClient(net::Endpoint endpoint)
-    : calls_http_(endpoint, http_options()),
-      streams_http_(endpoint, http_options()),
-      input_http_(endpoint, input_options()),
-      files_http_(endpoint, http_options()),
+AgentClient::AgentClient(net::Endpoint endpoint,
+                         std::shared_ptr<const net::StreamSecurity> security)
+    : calls_http_(endpoint, secured(http_options(), security)),
+      streams_http_(endpoint, secured(http_options(), security)),
+      input_http_(endpoint, secured(input_options(), security)),
+      files_http_(endpoint, secured(http_options(), security)),
       calls_(calls_http_, {.max_message_bytes = kMaxReply}),
       streams_(streams_http_),
       inputs_(input_http_) {}
@@ -105,6 +112,27 @@ AgentClient::Reply<agent::ResumeSandboxResponse> AgentClient::resume(
     const agent::ResumeSandboxRequest& request, base::Duration limit) {
   return calls_.unary<agent::ResumeSandboxResponse>(method("ResumeSandbox"), request,
                                                     {.timeout = limit});
+}
+
+AgentClient::Reply<agent::HibernateSandboxResponse> AgentClient::hibernate(std::string sandbox_id,
+                                                                           base::Duration limit) {
+  agent::HibernateSandboxRequest request;
+  request.set_sandbox_id(std::move(sandbox_id));
+  co_return co_await calls_.unary<agent::HibernateSandboxResponse>(method("HibernateSandbox"),
+                                                                   request, {.timeout = limit});
+}
+
+AgentClient::Reply<agent::WakeSandboxResponse> AgentClient::wake(
+    const agent::WakeSandboxRequest& request, base::Duration limit) {
+  return calls_.unary<agent::WakeSandboxResponse>(method("WakeSandbox"), request,
+                                                  {.timeout = limit});
+}
+
+AgentClient::Reply<void> AgentClient::forget_archive(std::string sandbox_id, base::Duration limit) {
+  agent::ForgetArchiveRequest request;
+  request.set_sandbox_id(std::move(sandbox_id));
+  return ignore_reply(calls_.unary<agent::ForgetArchiveResponse>(method("ForgetArchive"), request,
+                                                                 {.timeout = limit}));
 }
 
 AgentClient::Reply<agent::ForkSandboxResponse> AgentClient::fork(

@@ -4,6 +4,7 @@
 // another. Errors are the agent's; kUnavailable when it does not answer.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -23,6 +24,7 @@ class ExecStreamRequest;
 class ExecStreamResponse;
 class GetSandboxMetricsRequest;
 class GetSandboxMetricsResponse;
+class HibernateSandboxResponse;
 class KillProcessRequest;
 class ListDirRequest;
 class ListDirResponse;
@@ -51,6 +53,8 @@ class ResumeSandboxResponse;
 class SetLifecycleRequest;
 class SnapshotSandboxRequest;
 class SnapshotSandboxResponse;
+class WakeSandboxRequest;
+class WakeSandboxResponse;
 }  // namespace hostagent::v1
 
 namespace wrenn::control {
@@ -71,7 +75,9 @@ class AgentClient {
   template <class T>
   using Reply = net::Task<base::Result<T>>;
 
-  explicit AgentClient(net::Endpoint endpoint);
+  // `security`: none for a socket of this machine.
+  explicit AgentClient(net::Endpoint endpoint,
+                       std::shared_ptr<const net::StreamSecurity> security = nullptr);
   AgentClient(const AgentClient&) = delete;
   AgentClient& operator=(const AgentClient&) = delete;
 
@@ -87,6 +93,11 @@ class AgentClient {
                                            base::Duration limit);
   Reply<agent::ResumeSandboxResponse> resume(const agent::ResumeSandboxRequest& request,
                                              base::Duration limit);
+  Reply<agent::HibernateSandboxResponse> hibernate(std::string sandbox_id, base::Duration limit);
+  Reply<agent::WakeSandboxResponse> wake(const agent::WakeSandboxRequest& request,
+                                         base::Duration limit);
+  // One that is not there is no error.
+  Reply<void> forget_archive(std::string sandbox_id, base::Duration limit);
   Reply<agent::ForkSandboxResponse> fork(const agent::ForkSandboxRequest& request);
   Reply<agent::SnapshotSandboxResponse> snapshot(const agent::SnapshotSandboxRequest& request);
   Reply<void> set_lifecycle(const agent::SetLifecycleRequest& request);

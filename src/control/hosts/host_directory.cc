@@ -111,7 +111,7 @@ Result<void> register_hosts(db::HostStore& store, const std::vector<HostAddress>
   }
   WRENN_TRY_ASSIGN(const auto known, store.list());
   for (db::Host host : known) {
-    if (std::ranges::count(hosts, host.id, &HostAddress::id) > 0) continue;
+    if (std::ranges::count(hosts, host.id, &HostAddress::id) > 0 || host.is_registered) continue;
     base::log_warn("a host of before is not named any more", {{"host", host.name}});
     host.status = db::HostStatus::kOffline;
     WRENN_TRY(store.upsert(host));
@@ -120,26 +120,59 @@ Result<void> register_hosts(db::HostStore& store, const std::vector<HostAddress>
 }
 
 HostDirectory::HostDirectory(const std::vector<HostAddress>& hosts) {
-  for (const auto& host : hosts) {
-    agents_.emplace(host.id, std::make_unique<AgentClient>(host.agent));
-  }
+  for (const auto& host : hosts) put(host);
 }
 
 Result<AgentClient*> HostDirectory::agent(const std::optional<std::string>& host_id) const {
+  const std::lock_guard lock(mutex_);
   const auto found = agents_.find(host_id.value_or(""));
   if (found != agents_.end()) return found->second.get();
   return base::fail(Code::kUnavailable, "this control plane was not told where its host is",
-                    "start wrenn-cp with --agent NAME=ENDPOINT for each host");
+                    "`wrenn host ls` lists the hosts; others are named by --agent NAME=ENDPOINT");
+}
+
+bool HostDirectory::contains(const std::string& host_id) const {
+  const std::lock_guard lock(mutex_);
+  return agents_.contains(host_id);
 }
 
 std::vector<std::string> HostDirectory::ids() const {
+  const std::lock_guard lock(mutex_);
   std::vector<std::string> ids;
   for (const auto& [id, agent] : agents_) ids.push_back(id);
   return ids;
 }
 
+void HostDirectory::put(const HostAddress& host) {
+  auto client = std::make_unique<AgentClient>(host.agent, host.security);
+  {
+    const std::lock_guard lock(mutex_);
+    std::swap(agents_[host.id], client);
+  }
+  set_aside(std::move(client));
+}
+
+void HostDirectory::retire(const std::string& host_id) {
+  std::unique_ptr<AgentClient> client;
+  {
+    const std::lock_guard lock(mutex_);
+    const auto found = agents_.find(host_id);
+    if (found == agents_.end()) return;
+    client = std::move(found->second);
+    agents_.erase(found);
+  }
+  set_aside(std::move(client));
+}
+
+void HostDirectory::set_aside(std::unique_ptr<AgentClient> agent) {
+  if (agent == nullptr) return;
+  agent->close_idle();
+  retired_.push_back(std::move(agent));
+}
+
 void HostDirectory::close_idle() {
   for (const auto& [id, agent] : agents_) agent->close_idle();
+  for (const auto& agent : retired_) agent->close_idle();
 }
 
 }  // namespace wrenn::control

@@ -3,6 +3,7 @@
 
 #include <map>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -28,6 +29,8 @@ struct HostAddress {
   std::string id;
   net::Endpoint agent;  // Where its agent takes calls.
   net::Endpoint proxy;  // And where it takes traffic for ports.
+  // Of both, over a network; none for sockets of this machine.
+  std::shared_ptr<const net::StreamSecurity> security = nullptr;
 };
 
 // Each of both is NAME=ENDPOINT, or an endpoint alone for the local host. Where nothing is said of
@@ -41,22 +44,31 @@ base::Result<std::vector<HostAddress>> parse_hosts(const std::vector<std::string
 // Others that it knows from before are offline. Blocking.
 base::Result<void> register_hosts(db::HostStore& store, const std::vector<HostAddress>& hosts);
 
-// Clients for one loop; not thread-safe, but for what is const.
+// Clients for one loop, whose thread alone changes it; what is const is thread-safe.
 class HostDirectory {
  public:
   explicit HostDirectory(const std::vector<HostAddress>& hosts);
   HostDirectory(const HostDirectory&) = delete;
   HostDirectory& operator=(const HostDirectory&) = delete;
 
-  // It lives as long as the directory. kUnavailable for a host that is not among them.
+  // It lives as long as the directory, also when the host is retired. kUnavailable for a host that
+  // is not among them.
   base::Result<AgentClient*> agent(const std::optional<std::string>& host_id) const;
-  bool contains(const std::string& host_id) const { return agents_.contains(host_id); }
+  bool contains(const std::string& host_id) const;
   std::vector<std::string> ids() const;
+  // A host that is new, or has moved: from now on it is called there.
+  void put(const HostAddress& host);
+  // It is called no more. Calls that are under way go on.
+  void retire(const std::string& host_id);
   // As AgentClient's.
   void close_idle();
 
  private:
+  void set_aside(std::unique_ptr<AgentClient> agent);
+
+  mutable std::mutex mutex_;                                                 // Of agents_.
   std::map<std::string, std::unique_ptr<AgentClient>, std::less<>> agents_;  // By host id.
+  std::vector<std::unique_ptr<AgentClient>> retired_;  // Somebody may be calling them still.
 };
 
 }  // namespace wrenn::control

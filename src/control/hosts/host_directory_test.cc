@@ -4,7 +4,7 @@
 
 #include "base/id.h"
 #include "control/hosts/placement.h"
-#include "db/migrations.h"
+#include "db/test_database.h"
 
 namespace wrenn::control {
 namespace {
@@ -63,8 +63,8 @@ TEST(HostDirectoryTest, OnlyTheNamedOnesAreKnown) {
 }
 
 TEST(HostDirectoryTest, AHostThatIsNotNamedAnyMoreIsOffline) {
-  const auto dir = base::TempDir::create().value();
-  auto database = db::open_and_migrate(dir.path() / "wrenn.db").value();
+  db::TestDatabase test;
+  db::Database& database = test.database;
   db::HostStore store(database);
   const auto both = parse_hosts({"unix:/a", "east=unix:/b"}, {}, kLocalProxy).value();
   ASSERT_TRUE(register_hosts(store, both));
@@ -90,6 +90,26 @@ TEST(PlacementTest, TheEmptiestOfThoseThatAnswer) {
   EXPECT_EQ(rank_hosts({host("a", kUnreachable, kNow), host("c", kOnline, 0)}, counts, kNow),
             (Texts{"c", "a"}))
       << "there is nobody else to ask";
+}
+
+std::vector<std::string> open_to(std::vector<db::Host> hosts, std::string_view team_id) {
+  std::vector<std::string> ids;
+  for (const db::Host& one : hosts_open_to(std::move(hosts), team_id)) ids.push_back(one.id);
+  return ids;
+}
+
+TEST(PlacementTest, DrainedHostsAndThoseOfOtherTeamsAreLeftOut) {
+  using enum db::HostStatus;
+  db::Host drained = host("drained", kOnline, 0);
+  drained.is_draining = true;
+  db::Host own = host("own", kOnline, 0);
+  own.team_id = "team-a";
+  const std::vector<db::Host> all = {host("any", kOnline, 0), drained, own};
+  EXPECT_EQ(open_to(all, "team-a"), (Texts{"own"}));
+  EXPECT_EQ(open_to(all, "team-b"), (Texts{"any"}));
+  own.is_draining = true;
+  EXPECT_EQ(open_to({host("any", kOnline, 0), own}, "team-a"), Texts())
+      << "what a team brought its own hosts for stays off the others";
 }
 
 }  // namespace

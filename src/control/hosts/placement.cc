@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/log.h"
+#include "base/strings.h"
 #include "base/time.h"
 #include "control/hosts/host_directory.h"
 
@@ -26,6 +27,13 @@ int count_of(const std::map<std::string, int>& sandboxes, const std::string& hos
   return found == sandboxes.end() ? 0 : found->second;
 }
 
+// On a pool thread.
+Result<std::vector<db::Host>> known_hosts(LifecycleServices services) {
+  WRENN_TRY_ASSIGN(auto hosts, services.hosts.list());
+  std::erase_if(hosts, [&](const db::Host& host) { return !services.directory.contains(host.id); });
+  return hosts;
+}
+
 }  // namespace
 
 std::vector<std::string> rank_hosts(std::vector<db::Host> hosts,
@@ -41,12 +49,38 @@ std::vector<std::string> rank_hosts(std::vector<db::Host> hosts,
   return ids;
 }
 
+std::vector<db::Host> hosts_open_to(std::vector<db::Host> hosts, std::string_view team_id) {
+  const auto is_own = [team_id](const db::Host& host) { return host.team_id == team_id; };
+  const bool has_own = std::ranges::any_of(hosts, is_own);
+  std::erase_if(hosts, [&](const db::Host& host) {
+    return host.is_draining || (has_own ? !is_own(host) : host.team_id.has_value());
+  });
+  return hosts;
+}
+
+Task<Result<std::vector<std::string>>> hosts_to_make_on(LifecycleServices services,
+                                                        std::string team_id) {
+  co_return co_await services.database_pool.run(
+      [&services, &team_id]() -> Result<std::vector<std::string>> {
+        WRENN_TRY_ASSIGN(auto hosts, known_hosts(services));
+        WRENN_TRY_ASSIGN(const auto sandboxes, services.sandboxes.count_by_host());
+        return rank_hosts(hosts_open_to(std::move(hosts), team_id), sandboxes, base::unix_ms_now());
+      });
+}
+
+Task<Result<void>> check_not_drained(LifecycleServices services, std::string host_id) {
+  WRENN_CO_TRY_ASSIGN(const db::Host host, co_await services.database_pool.run(
+                                               [&] { return services.hosts.get(host_id); }));
+  if (!host.is_draining) co_return {};
+  co_return base::fail(Code::kUnavailable,
+                       base::concat("its host '", host.name, "' is being drained"),
+                       "`wrenn host drain --undo` takes that back");
+}
+
 Task<Result<std::vector<std::string>>> hosts_to_try(LifecycleServices services) {
   co_return co_await services.database_pool.run([&services]() -> Result<std::vector<std::string>> {
-    WRENN_TRY_ASSIGN(auto hosts, services.hosts.list());
+    WRENN_TRY_ASSIGN(auto hosts, known_hosts(services));
     WRENN_TRY_ASSIGN(const auto sandboxes, services.sandboxes.count_by_host());
-    std::erase_if(hosts,
-                  [&](const db::Host& host) { return !services.directory.contains(host.id); });
     return rank_hosts(std::move(hosts), sandboxes, base::unix_ms_now());
   });
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 #include <optional>
+#include <set>
 #include <string_view>
 
 #include "base/strings.h"
@@ -41,8 +42,13 @@ StateFix change(const Sandbox& row, SandboxState to, db::SandboxChanges changes)
 
 // Whoever asked for it is gone with an earlier control plane; it was done all the same.
 void fix_alive(const Sandbox& row, const SandboxInfo& info, std::vector<StateFix>& fixes) {
-  if (row.status == SandboxState::kPaused) {
-    // There is no straight way from paused to running.
+  if (row.status == SandboxState::kHibernating) {
+    fixes.push_back(
+        change(row, SandboxState::kPaused, {.pause_mode = "memory"}));  // Onwards in a moment.
+    return;
+  }
+  if (row.status == SandboxState::kPaused || row.status == SandboxState::kHibernated) {
+    // There is no straight way from there to running.
     fixes.push_back(change(row, SandboxState::kResuming, {}));
     fixes.push_back(
         {row.id, {SandboxState::kResuming}, SandboxState::kRunning, seen_on_host(info)});
@@ -55,11 +61,19 @@ void fix_alive(const Sandbox& row, const SandboxInfo& info, std::vector<StateFix
 
 // Its host paused it, by itself or for somebody whose answer was lost.
 void fix_paused(const Sandbox& row, const SandboxInfo& info, std::vector<StateFix>& fixes) {
-  if (!is_being_made(row) && !db::may_change(row.status, SandboxState::kPaused)) return;
+  const bool is_hibernated = row.status == SandboxState::kHibernated;
+  if (!is_being_made(row) && !is_hibernated && !db::may_change(row.status, SandboxState::kPaused))
+    return;
   db::SandboxChanges changes = seen_on_host(info);
   changes.error_message = pause_explanation(info.reason(), info.lifecycle().timeout_sec());
   changes.pause_mode = info.pause_mode();
   changes.pause_reason = info.reason();
+  if (is_hibernated) {
+    // Half of a wake whose end nobody heard.
+    fixes.push_back(change(row, SandboxState::kResuming, {}));
+    fixes.push_back({row.id, {SandboxState::kResuming}, SandboxState::kPaused, std::move(changes)});
+    return;
+  }
   if (!is_being_made(row)) {
     fixes.push_back(change(row, SandboxState::kPaused, std::move(changes)));
     return;
@@ -82,6 +96,11 @@ std::string reason_to_end(const Sandbox& row, std::int64_t now_ms) {
   return {};
 }
 
+// It was to be woken of its archive, which is still there.
+bool is_being_fetched(const Sandbox& row) {
+  return row.status == SandboxState::kResuming && row.archive == db::Archive::kCurrent;
+}
+
 // Its host has it, unless it does not say so.
 bool was_there(const Sandbox& row) {
   return row.status == SandboxState::kRunning || row.status == SandboxState::kPausing ||
@@ -99,6 +118,10 @@ std::optional<StateFix> fix_absent(const Sandbox& row, std::int64_t now_ms,
     const std::int64_t missed_since = std::max(row.updated_at, heard_since_ms);
     if (now_ms - missed_since <= kMissingMs || !row.pause_mode.empty()) return std::nullopt;
     return change(row, SandboxState::kStopped, {});
+  }
+  // Its host had it until it was whole in storage, and has nothing of one that was not woken.
+  if (row.status == SandboxState::kHibernating || is_being_fetched(row)) {
+    return change(row, SandboxState::kHibernated, {.host_ip = ""});
   }
   if (!was_there(row)) return std::nullopt;
   if (std::string reason = reason_to_end(row, now_ms);
@@ -118,12 +141,17 @@ bool was_used(const Sandbox& row, const SandboxInfo& info) {
 
 ReconcilePlan make_plan(const std::vector<Sandbox>& rows,
                         const hostagent::v1::ListSandboxesResponse& on_host,
-                        const BusySandboxes& busy, std::int64_t now_ms,
-                        std::int64_t heard_since_ms) {
+                        const BusySandboxes& busy, std::int64_t now_ms, std::int64_t heard_since_ms,
+                        std::string_view holder) {
   ReconcilePlan plan;
+  std::set<std::string_view> held;
+  for (const Sandbox& row : rows) {
+    if (row.is_held_by_another(holder, now_ms)) held.insert(row.id);
+  }
   std::map<std::string_view, const SandboxInfo*> present;
   for (const auto& info : on_host.sandboxes()) {
-    if (presence_of(info) == Presence::kRuin && !busy.contains(info.sandbox_id())) {
+    const bool is_left_alone = busy.contains(info.sandbox_id()) || held.contains(info.sandbox_id());
+    if (presence_of(info) == Presence::kRuin && !is_left_alone) {
       plan.ruins.push_back(info.sandbox_id());
     } else {
       present.emplace(info.sandbox_id(), &info);
@@ -133,7 +161,7 @@ ReconcilePlan make_plan(const std::vector<Sandbox>& rows,
     const auto found = present.find(row.id);
     const SandboxInfo* info = found == present.end() ? nullptr : found->second;
     if (info != nullptr) present.erase(found);
-    if (busy.contains(row.id)) continue;
+    if (busy.contains(row.id) || held.contains(row.id)) continue;
     if (info != nullptr && presence_of(*info) == Presence::kChanging) continue;
     if (info == nullptr) {
       if (auto fix = fix_absent(row, now_ms, heard_since_ms)) plan.fixes.push_back(std::move(*fix));
@@ -150,9 +178,17 @@ ReconcilePlan make_plan(const std::vector<Sandbox>& rows,
   return plan;
 }
 
-ReconcilePlan plan_for_silence(const std::vector<Sandbox>& rows) {
+ReconcilePlan plan_for_silence(const std::vector<Sandbox>& rows, const BusySandboxes& busy,
+                               std::int64_t now_ms, std::string_view holder) {
   ReconcilePlan plan;
   for (const Sandbox& row : rows) {
+    if (is_being_fetched(row)) {
+      // Another host can do it. Whoever is still trying says so in the end.
+      if (!busy.contains(row.id) && !row.is_held_by_another(holder, now_ms)) {
+        plan.fixes.push_back(change(row, SandboxState::kHibernated, {.host_ip = ""}));
+      }
+      continue;
+    }
     if (!was_there(row)) continue;
     plan.fixes.push_back(change(row, SandboxState::kMissing,
                                 {.error_message = "its host does not answer; it comes back as it "

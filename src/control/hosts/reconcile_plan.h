@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "control/services.h"
@@ -34,12 +35,14 @@ struct ReconcilePlan {
 // `rows` must have been read before the host was asked: a sandbox that is in them as running was on
 // the host at that time, so that its absence means it is gone. Sandboxes that a request is busy
 // with are left alone. `heard_since_ms`: since when the host has answered without a break; what it
-// does not know is given up a minute after that at the earliest.
+// does not know is given up a minute after that at the earliest. `holder`: of this control plane;
+// what another one holds is left to that.
 ReconcilePlan make_plan(const std::vector<db::Sandbox>& rows,
                         const hostagent::v1::ListSandboxesResponse& on_host,
                         const BusySandboxes& busy, std::int64_t now_ms,
-                        std::int64_t heard_since_ms = 0);
+                        std::int64_t heard_since_ms = 0, std::string_view holder = {});
 // What becomes of the sandboxes of a host that is silent.
-ReconcilePlan plan_for_silence(const std::vector<db::Sandbox>& rows);
+ReconcilePlan plan_for_silence(const std::vector<db::Sandbox>& rows, const BusySandboxes& busy,
+                               std::int64_t now_ms = 0, std::string_view holder = {});
 
 }  // namespace wrenn::control

@@ -48,6 +48,23 @@ TEST(ReconcilePlanTest, LeavesAgreementAlone) {
               plan.ruins.empty());
 }
 
+TEST(ReconcilePlanTest, LeavesToAnotherControlPlaneWhatThatChanges) {
+  Sandbox held = row("a", SandboxState::kStarting);
+  held.holder = "cp-2";
+  held.held_until = kNow + 1;
+  EXPECT_TRUE(make_plan({held}, host({}), {}, kNow, 0, "cp-1").fixes.empty());
+  EXPECT_TRUE(make_plan({held}, host({{"a", "error"}}), {}, kNow, 0, "cp-1").ruins.empty());
+  EXPECT_EQ(make_plan({held}, host({}), {}, kNow, 0, "cp-2").fixes.size(), 1U) << "its own";
+  held.held_until = kNow;
+  EXPECT_EQ(make_plan({held}, host({}), {}, kNow, 0, "cp-1").fixes.size(), 1U) << "that is gone";
+  Sandbox woken = row("a", SandboxState::kResuming);
+  woken.archive = db::Archive::kCurrent;
+  woken.holder = "cp-2";
+  woken.held_until = kNow + 1;
+  EXPECT_TRUE(plan_for_silence({woken}, {}, kNow, "cp-1").fixes.empty());
+  EXPECT_EQ(plan_for_silence({woken}, {}, kNow, "cp-2").fixes.size(), 1U);
+}
+
 TEST(ReconcilePlanTest, WhatIsGoneFromTheHostIsMissingAndThenStopped) {
   EXPECT_EQ(fate(row("a", SandboxState::kRunning), host({})), "missing");
   EXPECT_EQ(fate(row("a", SandboxState::kMissing), host({})), "-");
@@ -104,13 +121,44 @@ TEST(ReconcilePlanTest, APausedSandboxIsNeverGivenUp) {
 TEST(ReconcilePlanTest, ASilentHostLosesNothing) {
   const auto plan =
       plan_for_silence({row("a", SandboxState::kRunning), row("b", SandboxState::kPaused),
-                        row("c", SandboxState::kStarting)});
+                        row("c", SandboxState::kStarting), row("d", SandboxState::kHibernated),
+                        row("e", SandboxState::kHibernating)},
+                       {});
   ASSERT_EQ(plan.fixes.size(), 2u);
   for (const auto& fix : plan.fixes) EXPECT_EQ(fix.to, SandboxState::kMissing);
   Sandbox old = row("a", SandboxState::kMissing);
   old.updated_at = 0;
   EXPECT_TRUE(make_plan({old}, host({}), {}, kNow, kNow - 60'000).fixes.empty());
   EXPECT_EQ(make_plan({old}, host({}), {}, kNow, kNow - 60'001).fixes.size(), 1u);
+}
+
+TEST(ReconcilePlanTest, NobodyMissesAHibernatedOne) {
+  Sandbox stored = row("a", SandboxState::kHibernated);
+  stored.archive = db::Archive::kCurrent;
+  stored.updated_at = 0;
+  EXPECT_EQ(fate(stored, host({})), "-");
+  EXPECT_EQ(fate(row("a", SandboxState::kHibernating), host({})), "hibernated");
+  EXPECT_EQ(fate(row("a", SandboxState::kHibernating), host({{"a", "paused"}})), "paused");
+  EXPECT_EQ(fate(row("a", SandboxState::kHibernating), host({{"a", "hibernating"}})), "-");
+}
+
+TEST(ReconcilePlanTest, AWakeThatNobodyFinishedIsSettled) {
+  Sandbox stored = row("a", SandboxState::kResuming);
+  stored.archive = db::Archive::kCurrent;
+  EXPECT_EQ(fate(stored, host({})), "hibernated");
+  EXPECT_EQ(fate(stored, host({{"a", "running"}})), "running");
+  EXPECT_EQ(plan_for_silence({stored}, {}).fixes.at(0).to, SandboxState::kHibernated);
+  BusySandboxes busy;
+  const BusySandboxes::Mark mark(busy, "a");
+  EXPECT_TRUE(plan_for_silence({stored}, busy).fixes.empty()) << "somebody is at it";
+  // One that was given up and ran all the same.
+  stored.status = SandboxState::kHibernated;
+  const auto alive = make_plan({stored}, host({{"a", "running"}}), {}, kNow);
+  ASSERT_EQ(alive.fixes.size(), 2u);
+  EXPECT_EQ(alive.fixes.back().to, SandboxState::kRunning);
+  const auto paused = make_plan({stored}, host({{"a", "paused"}}), {}, kNow);
+  ASSERT_EQ(paused.fixes.size(), 2u);
+  EXPECT_EQ(paused.fixes.back().to, SandboxState::kPaused);
 }
 
 TEST(ReconcilePlanTest, RequestsInProgressAreLeftAlone) {

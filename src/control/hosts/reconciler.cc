@@ -17,13 +17,34 @@ using net::Task;
 
 constexpr auto kPeriod = std::chrono::seconds(1);
 constexpr auto kHeartbeatPeriod = std::chrono::seconds(5);
+constexpr auto kMaxRemoval = std::chrono::seconds(5);
+
+// On a pool thread: the log of changes says what nobody asked for.
+void note_change(Services& services, const StateFix& fix) {
+  const auto row = services.sandboxes.get_any_team(fix.id);
+  if (!row) return;
+  services.audit.add({.id = {},
+                      .team_id = row->team_id,
+                      .actor = db::AuditActor::kSystem,
+                      .actor_id = {},
+                      .actor_name = "system",
+                      .action = base::concat("capsule.", db::state_name(fix.to)),
+                      .resource_type = "capsule",
+                      .resource_id = fix.id,
+                      .code = {},
+                      .client_address = {},
+                      .user_agent = {},
+                      .request_id = {}});
+}
 
 // On a pool thread.
-Result<void> apply_fixes(db::SandboxStore& sandboxes, const ReconcilePlan& plan) {
+Result<void> apply_fixes(Services& services, const ReconcilePlan& plan) {
+  db::SandboxStore& sandboxes = services.sandboxes;
   for (const StateFix& fix : plan.fixes) {
     WRENN_TRY_ASSIGN(const bool changed,
                      sandboxes.transition(fix.id, fix.from, fix.to, fix.changes));
     if (!changed) continue;
+    note_change(services, fix);
     base::log_info("sandbox reconciled", {{"sandbox", fix.id},
                                           {"status", db::state_name(fix.to)},
                                           {"reason", fix.changes.error_message.value_or("")}});
@@ -45,7 +66,10 @@ Result<Leftovers> sort_out(db::SandboxStore& sandboxes, const std::string& host_
   for (const std::string& id : ids) {
     const auto row = sandboxes.get_any_team(id);
     if (!row && row.error().code != base::Code::kNotFound) return base::fail(row.error());
-    if (!row || !db::is_listed(row->status)) {
+    // Of one that is in storage, what a host has is a wake that was given up.
+    const bool is_moot = row && row->status == db::SandboxState::kHibernated &&
+                         row->archive == db::Archive::kCurrent && row->host_id != host_id;
+    if (!row || !db::is_listed(row->status) || is_moot) {
       leftovers.unwanted.push_back(id);
     } else if (row->host_id && *row->host_id != host_id) {
       leftovers.elsewhere[*row->host_id].push_back(id);
@@ -85,13 +109,32 @@ Task<Result<void>> Reconciler::run_once() {
     co_return base::fail(base::Code::kUnavailable, on_host.error().message);
   }
   WRENN_CO_TRY(co_await note_heard());
-  const ReconcilePlan plan =
-      make_plan(rows, *on_host, services_.busy, base::unix_ms_now(), heard_since_ms_);
-  WRENN_CO_TRY(
-      co_await services_.database_pool.run([&] { return apply_fixes(services_.sandboxes, plan); }));
+  const ReconcilePlan plan = make_plan(rows, *on_host, services_.busy, base::unix_ms_now(),
+                                       heard_since_ms_, services_.sandboxes.holder());
+  WRENN_CO_TRY(co_await services_.database_pool.run([&] { return apply_fixes(services_, plan); }));
   for (const StateFix& fix : plan.fixes) services_.forget_place(fix.id);
   co_await destroy_all(plan.ruins, "it is broken");
+  WRENN_CO_TRY(co_await remove_archives(*agent));
   if (!plan.unknown.empty()) WRENN_CO_TRY(co_await remove_unknown(plan.unknown));
+  co_return co_await drain(rows);
+}
+
+// One after another: each save takes the host's disk for a while, and it must be heard meanwhile.
+Task<Result<void>> Reconciler::drain(const std::vector<db::Sandbox>& rows) {
+  const auto running = std::ranges::find_if(rows, [&](const db::Sandbox& row) {
+    return row.status == db::SandboxState::kRunning && !services_.busy.contains(row.id);
+  });
+  if (running == rows.end()) co_return {};
+  WRENN_CO_TRY_ASSIGN(const db::Host host, co_await services_.database_pool.run(
+                                               [&] { return services_.hosts.get(host_id_); }));
+  if (!host.is_draining) co_return {};
+  const auto paused = co_await pause_sandbox(services_.lifecycle(), *running, "memory");
+  services_.forget_place(running->id);
+  if (!paused) {
+    base::log_warn(
+        "a sandbox on a host that is drained was not paused; tried again",
+        {{"sandbox", running->id}, {"host", host.name}, {"error", paused.error().message}});
+  }
   co_return {};
 }
 
@@ -145,10 +188,38 @@ Task<Result<void>> Reconciler::mark_missing() {
   WRENN_CO_TRY_ASSIGN(const auto rows, co_await services_.database_pool.run([&] {
     return services_.sandboxes.list_by_host(host_id_);
   }));
-  const ReconcilePlan plan = plan_for_silence(rows);
-  WRENN_CO_TRY(
-      co_await services_.database_pool.run([&] { return apply_fixes(services_.sandboxes, plan); }));
+  const ReconcilePlan plan =
+      plan_for_silence(rows, services_.busy, base::unix_ms_now(), services_.sandboxes.holder());
+  WRENN_CO_TRY(co_await services_.database_pool.run([&] { return apply_fixes(services_, plan); }));
   for (const StateFix& fix : plan.fixes) services_.forget_place(fix.id);
+  co_return {};
+}
+
+Task<Result<void>> Reconciler::remove_archives(AgentClient& agent) {
+  WRENN_CO_TRY_ASSIGN(const auto ids, co_await services_.database_pool.run([&] {
+    return services_.sandboxes.stale_archives(host_id_);
+  }));
+  for (const std::string& id : ids) {
+    if (services_.busy.contains(id)) continue;
+    // Nobody writes a new one meanwhile.
+    const BusySandboxes::Mark busy(services_.busy, id);
+    WRENN_CO_TRY_ASSIGN(const bool is_ours, co_await services_.database_pool.run(
+                                                [&] { return services_.sandboxes.hold(id); }));
+    if (!is_ours) continue;
+    const auto removed = co_await agent.forget_archive(id, kMaxRemoval);
+    if (removed) {
+      WRENN_CO_TRY(co_await services_.database_pool.run(
+          [&] { return services_.sandboxes.forget_archive(id); }));
+    } else if (archives_ == ArchiveState::kFine) {
+      base::log_warn("what object storage has of a sandbox could not be removed; tried again",
+                     {{"sandbox", id}, {"host", host_id_}, {"error", removed.error()}});
+    }
+    archives_ = removed ? ArchiveState::kFine : ArchiveState::kStuck;
+    WRENN_CO_TRY(
+        co_await services_.database_pool.run([&] { return services_.sandboxes.let_go(id); }));
+    // The others can wait, and the host must be heard.
+    if (!removed) break;
+  }
   co_return {};
 }
 

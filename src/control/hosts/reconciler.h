@@ -30,17 +30,21 @@ class Reconciler {
 
  private:
   enum class HostState { kAnswering, kSilent };
+  enum class ArchiveState { kFine, kStuck };  // Whether removing the last one succeeded.
 
   net::Task<base::Result<void>> note_heard();
   net::Task<void> note_silence(base::Error error);
   net::Task<base::Result<void>> mark_missing();
   net::Task<base::Result<void>> remove_unknown(std::vector<std::string> ids);
+  net::Task<base::Result<void>> remove_archives(AgentClient& agent);
+  net::Task<base::Result<void>> drain(const std::vector<db::Sandbox>& rows);
   net::Task<void> destroy_all(std::vector<std::string> ids, std::string reason);
 
   Services& services_;
   const std::string host_id_;
   const base::Duration silence_;
   HostState host_ = HostState::kSilent;
+  ArchiveState archives_ = ArchiveState::kFine;
   base::SteadyTime last_heartbeat_{};
   std::int64_t heard_since_ms_ = 0;
 };

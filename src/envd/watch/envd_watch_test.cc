@@ -158,10 +158,19 @@ class WatchTest : public EnvdTest {
     EXPECT_EQ(left, (Types{"RENAME in"}));
     WRENN_CO_TRY(co_await take_until(stream, "next"));
     // Back again under another name: watched anew.
-    WRENN_CO_TRY_ASSIGN(const auto back,
-                        co_await told(stream, "mv " + out + "/out back; rm back/deep/f"));
-    EXPECT_EQ(std::ranges::count(back, "CREATE back/deep/g"), 1);
-    EXPECT_EQ(std::ranges::count(back, "REMOVE back/deep/f"), 1);
+    WRENN_CO_TRY_ASSIGN(auto back, co_await told(stream, "mv " + out + "/out back"));
+    std::ranges::sort(back);
+    EXPECT_EQ(back, (Types{"CREATE back", "CREATE back/deep", "CREATE back/deep/f",
+                           "CREATE back/deep/g"}));
+    WRENN_CO_TRY(co_await take_until(stream, "next"));
+    WRENN_CO_TRY_ASSIGN(const auto removed, co_await told(stream, "rm back/deep/f"));
+    EXPECT_EQ(removed, (Types{"REMOVE back/deep/f"}));
+    WRENN_CO_TRY(co_await take_until(stream, "next"));
+    // What goes while its directory is being found may be missed, but never told of as made alone.
+    WRENN_CO_TRY_ASSIGN(const auto quick, co_await told(stream, "mv back " + out + " && mv " + out +
+                                                                    "/back . && rm back/deep/g"));
+    EXPECT_LE(std::ranges::count(quick, "CREATE back/deep/g"),
+              std::ranges::count(quick, "REMOVE back/deep/g"));
     co_return {};
   }
 

@@ -20,8 +20,11 @@ namespace {
 using base::Code;
 using base::Result;
 
+// IN_MASK_ADD: directories that are watched already are watched again while things happen in them.
+// Without it the kernel clears their mask for a moment, and what happens then is never told.
 constexpr std::uint32_t kMask = IN_CREATE | IN_MODIFY | IN_ATTRIB | IN_DELETE | IN_DELETE_SELF |
-                                IN_MOVED_FROM | IN_MOVED_TO | IN_MOVE_SELF | IN_ONLYDIR;
+                                IN_MOVED_FROM | IN_MOVED_TO | IN_MOVE_SELF | IN_ONLYDIR |
+                                IN_MASK_ADD;
 constexpr std::size_t kReadBytes = 64 * 1024;
 
 constexpr std::size_t kHeadBytes = sizeof(inotify_event);
@@ -62,9 +65,7 @@ Result<void> WatchTree::start(WatchEvents& out, const StopFlag& stop) {
   const int watch = add_watch("");
   if (watch < 0) return base::fail(cannot_watch(errno, top_));
   remember("", watch);
-  if (depth_ == WatchDepth::kRecursive) {
-    walk_children("", {out, stop, Report::kNo, Known::kWalk}, false);
-  }
+  if (depth_ == WatchDepth::kRecursive) adopt("", {out, stop, Report::kNo, Known::kWalk});
   return stop.check();
 }
 
@@ -157,23 +158,28 @@ void WatchTree::start_over(WatchEvents& out, const StopFlag& stop) {
   out.add_overflow();
 }
 
+// What is watched and what is listed is one directory, whichever has its name a moment later: one
+// that was watched and not listed would be taken for known, and what it had for told.
 void WatchTree::adopt(const std::string& name, const Walk& walk) {
   if (walk.stop.is_set()) return;
-  const int watch = add_watch(name);
-  if (watch < 0) {
-    const bool is_gone = errno == ENOENT || errno == ENOTDIR || errno == ELOOP;
+  const auto follow = name.empty() ? Follow::kYes : Follow::kNo;
+  const auto directory = open_directory(AT_FDCWD, path_of(name), follow);
+  if (!directory) {
+    const bool is_gone = directory.error().code == Code::kNotFound ||
+                         directory.error().code == Code::kInvalidArgument;
     if (!is_gone) walk.out.add_overflow();
     return;
   }
+  const std::string opened = base::concat("/proc/self/fd/", directory->get());
+  const int watch = ::inotify_add_watch(inotify_, opened.c_str(), kMask);
+  if (watch < 0) return walk.out.add_overflow();
   const bool is_new = remember(name, watch);
-  if (is_new || walk.known == Known::kWalk) walk_children(name, walk, is_new);
+  if (is_new || walk.known == Known::kWalk) walk_children(name, *directory, walk, is_new);
 }
 
-void WatchTree::walk_children(const std::string& name, const Walk& walk, bool is_new) {
-  const auto follow = name.empty() ? Follow::kYes : Follow::kNo;
-  const auto directory = open_directory(AT_FDCWD, path_of(name), follow);
-  if (!directory) return;  // Gone, which the kernel will tell.
-  const auto children = read_children(*directory);
+void WatchTree::walk_children(const std::string& name, const base::Fd& directory, const Walk& walk,
+                              bool is_new) {
+  const auto children = read_children(directory);
   if (!children) return;
   if (children->size() == kMaxChildren) walk.out.add_overflow();
   for (const Child& child : *children) {

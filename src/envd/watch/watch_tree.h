@@ -79,7 +79,8 @@ class WatchTree {
   void start_over(WatchEvents& out, const StopFlag& stop);
 
   void adopt(const std::string& name, const Walk& walk);
-  void walk_children(const std::string& name, const Walk& walk, bool is_new);
+  void walk_children(const std::string& name, const base::Fd& directory, const Walk& walk,
+                     bool is_new);
   int add_watch(const std::string& name) const;
   bool remember(const std::string& name, int watch);
   void rename(const std::string& from, const std::string& to);

@@ -1,8 +1,8 @@
-#include "connect/json_text.h"
+#include "base/json_text.h"
 
 #include "base/strings.h"
 
-namespace wrenn::connect {
+namespace wrenn::base {
 namespace {
 
 bool is_plain(unsigned char c, bool is_utf8) {
@@ -42,7 +42,7 @@ void append_escaped(std::string& out, unsigned char c) {
 }  // namespace
 
 void append_json_string(std::string& out, std::string_view text) {
-  const bool is_utf8 = base::is_valid_utf8(text);
+  const bool is_utf8 = is_valid_utf8(text);
   out += '"';
   while (!text.empty()) {
     std::size_t plain = 0;
@@ -57,4 +57,11 @@ void append_json_string(std::string& out, std::string_view text) {
   out += '"';
 }
 
-}  // namespace wrenn::connect
+void append_json_field(std::string& out, std::string_view name, std::string_view value) {
+  if (!out.ends_with('{')) out += ',';
+  append_json_string(out, name);
+  out += ':';
+  append_json_string(out, value);
+}
+
+}  // namespace wrenn::base

@@ -1,0 +1,23 @@
+// What a listing of sandboxes is restricted to, and where its next page begins. Pure and
+// thread-safe.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "control/api/errors.h"
+#include "db/sandbox_store.h"
+
+namespace wrenn::control {
+
+// status=running,paused (or "all"), template=NAME, label=NAME=VALUE (several: all of them), limit
+// and cursor. kInvalidRequest names the parameter that is wrong.
+Answer<db::SandboxQuery> parse_listing(std::string_view query);
+
+// The cursor of the next page after these; empty when they are not as many as were asked for.
+std::string next_cursor(const db::SandboxQuery& query, const std::vector<db::Sandbox>& page);
+// The value of the field Link (RFC 8288) that leads there.
+std::string next_link(std::string_view path, std::string_view query, std::string_view cursor);
+
+}  // namespace wrenn::control

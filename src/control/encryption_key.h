@@ -1,0 +1,28 @@
+// The key that seals what the database must not tell. Blocking.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "base/files.h"
+#include "base/result.h"
+#include "base/sealer.h"
+
+namespace wrenn::control {
+
+struct EncryptionKeyPlace {
+  std::optional<std::string> digits;  // The value of WRENN_ENCRYPTION_KEY, which counts more.
+  base::Path file;                    // Nobody's but ours (0600).
+};
+enum class MissingKey {
+  kIsMade,     // Nothing is sealed yet. Of several that make one at once, all take the first one's.
+  kIsRefused,  // A new one would not open what is there.
+};
+
+// kInvalidArgument for digits that are none, kFailedPrecondition for a file that is missing, broken
+// or others may read.
+base::Result<base::Sealer> load_sealer(const EncryptionKeyPlace& place, MissingKey missing);
+// The place for a state directory, with the environment's digits.
+EncryptionKeyPlace encryption_key_place(const base::Path& wrenn_dir);
+
+}  // namespace wrenn::control

@@ -1,0 +1,48 @@
+#include "storage/file_range.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <string>
+
+namespace wrenn::storage {
+
+using base::Code;
+using base::Result;
+
+Result<void> write_at(int fd, std::string_view bytes, std::uint64_t offset) {
+  while (!bytes.empty()) {
+    const ssize_t n = ::pwrite(fd, bytes.data(), bytes.size(), static_cast<off_t>(offset));
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return base::fail_errno(errno, "cannot write a file");
+    bytes.remove_prefix(static_cast<std::size_t>(n));
+    offset += static_cast<std::uint64_t>(n);
+  }
+  return {};
+}
+
+Result<void> copy_range(int from, int to, std::uint64_t offset, std::uint64_t end) {
+  std::string buffer;
+  while (offset < end) {
+    off_t in = static_cast<off_t>(offset);
+    off_t out = in;
+    ssize_t n = ::copy_file_range(from, &in, to, &out, end - offset, 0);
+    if (n < 0 && (errno == EXDEV || errno == EOPNOTSUPP || errno == EINVAL)) {
+      // The kernel cannot between these two.
+      buffer.resize(std::min<std::uint64_t>(end - offset, 1 << 20));
+      n = ::pread(from, buffer.data(), buffer.size(), static_cast<off_t>(offset));
+      if (n > 0) {
+        const std::string_view read(buffer.data(), static_cast<std::size_t>(n));
+        WRENN_TRY(write_at(to, read, offset));
+      }
+    }
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return base::fail_errno(errno, "cannot copy a file");
+    if (n == 0) return base::fail(Code::kAborted, "a file shrank while it was copied");
+    offset += static_cast<std::uint64_t>(n);
+  }
+  return {};
+}
+
+}  // namespace wrenn::storage

@@ -1,0 +1,16 @@
+// Bytes at a place in a file. Blocking.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "base/result.h"
+
+namespace wrenn::storage {
+
+base::Result<void> write_at(int fd, std::string_view bytes, std::uint64_t offset);
+// What is from `offset` to `end`, to the same place; on any two file systems. kAborted when `from`
+// ends before.
+base::Result<void> copy_range(int from, int to, std::uint64_t offset, std::uint64_t end);
+
+}  // namespace wrenn::storage
