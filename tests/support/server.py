@@ -2,6 +2,7 @@
 import json
 import os
 import pathlib
+import random
 import shutil
 import socket
 import subprocess
@@ -19,10 +20,19 @@ IMAGES = pathlib.Path(os.environ.get("WRENN_TEST_IMAGES", ROOT / ".wrenn"))
 GUARD = pathlib.Path(__file__).resolve().parent / "guard.py"
 
 
+PORTS = iter(random.sample(range(10000, 30000), 20000))
+
+
 def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """One that stays free until it is used: never the same twice, and none that the kernel gives to whoever asks for any."""
+    for port in PORTS:
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+                return port
+            except OSError:
+                pass
+    raise OSError("there is no free port left on 127.0.0.1")
 
 
 def share(source, target):
