@@ -24,9 +24,14 @@ def control(wrenn, *arguments):
     return done.stdout.decode()
 
 
-def test_the_first_user_logs_in_and_sees_the_sandboxes_of_this_machine(wrenn):
+def first_user(wrenn):
     said = re.search(r"The first user is (\S+), the password (\S+)\n", wrenn.greeting)
     assert said, wrenn.greeting
+    return said
+
+
+def test_the_first_user_logs_in_and_sees_the_sandboxes_of_this_machine(wrenn):
+    said = first_user(wrenn)
     api = Api(wrenn.url, None)
     login = log_in(api, *said.groups())
     assert login.status == 200, login
@@ -63,6 +68,21 @@ def test_whoever_has_the_machine_makes_users_and_sets_passwords(wrenn):
     assert "ann@example.com" in control(wrenn, "user", "ls")
 
 
+def test_what_the_command_changes_is_logged(wrenn):
+    made = control(wrenn, "user", "create", "eve@example.com").strip()
+    control(wrenn, "user", "password", "eve@example.com")
+    key = control(wrenn, "key", "create", "--name", "logged").strip()
+    [key_id] = [line.split()[0] for line in control(wrenn, "key", "ls").splitlines() if line.endswith("  logged")]
+    control(wrenn, "key", "revoke", key_id)
+    api = Api(wrenn.url, None)
+    root = bearer(log_in(api, *first_user(wrenn).groups()).json()["token"])
+    items = api.get("/v1/admin/audit-logs", headers=root).json()["items"]
+    actions = [(item["action"], item["actor_type"], item["actor_name"]) for item in items if item["actor_type"] == "system"]
+    assert actions[:4] == [(action, "system", "wrenn-cp command") for action in (
+        "api_key.revoke", "api_key.create", "user.reset_password", "user.create")], items
+    assert items[0]["resource_id"] == key_id and made not in str(items) and key not in str(items)
+
+
 def test_changes_are_logged_and_outlive_the_control_plane(wrenn):
     api = Api(wrenn.url, None)
     password = control(wrenn, "user", "create", "bob@example.com", "--name", "Bob").strip()
@@ -79,7 +99,7 @@ def test_changes_are_logged_and_outlive_the_control_plane(wrenn):
         ("api_key.create", "success", made["id"]), ("team.create", "success", team)]
     newest = items[0]
     assert newest["actor_name"] == "Bob" and newest["client_address"] == "127.0.0.1" and newest["user_agent"] == "a test", newest
-    assert newest["request_id"] == "of-the-test" and made["key"] not in str(items)
+    assert newest["metadata"] == {"name": "logged"} and newest["request_id"] == "of-the-test" and made["key"] not in str(items)
     one = api.get("/v1/audit-logs?limit=1", headers=token).json()
     following = api.get(f"/v1/audit-logs?limit=1&before={one['next_before']}&before_id={one['next_before_id']}", headers=token).json()
     assert one["items"] + following["items"] == items[:2]

@@ -116,6 +116,7 @@ Task<void> check_entries(World& world) {
   EXPECT_EQ(field(got, "user_agent"), "probe/1");
   EXPECT_TRUE(field(got, "request_id").starts_with("req-")) << got.body;
   EXPECT_FALSE(got.has("secret")) << "no bodies";
+  EXPECT_TRUE(got.has(R"("metadata":{"template":"minimal"})")) << got.body;
 
   got = co_await read(world, people.member, "?action=capsule.pause,x&action=y");
   EXPECT_EQ(field(got, "status"), "failure");
@@ -130,6 +131,41 @@ Task<void> check_entries(World& world) {
 
 TEST(ApiAuditTest, EntriesSayWhoDidWhatFromWhere) {
   World().run(check_entries);
+}
+
+Task<void> check_metadata(World& world) {
+  const People people = make_people(world);
+  const std::string team = concat("/v1/teams/", people.team_id);
+  const auto change = [&](std::string method, std::string path, std::string body, Headers who) {
+    return world.call(std::move(method), std::move(path), std::move(body), std::move(who));
+  };
+  EXPECT_EQ((co_await change("PATCH", team, R"({"name":"Blue"})", people.owner.token)).status, 204);
+  EXPECT_EQ((co_await change("PATCH", concat(team, "/members/", people.member.id),
+                             R"({"role":"admin"})", people.owner.token))
+                .status,
+            204);
+  EXPECT_EQ((co_await change("PUT", concat("/v1/admin/teams/", people.team_id, "/quota"),
+                             R"({"sandboxes":5})", people.root.token))
+                .status,
+            200);
+  const Got created = co_await change("POST", "/v1/capsules", "{}", people.owner.token);
+  const std::string id = World::id_in(created.body);
+  EXPECT_EQ((co_await change("POST", concat("/v1/capsules/", id, "/pause"), R"({"mode":"disk"})",
+                             people.owner.token))
+                .status,
+            200);
+  Got got = co_await read(world, people.owner, "?action=team.rename");
+  EXPECT_TRUE(got.has(R"("metadata":{"name":"Blue"})")) << got.body;
+  got = co_await read(world, people.owner, "?action=member.set_role");
+  EXPECT_TRUE(got.has(R"("metadata":{"role":"admin"})")) << got.body;
+  got = co_await read(world, people.owner, "?action=capsule.pause");
+  EXPECT_TRUE(got.has(R"("metadata":{"mode":"disk"})")) << got.body;
+  got = co_await read_all(world, people.root, "?action=quota.set");
+  EXPECT_TRUE(got.has(R"("sandboxes":"5")")) << got.body;
+}
+
+TEST(ApiAuditTest, EntriesSayWhatItWasChangedTo) {
+  World().run(check_metadata);
 }
 
 Task<void> check_roles(World& world) {

@@ -4,6 +4,7 @@
 
 #include "base/strings.h"
 #include "base/time.h"
+#include "control/command_audit.h"
 #include "db/api_key_store.h"
 #include "db/migrations.h"
 
@@ -23,6 +24,7 @@ Result<void> create_key(const base::Secret& address, const std::string& name) {
   WRENN_TRY_ASSIGN(db::Database database, db::open_and_migrate(address));
   WRENN_TRY_ASSIGN(const auto created,
                    db::ApiKeyStore(database).create(db::kDefaultTeam, {.name = name}));
+  note_command(database, "api_key.create", "api_key", created.key.id);
   return print(concat(created.text.reveal(), "\n"));
 }
 
@@ -44,6 +46,7 @@ Result<void> revoke_key(const base::Secret& address, const std::string& id) {
   if (!revoked && revoked.error().code == base::Code::kNotFound) {
     revoked.error().remedy = "`wrenn-cp key ls` lists the ids";
   }
+  if (revoked) note_command(database, "api_key.revoke", "api_key", id);
   return revoked;
 }
 

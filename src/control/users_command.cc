@@ -9,6 +9,7 @@
 #include "base/time.h"
 #include "control/accounts/account_fields.h"
 #include "control/accounts/accounts.h"
+#include "control/command_audit.h"
 #include "db/migrations.h"
 
 namespace wrenn::control {
@@ -61,8 +62,11 @@ Result<void> create_user(const base::Secret& address, const UserRequest& request
     if (!users.empty()) return {};
   }
   const base::Secret password = new_password();
-  WRENN_TRY(for_people(opened.accounts.create_user(
-      request.email, request.name.empty() ? request.email : request.name, password)));
+  WRENN_TRY_ASSIGN(
+      const db::User made,
+      for_people(opened.accounts.create_user(
+          request.email, request.name.empty() ? request.email : request.name, password)));
+  note_command(opened.database, "user.create", "user", made.id);
   return print(concat(password.reveal(), "\n"));
 }
 
@@ -79,6 +83,7 @@ Result<void> reset_user(const base::Secret& address, const std::string& email) {
   WRENN_TRY_ASSIGN(const base::Secret hash, base::hash_password(password));
   WRENN_TRY(opened.stores.users.set_password(known.id, hash));
   WRENN_TRY(opened.stores.sessions.end_all(known.id, ""));
+  note_command(opened.database, "user.reset_password", "user", known.id);
   return print(concat(password.reveal(), "\n"));
 }
 

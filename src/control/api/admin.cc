@@ -47,6 +47,7 @@ Task<Answer<void>> list_users(Services& services, Call& call) {
 Task<Answer<void>> set_user_active(Services& services, Call& call) {
   API_CO_TRY_ASSIGN(const std::string body, co_await call.read_body(kMaxJsonBody));
   API_CO_TRY_ASSIGN(const bool active, parse_boolean(body, "active"));
+  call.note("active", active ? "true" : "false");
   if (call.param(0) == call.caller().id) {
     co_return refuse(ApiCode::kInvalidRequest, "you cannot disable yourself");
   }
@@ -84,6 +85,7 @@ Task<Answer<void>> delete_any_team(Services& services, Call& call) {
 Task<Answer<void>> set_team_byoc(Services& services, Call& call) {
   API_CO_TRY_ASSIGN(const std::string body, co_await call.read_body(kMaxJsonBody));
   API_CO_TRY_ASSIGN(const bool enabled, parse_boolean(body, "enabled"));
+  call.note("enabled", enabled ? "true" : "false");
   API_CO_TRY_ASSIGN(const bool changed, db_answer(co_await services.database_pool.run([&] {
                       return services.accounts.stores().teams.set_byoc(call.param(0), enabled);
                     })));

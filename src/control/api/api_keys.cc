@@ -43,6 +43,9 @@ Task<Answer<void>> create_api_key(Services& services, Call& call) {
   API_CO_TRY_ASSIGN(const std::string body, co_await call.read_body(kMaxJsonBody));
   API_CO_TRY_ASSIGN(db::KeyRequest request, parse_key(body));
   request.created_by = call.caller().id;
+  call.note("name", request.name);
+  if (!request.scopes.empty()) call.note("scopes", base::join(request.scopes, ","));
+  if (request.expires_at) call.note("expires_at", base::rfc3339(*request.expires_at));
   API_CO_TRY_ASSIGN(
       db::NewApiKey made, co_await on_pool(services.database_pool, [&]() -> Answer<db::NewApiKey> {
         API_TRY_ASSIGN(const auto all, db_answer(services.keys.list(call.team_id())));

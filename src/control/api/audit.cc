@@ -22,6 +22,7 @@ namespace json = boost::json;
 
 constexpr std::size_t kMaxUserAgent = 200;
 constexpr std::size_t kMaxResource = 128;
+constexpr std::size_t kMaxNote = 4096;
 constexpr std::size_t kMaxFilters = 32;
 constexpr std::int64_t kUsualPage = 50;
 constexpr std::int64_t kMaxPage = 200;
@@ -211,6 +212,12 @@ Task<Answer<void>> send_page(Services& services, Call& call, Wish wish) {
       export_text(entries, wish.format)));
 }
 
+std::string notes_json(const Call::Notes& notes) {
+  json::object out;
+  for (const auto& [name, value] : notes) out[name] = plain_text(value, kMaxNote);
+  return json::serialize(out);
+}
+
 // Of somebody from outside: nothing was tried by it, so that it could only fill the log.
 bool is_no_try(const Answer<void>& answer) {
   return !answer &&
@@ -241,7 +248,8 @@ void audit(Services& services, Call& call, const AuditRule& rule, const Answer<v
        .code = code_of(answer),
        .client_address = client_address(call.request().stream().peer_ip(), headers),
        .user_agent = plain_text(headers.find("user-agent").value_or(""), kMaxUserAgent),
-       .request_id = call.request_id()});
+       .request_id = call.request_id(),
+       .metadata = notes_json(call.notes())});
 }
 
 Task<Answer<void>> list_audit_logs(Services& services, Call& call) {

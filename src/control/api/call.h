@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/secret.h"
@@ -58,6 +59,12 @@ class Call {
   // For the log of changes: what was made, where no parameter names it. Empty: nothing was.
   const std::string& resource_id() const { return resource_id_; }
   void set_resource_id(std::string id) { resource_id_ = std::move(id); }
+  // The same: what helps to understand the change. Never a secret.
+  void note(std::string name, std::string value) {
+    notes_.emplace_back(std::move(name), std::move(value));
+  }
+  using Notes = std::vector<std::pair<std::string, std::string>>;
+  const Notes& notes() const { return notes_; }
   // Whether the route's handler was reached.
   bool is_handled() const { return is_handled_; }
   void set_handled() { is_handled_ = true; }
@@ -80,6 +87,7 @@ class Call {
   std::vector<std::string> params_;
   Caller caller_;
   std::string resource_id_;
+  Notes notes_;
   bool is_handled_ = false;
   std::optional<std::string> body_;
 };

@@ -128,6 +128,15 @@ Task<Answer<Timings>> make_forks(Services& services, db::Sandbox source, std::ve
   co_return Timings(made->timings_ms().begin(), made->timings_ms().end());
 }
 
+// Of those that were made.
+std::string ids_of(const std::vector<Fork>& forks) {
+  std::vector<std::string> ids;
+  for (const Fork& fork : forks) {
+    if (!fork.error) ids.push_back(fork.sandbox.id);
+  }
+  return base::join(ids, ",");
+}
+
 // When none could be made that is the answer.
 Task<Answer<Timings>> make_some_forks(Services& services, const db::Sandbox& source,
                                       std::vector<Fork>& forks) {
@@ -176,6 +185,7 @@ Task<Answer<void>> fork_sandbox(Services& services, Call& call) {
   API_CO_TRY_ASSIGN(const Timings timings,
                     co_await services.operations.measure(Operation::kFork,
                                                          make_some_forks(services, source, forks)));
+  call.note("forks", ids_of(forks));
   co_return co_await call.send_json(201, forks_json(forks, timings));
 }
 
@@ -224,6 +234,7 @@ Task<Answer<void>> create_snapshot(Services& services, Call& call) {
     co_return std::unexpected(from_db(kept.error()));
   }
   call.set_resource_id(kept->name);
+  call.note("capsule", source.id);
   co_return co_await call.send_json(201, template_json(*kept));
 }
 

@@ -123,6 +123,8 @@ Task<Answer<void>> kill_process(Services& services, Call& call) {
   API_CO_TRY_ASSIGN(const ProcessSelector selector, parse_selector(call.param(1)));
   API_CO_TRY_ASSIGN(const std::string signal,
                     parse_signal(query_parameter(call.request().query(), "signal")));
+  call.note("process", call.param(1));
+  call.note("signal", signal);
   API_CO_TRY_ASSIGN(const OnHost found, co_await find_running(services, call));
   agent::KillProcessRequest request;
   request.set_sandbox_id(call.param(0));

@@ -57,7 +57,7 @@ Task<Answer<void>> upload(AgentClient& agent, FileTarget target, FormReader& for
   co_return {};
 }
 
-Task<Answer<void>> store_form(AgentClient& agent, FileTarget target, FormReader& form) {
+Task<Answer<void>> store_form(AgentClient& agent, FileTarget& target, FormReader& form) {
   while (true) {
     API_CO_TRY_ASSIGN(const net::MultipartEvent event, co_await form.next());
     if (event.kind == Kind::kEnd) {
@@ -84,7 +84,8 @@ Task<Answer<void>> receive_file(Services& services, Call& call, std::uint64_t ma
   API_CO_TRY_ASSIGN(const OnHost found, co_await find_awake(services, call));
   FileTarget target{.sandbox_id = found.sandbox.id, .path = {}, .user = {}};
   FormReader form(call.request().body(), boundary, max_bytes);
-  auto stored = co_await store_form(*found.agent, std::move(target), form);
+  auto stored = co_await store_form(*found.agent, target, form);
+  call.note("path", target.path);
   if (!stored) {
     // It cannot be tried again here: its body is gone.
     if (stored.error().code == ApiCode::kAsleep) stored.error().code = ApiCode::kInvalidState;
@@ -148,6 +149,7 @@ Task<Answer<void>> list_dir(Services& services, Call& call) {
 
 Task<Answer<void>> make_dir(Services& services, Call& call) {
   API_CO_TRY_ASSIGN(const PathParams params, co_await read_path_request(call));
+  call.note("path", params.path);
   API_CO_TRY_ASSIGN(const OnHost found, co_await find_running(services, call));
   agent::MakeDirRequest request;
   request.set_sandbox_id(call.param(0));
@@ -158,6 +160,7 @@ Task<Answer<void>> make_dir(Services& services, Call& call) {
 
 Task<Answer<void>> remove_path(Services& services, Call& call) {
   API_CO_TRY_ASSIGN(const PathParams params, co_await read_path_request(call));
+  call.note("path", params.path);
   API_CO_TRY_ASSIGN(const OnHost found, co_await find_running(services, call));
   agent::RemovePathRequest request;
   request.set_sandbox_id(call.param(0));

@@ -154,6 +154,7 @@ Task<Answer<void>> set_draining(Services& services, Call& call, db::Draining dra
                       API_TRY(db_answer(services.registry.set_draining(found.host.id, draining)));
                       return db_answer(services.registry.get(found.host.id));
                     }));
+  call.note("name", host.host.name);
   base::log_info(draining == db::Draining::kYes ? "a host is drained" : "a host takes sandboxes",
                  {{"host", host.host.name}, {"request", call.request_id()}});
   co_return co_await call.send_json(200, host_json(host));
@@ -181,6 +182,7 @@ Task<Answer<void>> create_host(Services& services, Call& call) {
                       return host_with_token_json(host, token);
                     }));
   call.set_resource_id(id);
+  call.note("name", wish.name);
   base::log_info("a host was added", {{"host", wish.name}, {"request", call.request_id()}});
   co_return co_await call.send_json(201, std::move(reply));
 }
@@ -227,6 +229,8 @@ Task<Answer<void>> remove_host(Services& services, Call& call) {
         return Found{std::move(host), std::move(rows)};
       }));
   if (!found.rows.empty() && !is_forced) co_return has_sandboxes(found.rows);
+  call.note("name", found.host.host.name);
+  if (!found.rows.empty()) call.note("ended", concat(found.rows.size()));
   API_CO_TRY(co_await end_all(services, found.host.host.id, found.rows));
   API_CO_TRY(db_answer(co_await services.database_pool.run(
       [&] { return services.registry.remove(found.host.host.id); })));

@@ -115,6 +115,8 @@ Task<Answer<void>> set_port(Services& services, Call& call) {
   API_CO_TRY_ASSIGN(const std::uint16_t number, parse_port(call.param(1)));
   API_CO_TRY_ASSIGN(const std::string body, co_await call.read_body(kMaxJsonBody));
   API_CO_TRY_ASSIGN(const db::PortAccess access, parse_access(body));
+  call.note("port", concat(number));
+  call.note("public", access == db::PortAccess::kPublic ? "true" : "false");
   API_CO_TRY_ASSIGN(const OnHost found, co_await find_running(services, call));
   const std::string& id = found.sandbox.id;
   // First what may fail, so that an error means that nothing was changed.
@@ -134,6 +136,8 @@ Task<Answer<void>> make_port_url(Services& services, Call& call) {
   JsonFields fields(body);
   const std::int64_t expires_sec = fields.integer("expires_sec", kExpiry);
   API_CO_TRY(fields.status());
+  call.note("port", concat(number));
+  call.note("expires_sec", concat(expires_sec));
   API_CO_TRY_ASSIGN(const OnHost found, co_await find_running(services, call));
   const std::string& id = found.sandbox.id;
   const PortAddress address{id, number};

@@ -76,6 +76,9 @@ Task<Answer<void>> get_stored(Services& services, Call& call, std::string team_i
 Task<Answer<void>> set_stored(Services& services, Call& call, std::string team_id) {
   API_CO_TRY_ASSIGN(const std::string body, co_await call.read_body(kMaxJsonBody));
   API_CO_TRY_ASSIGN(const db::Quota quota, parse_quota(body));
+  for (const auto& limit : limits_object(quota)) {
+    call.note(std::string(limit.key()), json::serialize(limit.value()));
+  }
   API_CO_TRY_ASSIGN(const auto seen, seen_version(call.request().headers()));
   API_CO_TRY_ASSIGN(const auto stored, db_answer(co_await services.database_pool.run([&] {
                       return services.quotas.set(team_id, quota, seen);

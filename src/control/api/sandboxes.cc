@@ -254,6 +254,7 @@ Task<Answer<void>> create_sandbox(Services& services, Call& call) {
   API_CO_TRY_ASSIGN(const auto first, co_await claim(services, call, body, row.id));
   const std::string id = first ? first->id : row.id;
   call.set_resource_id(id);
+  call.note("template", row.template_name);
   if (first) co_return co_await call.send_json(201, sandbox_json(*first));
   const auto created = co_await services.operations.measure(
       Operation::kCreate, create(services, std::move(row), origin));
@@ -284,6 +285,7 @@ Task<Answer<void>> list_sandboxes(Services& services, Call& call) {
 Task<Answer<void>> update_sandbox(Services& services, Call& call) {
   API_CO_TRY_ASSIGN(const std::string body, co_await call.read_body(kMaxJsonBody));
   API_CO_TRY_ASSIGN(const db::LabelChanges changes, parse_label_changes(body));
+  for (const auto& [name, value] : changes) call.note(concat("label ", name), value.value_or(""));
   API_CO_TRY_ASSIGN(const db::Sandbox sandbox, co_await find_sandbox(services, call));
   API_CO_TRY_ASSIGN(const db::Sandbox changed, db_answer(co_await services.database_pool.run([&] {
                       return services.sandboxes.change_labels(call.team_id(), sandbox.id, changes);
@@ -327,6 +329,7 @@ Task<Answer<void>> destroy_sandbox(Services& services, Call& call) {
 Task<Answer<void>> pause_call(Services& services, Call& call) {
   API_CO_TRY_ASSIGN(const std::string body, co_await call.read_body(kMaxJsonBody));
   API_CO_TRY_ASSIGN(std::string mode, parse_pause(body));
+  call.note("mode", mode);
   API_CO_TRY_ASSIGN(db::Sandbox sandbox, co_await find_sandbox(services, call));
   API_CO_TRY_ASSIGN(
       const Changed paused,
@@ -365,6 +368,7 @@ Task<Answer<void>> set_timeout(Services& services, Call& call) {
   API_CO_TRY_ASSIGN(db::Sandbox sandbox, co_await find_sandbox(services, call));
   db::LifecycleSettings settings = settings_of(sandbox);
   apply(params, settings);
+  call.note("timeout_sec", concat(settings.timeout_sec));
   API_CO_TRY_ASSIGN(
       const db::Sandbox changed,
       co_await change_lifecycle(services.lifecycle(), std::move(sandbox), std::move(settings)));

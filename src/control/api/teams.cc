@@ -80,6 +80,7 @@ Task<Answer<void>> list_teams(Services& services, Call& call) {
 Task<Answer<void>> create_team(Services& services, Call& call) {
   API_CO_TRY_ASSIGN(const std::string body, co_await call.read_body(kMaxJsonBody));
   API_CO_TRY_ASSIGN(const std::string name, parse_team_name(body));
+  call.note("name", name);
   constexpr std::size_t kMaxTeams = 100;
   API_CO_TRY_ASSIGN(
       db::Team team, co_await on_pool(services.database_pool, [&]() -> Answer<db::Team> {
@@ -111,6 +112,7 @@ Task<Answer<void>> rename_team(Services& services, Call& call) {
   API_CO_TRY(check_role(call, Role::kAdmin));
   API_CO_TRY_ASSIGN(const std::string body, co_await call.read_body(kMaxJsonBody));
   API_CO_TRY_ASSIGN(const std::string name, parse_team_name(body));
+  call.note("name", name);
   API_CO_TRY(db_answer(co_await services.database_pool.run(
       [&] { return services.accounts.stores().teams.rename(call.team_id(), name); })));
   co_return co_await call.send_empty(204);
@@ -154,6 +156,7 @@ Task<Answer<void>> hand_over_team(Services& services, Call& call) {
   API_CO_TRY(check_role(call, Role::kOwner));
   API_CO_TRY_ASSIGN(const std::string body, co_await call.read_body(kMaxJsonBody));
   API_CO_TRY_ASSIGN(const std::string user_id, parse_text(body, "user_id"));
+  call.note("new_owner", user_id);
   API_CO_TRY_ASSIGN(const bool done, db_answer(co_await services.database_pool.run([&] {
                       return services.accounts.stores().teams.hand_over(call.team_id(),
                                                                         call.caller().id, user_id);
@@ -176,6 +179,7 @@ Task<Answer<void>> add_member(Services& services, Call& call) {
   API_CO_TRY(check_role(call, Role::kAdmin));
   API_CO_TRY_ASSIGN(const std::string body, co_await call.read_body(kMaxJsonBody));
   API_CO_TRY_ASSIGN(const NewMember wanted, parse_new_member(body));
+  call.note("role", std::string(db::role_name(wanted.role)));
   API_CO_TRY_ASSIGN(const db::Member member,
                     co_await on_pool(services.database_pool, [&]() -> Answer<db::Member> {
                       AccountStores& stores = services.accounts.stores();
@@ -208,6 +212,7 @@ Task<Answer<void>> set_member_role(Services& services, Call& call) {
   API_CO_TRY_ASSIGN(const std::string body, co_await call.read_body(kMaxJsonBody));
   API_CO_TRY_ASSIGN(const std::string name, parse_text(body, "role"));
   API_CO_TRY_ASSIGN(const Role role, parse_role(name));
+  call.note("role", name);
   API_CO_TRY_ASSIGN(const bool changed, db_answer(co_await services.database_pool.run([&] {
                       return services.accounts.stores().teams.set_role(call.team_id(),
                                                                        call.param(1), role);
@@ -238,6 +243,7 @@ Task<Answer<void>> invite_member(Services& services, Call& call) {
   API_CO_TRY(check_role(call, Role::kAdmin));
   API_CO_TRY_ASSIGN(const std::string body, co_await call.read_body(kMaxJsonBody));
   API_CO_TRY_ASSIGN(const NewMember wanted, parse_new_member(body));
+  call.note("role", std::string(db::role_name(wanted.role)));
   API_CO_TRY(co_await on_pool(services.database_pool, [&]() -> Answer<void> {
     API_TRY_ASSIGN(const auto team,
                    db_answer(services.accounts.stores().teams.get(call.team_id())));
