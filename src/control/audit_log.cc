@@ -4,6 +4,8 @@
 #include <iterator>
 #include <vector>
 
+#include <boost/json.hpp>
+
 #include "base/id.h"
 #include "base/log.h"
 #include "base/time.h"
@@ -32,6 +34,27 @@ void AuditLog::add(db::AuditEntry entry) {
     }
   }
   lose(entry, "too many wait for the database");
+}
+
+void AuditLog::add_own(std::string_view team_id, std::string_view action,
+                       std::string_view resource_type, std::string_view resource_id,
+                       std::string_view reason) {
+  db::AuditEntry entry{.id = {},
+                       .team_id = std::string(team_id),
+                       .actor = db::AuditActor::kSystem,
+                       .actor_id = {},
+                       .actor_name = "system",
+                       .action = std::string(action),
+                       .resource_type = std::string(resource_type),
+                       .resource_id = std::string(resource_id),
+                       .code = {},
+                       .client_address = {},
+                       .user_agent = {},
+                       .request_id = {}};
+  if (!reason.empty())
+    entry.metadata =
+        boost::json::serialize(boost::json::object{{"reason", plain_text(reason, 512)}});
+  add(std::move(entry));
 }
 
 net::Task<void> AuditLog::run() {

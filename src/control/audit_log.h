@@ -25,6 +25,10 @@ class AuditLog {
 
   // Gives it an id and the time. From any thread, at once. One too many is logged and counted.
   void add(db::AuditEntry entry);
+  // The same for what the platform does by itself, for all members of the team to read. `reason`
+  // may be empty.
+  void add_own(std::string_view team_id, std::string_view action, std::string_view resource_type,
+               std::string_view resource_id, std::string_view reason = {});
   // Writes what waits, twice a second, until it is stopped. One at a time.
   net::Task<void> run();
   // Writes all that waits. What cannot be written for now stays, in its order; what the database

@@ -22,6 +22,23 @@ net::Task<base::Result<void>> forget_old_audit(Services& services,
   co_return {};
 }
 
+namespace {
+
+constexpr std::int64_t kDeliveriesKeptMs = 7LL * 24 * 3600 * 1000;
+
+net::Task<base::Result<void>> forget_old_deliveries(Services& services) {
+  constexpr std::int64_t kPart = 1000;
+  const std::int64_t before = base::unix_ms_now() - kDeliveriesKeptMs;
+  std::int64_t forgotten = kPart;
+  while (forgotten == kPart) {
+    WRENN_CO_TRY_ASSIGN(forgotten, co_await services.database_pool.run(
+                                       [&] { return services.channels.forget(before, kPart); }));
+  }
+  co_return {};
+}
+
+}  // namespace
+
 net::Task<void> keep_house(Services& services, std::chrono::days audit_retention) {
   constexpr auto kInterval = std::chrono::hours(1);
   do {
@@ -30,7 +47,8 @@ net::Task<void> keep_house(Services& services, std::chrono::days audit_retention
       return services.accounts.stores().clear_old();
     });
     const auto forgotten = co_await forget_old_audit(services, audit_retention);
-    for (const auto& done : {cleared, forgotten}) {
+    const auto delivered = co_await forget_old_deliveries(services);
+    for (const auto& done : {cleared, forgotten, delivered}) {
       if (done) continue;
       base::log_warn("what is old stays in the database for now", {{"error", done.error()}});
     }

@@ -24,6 +24,7 @@ struct Flags {
   std::vector<std::string> agent_proxies;
   int host_silence_sec = 90;
   int audit_retention_days = 90;
+  bool allows_private_channels = false;
   wrenn::control::ProxyOptions proxy;
   std::string log_level = "info";
   std::string log_format = "text";
@@ -101,6 +102,8 @@ Result<void> run(Command command, const Flags& flags) {
        .agent_proxies = flags.agent_proxies,
        .local_proxy = in_run_dir(flags, "proxy.sock"),
        .host_silence = std::chrono::seconds(flags.host_silence_sec),
+       .channel_destinations = flags.allows_private_channels ? wrenn::net::Destinations::kAny
+                                                             : wrenn::net::Destinations::kPublic,
        .audit_retention = std::chrono::days(flags.audit_retention_days),
        .proxy = flags.proxy,
        .accounts = account_settings(flags),
@@ -160,6 +163,9 @@ int main(int argc, char** argv) {
       ->envname("WRENN_HOST_SILENCE")
       ->check(CLI::Range(1, 3600))
       ->capture_default_str();
+  app.add_flag("--channels-allow-private", flags.allows_private_channels,
+               "Channels may lead to addresses that are not public, and need no https")
+      ->envname("WRENN_CHANNELS_ALLOW_PRIVATE");
   app.add_option("--audit-retention-days", flags.audit_retention_days,
                  "Days for which entries of the log of changes are kept; 0: for ever")
       ->envname("WRENN_AUDIT_RETENTION_DAYS")

@@ -94,6 +94,7 @@ Task<Result<void>> serve(net::Listener listener, Api& api, Services& services,
   scope.spawn(registered.run());
   scope.spawn(keep_house(services, audit_retention));
   scope.spawn(services.audit.run());
+  scope.spawn(services.dispatcher.run());
   if (metrics != nullptr) scope.spawn(metrics->serve());
   auto signal = co_await signals.next();
   base::log_info("stopping", {{"connections", server.connections()}});
@@ -156,6 +157,8 @@ Result<void> run_server(const ServerOptions& options) {
   net::BlockingPool pool(kDatabaseThreads);
   db::AuditStore audit_store(database);
   AuditLog audit(audit_store, pool);
+  db::ChannelStore channels(database, sealer);
+  ChannelDispatcher dispatcher(channels, pool, options.channel_destinations);
   AccountStores account_stores(database);
   AccessTokens access_tokens([&](std::string_view name) { return secrets.get_or_create(name); });
   Accounts accounts(account_stores, access_tokens, options.accounts,
@@ -188,7 +191,9 @@ Result<void> run_server(const ServerOptions& options) {
                     .database = database,
                     .registry = registry,
                     .pki = pki,
-                    .audit = audit};
+                    .audit = audit,
+                    .channels = channels,
+                    .dispatcher = dispatcher};
   services.forget_place = [&](const std::string& id) { data_plane->forget(id); };
   Api api(services);
   std::deque<Reconciler> reconcilers;

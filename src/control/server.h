@@ -13,6 +13,7 @@
 #include "control/mail/mail_settings.h"
 #include "control/proxy_settings.h"
 #include "net/metrics_server.h"
+#include "net/web_client.h"
 
 namespace wrenn::control {
 
@@ -25,6 +26,7 @@ struct ServerOptions {
   std::string local_proxy;
   // How long a registered host may be silent before its sandboxes count as missing.
   base::Duration host_silence = std::chrono::seconds(90);
+  net::Destinations channel_destinations = net::Destinations::kPublic;
   std::chrono::days audit_retention{90};  // Of the log of changes; 0: for ever.
   ProxyOptions proxy;
   AccountSettings accounts;

@@ -9,6 +9,7 @@
 #include "control/accounts/accounts.h"
 #include "control/audit_log.h"
 #include "control/busy_sandboxes.h"
+#include "control/channels/channel_dispatcher.h"
 #include "control/hosts/host_directory.h"
 #include "control/lifecycle.h"
 #include "control/open_sockets.h"
@@ -16,6 +17,7 @@
 #include "control/pki/host_pki.h"
 #include "control/proxy_settings.h"
 #include "db/api_key_store.h"
+#include "db/channel_store.h"
 #include "db/host_registry.h"
 #include "db/host_store.h"
 #include "db/idempotency_store.h"
@@ -60,6 +62,8 @@ struct Services {
   db::HostRegistry& registry;
   const HostPki& pki;
   AuditLog& audit;
+  db::ChannelStore& channels;  // From the database's pool only.
+  ChannelDispatcher& dispatcher;
   // Called when what the data plane knows of a sandbox is out of date.
   std::function<void(const std::string&)> forget_place = [](const std::string&) {};
 

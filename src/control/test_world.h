@@ -68,15 +68,18 @@ struct World {
   net::BlockingPool pool{2};
   db::AuditStore audit_store{database};
   AuditLog audit{audit_store, pool};
+  base::Sealer sealer =
+      base::Sealer::create(base::Secret(std::string(base::kSealKeyBytes, 'k'))).value();
+  db::ChannelStore channels{database, sealer};
+  // A test's receiver is on this machine.
+  ChannelDispatcher dispatcher{channels, pool, net::Destinations::kAny};
   AccountStores stores{database};
   db::UserStore& users = stores.users;
   db::TeamStore& teams = stores.teams;
   db::SessionStore& sessions = stores.sessions;
-  db::SecretStore secrets{
-      database, base::Sealer::create(base::Secret(std::string(base::kSealKeyBytes, 'k'))).value()};
+  db::SecretStore secrets{database, sealer};
   db::HostRegistry registry{database};
-  db::AuthorityStore authorities{
-      database, base::Sealer::create(base::Secret(std::string(base::kSealKeyBytes, 'k'))).value()};
+  db::AuthorityStore authorities{database, sealer};
   HostPki pki = HostPki::open(authorities).value();
   AccessTokens access_tokens{[this](auto name) { return secrets.get_or_create(name); }};
   std::mutex mails_mutex;
@@ -110,7 +113,9 @@ struct World {
                     .database = database,
                     .registry = registry,
                     .pki = pki,
-                    .audit = audit};
+                    .audit = audit,
+                    .channels = channels,
+                    .dispatcher = dispatcher};
   Api api{services};
   Reconciler reconciler{services, local_host_id()};
   Reconciler east_reconciler{services, host_id_of("east")};  // With two hosts.

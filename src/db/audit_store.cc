@@ -3,6 +3,7 @@
 #include <array>
 
 #include "base/strings.h"
+#include "db/channel_store.h"
 
 namespace wrenn::db {
 namespace {
@@ -107,7 +108,10 @@ Result<void> AuditStore::add(std::span<const AuditEntry> entries) {
   const std::string sql = concat("INSERT INTO audit_logs (", kColumns,
                                  ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, "
                                  "$13, $14, $15, $16) ON CONFLICT (id) DO NOTHING");
-  for (const AuditEntry& entry : entries) WRENN_TRY(session.execute(sql, arguments_of(entry)));
+  for (const AuditEntry& entry : entries) {
+    WRENN_TRY_ASSIGN(const std::int64_t added, session.execute(sql, arguments_of(entry)));
+    if (added == 1) WRENN_TRY(enqueue_deliveries(session, entry));
+  }
   return transaction.commit();
 }
 

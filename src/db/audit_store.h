@@ -55,8 +55,9 @@ class AuditStore {
  public:
   explicit AuditStore(Database& database) : database_(database) {}
 
-  // All or none. Those that are there already, by their ids, stay as they are, so that a batch of
-  // which nobody knows whether it was written can be given again.
+  // All or none, with what channels are told of them. Those that are there already, by their ids,
+  // stay as they are, so that a batch of which nobody knows whether it was written can be given
+  // again.
   base::Result<void> add(std::span<const AuditEntry> entries);
   // Newest first.
   base::Result<std::vector<AuditEntry>> list(const AuditQuery& query);

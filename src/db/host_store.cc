@@ -98,6 +98,14 @@ Result<bool> HostStore::heartbeat(std::string_view id) {
   return found == 1;
 }
 
+Result<bool> HostStore::mark_up(std::string_view id) {
+  WRENN_TRY_ASSIGN(const std::int64_t changed,
+                   database_.write().execute("UPDATE hosts SET status = 'online' WHERE id = $1 "
+                                             "AND status = 'unreachable' AND removed_at IS NULL",
+                                             {std::string(id)}));
+  return changed == 1;
+}
+
 Result<bool> HostStore::mark_silent(std::string_view id, std::int64_t silence_ms) {
   WRENN_TRY_ASSIGN(
       const std::int64_t changed,

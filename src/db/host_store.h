@@ -48,6 +48,8 @@ class HostStore {
   base::Result<std::vector<Host>> list();
   // The host was heard: online, seen now. False when there is no such host.
   base::Result<bool> heartbeat(std::string_view id);
+  // An unreachable host is online again: true then. Its heartbeat says when it was seen.
+  base::Result<bool> mark_up(std::string_view id);
   // An online host that was silent for longer than `silence_ms` becomes unreachable: true then.
   base::Result<bool> mark_silent(std::string_view id, std::int64_t silence_ms);
 

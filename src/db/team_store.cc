@@ -113,6 +113,7 @@ Result<bool> TeamStore::remove(std::string_view id) {
       {team, now}));
   WRENN_TRY(session.execute("DELETE FROM team_members WHERE team_id = $1", {team}));
   WRENN_TRY(session.execute("DELETE FROM one_time_tokens WHERE team_id = $1", {team}));
+  WRENN_TRY(session.execute("DELETE FROM channels WHERE team_id = $1", {team}));
   WRENN_TRY(transaction.commit());
   return changed == 1;
 }

@@ -23,14 +23,8 @@ Answer<bool> parse_boolean(std::string_view body, std::string_view name) {
   return value;
 }
 
-// How to get the page after this one, which ends with `last`; nothing after a short one.
-net::Headers next_page(Call& call, std::size_t count, std::string_view last) {
-  net::Headers fields;
-  if (count == static_cast<std::size_t>(kPage)) {
-    fields.add("Link", next_link(call.request().path(), call.request().query(), last));
-    fields.add("X-Next-Cursor", last);
-  }
-  return fields;
+net::Headers next_page_of(Call& call, std::size_t count, std::string_view last) {
+  return next_page(call.request().path(), call.request().query(), kPage, count, last);
 }
 
 }  // namespace
@@ -41,7 +35,8 @@ Task<Answer<void>> list_users(Services& services, Call& call) {
                       return services.accounts.stores().users.list(after, kPage);
                     })));
   co_return co_await call.send_json(
-      200, users_json(users), next_page(call, users.size(), users.empty() ? "" : users.back().id));
+      200, users_json(users),
+      next_page_of(call, users.size(), users.empty() ? "" : users.back().id));
 }
 
 Task<Answer<void>> set_user_active(Services& services, Call& call) {
@@ -74,7 +69,7 @@ Task<Answer<void>> list_all_teams(Services& services, Call& call) {
                     })));
   co_return co_await call.send_json(
       200, all_teams_json(teams),
-      next_page(call, teams.size(), teams.empty() ? "" : teams.back().team.id));
+      next_page_of(call, teams.size(), teams.empty() ? "" : teams.back().team.id));
 }
 
 Task<Answer<void>> delete_any_team(Services& services, Call& call) {

@@ -10,6 +10,7 @@
 #include "control/api/admin.h"
 #include "control/api/api_keys.h"
 #include "control/api/auth.h"
+#include "control/api/channels.h"
 #include "control/api/copies.h"
 #include "control/api/description.h"
 #include "control/api/exec.h"
@@ -160,6 +161,23 @@ constexpr std::array kRoutes = {
     ApiRoute{"GET", "/v1/api-keys", Access::kUser, list_api_keys},
     ApiRoute{"DELETE", "/v1/api-keys/{}", Access::kUser, revoke_api_key,
              changes("api_key.revoke", "api_key")},
+    ApiRoute{"POST", "/v1/channels", Access::kUser, create_channel,
+             changes("channel.create", "channel")},
+    ApiRoute{"GET", "/v1/channels", Access::kUser, list_channels},
+    ApiRoute{"GET", "/v1/channels/{}", Access::kUser, get_channel},
+    ApiRoute{"PATCH", "/v1/channels/{}", Access::kUser, update_channel,
+             changes("channel.update", "channel")},
+    ApiRoute{"DELETE", "/v1/channels/{}", Access::kUser, remove_channel,
+             changes("channel.delete", "channel")},
+    ApiRoute{"PUT", "/v1/channels/{}/config", Access::kUser, set_channel_config,
+             changes("channel.rotate_config", "channel")},
+    ApiRoute{"POST", "/v1/channels/test", Access::kUser, try_channel_config,
+             changes("channel.test", "channel")},
+    ApiRoute{"POST", "/v1/channels/{}/test", Access::kUser, try_channel,
+             changes("channel.test", "channel")},
+    ApiRoute{"GET", "/v1/channels/{}/deliveries", Access::kUser, list_deliveries},
+    ApiRoute{"POST", "/v1/channels/{}/deliveries/{}/redeliver", Access::kUser, deliver_again,
+             changes("channel.redeliver", "channel")},
     ApiRoute{"GET", "/v1/teams", Access::kUser, list_teams},
     ApiRoute{"POST", "/v1/teams", Access::kUser, create_team, changes("team.create", "team")},
     ApiRoute{"GET", "/v1/teams/{}", Access::kUser, get_team},

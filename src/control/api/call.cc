@@ -64,6 +64,11 @@ Task<Answer<OnHost>> wake(Services& services, db::Sandbox sandbox, Asleep asleep
   API_CO_TRY_ASSIGN(Changed woken,
                     co_await wake_sandbox(services.lifecycle(), std::move(sandbox), asleep));
   services.forget_place(woken.sandbox.id);
+  // Not of those who only waited for it.
+  if (!woken.timings_ms.empty()) {
+    services.audit.add_own(woken.sandbox.team_id, "capsule.running", "capsule", woken.sandbox.id,
+                           "it was used");
+  }
   co_return on_host(services, std::move(woken.sandbox));
 }
 

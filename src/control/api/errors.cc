@@ -66,6 +66,8 @@ CodeInfo info_of(ApiCode code) {
       return {503, "host_unavailable"};
     case ApiCode::kNoHostsAvailable:
       return {503, "no_hosts_available"};
+    case ApiCode::kChannelFailed:
+      return {422, "channel_failed"};
     case ApiCode::kInternalError:
     case ApiCode::kClientGone:
       break;

@@ -40,6 +40,7 @@ enum class ApiCode {
   kUnimplemented,  // Status 501, "agent_error" on the wire.
   kHostUnavailable,
   kNoHostsAvailable,
+  kChannelFailed,  // Whoever a channel leads to did not take what it was told.
   kClientGone,  // Nobody is left to be told; never on the wire.
 };
 int http_status(ApiCode code);

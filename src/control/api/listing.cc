@@ -109,4 +109,13 @@ std::string next_link(std::string_view path, std::string_view query, std::string
   return concat('<', target, "cursor=", cursor, ">; rel=\"next\"");
 }
 
+net::Headers next_page(std::string_view path, std::string_view query, std::size_t page,
+                       std::size_t count, std::string_view last) {
+  net::Headers fields;
+  if (count < page) return fields;
+  fields.add("Link", next_link(path, query, last));
+  fields.add("X-Next-Cursor", last);
+  return fields;
+}
+
 }  // namespace wrenn::control

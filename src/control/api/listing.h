@@ -2,12 +2,14 @@
 // thread-safe.
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "control/api/errors.h"
 #include "db/sandbox_store.h"
+#include "net/headers.h"
 
 namespace wrenn::control {
 
@@ -19,5 +21,9 @@ Answer<db::SandboxQuery> parse_listing(std::string_view query);
 std::string next_cursor(const db::SandboxQuery& query, const std::vector<db::Sandbox>& page);
 // The value of the field Link (RFC 8288) that leads there.
 std::string next_link(std::string_view path, std::string_view query, std::string_view cursor);
+
+// How to get the page after one of `count` that ends with `last`; nothing after a short one.
+net::Headers next_page(std::string_view path, std::string_view query, std::size_t page,
+                       std::size_t count, std::string_view last);
 
 }  // namespace wrenn::control

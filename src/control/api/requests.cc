@@ -19,12 +19,6 @@ bool is_alphanumeric(char c) {
   return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
 }
 
-bool is_safe_name(std::string_view name) {
-  if (name.empty() || name.size() > kMaxName || !is_alphanumeric(name.front())) return false;
-  return std::ranges::all_of(
-      name, [](char c) { return is_alphanumeric(c) || c == '.' || c == '_' || c == '-'; });
-}
-
 bool is_all_digits(std::string_view text) {
   return std::ranges::all_of(text, [](char c) { return c >= '0' && c <= '9'; });
 }
@@ -91,6 +85,12 @@ db::LabelChanges read_labels(JsonFields& fields) {
 }
 
 }  // namespace
+
+bool is_safe_name(std::string_view name) {
+  if (name.empty() || name.size() > kMaxName || !is_alphanumeric(name.front())) return false;
+  return std::ranges::all_of(
+      name, [](char c) { return is_alphanumeric(c) || c == '.' || c == '_' || c == '-'; });
+}
 
 Answer<CreateParams> parse_create(std::string_view body) {
   JsonFields fields(body);

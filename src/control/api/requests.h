@@ -103,6 +103,9 @@ struct QueryParameter {
 // All of them, decoded. kInvalidRequest for broken ones.
 Answer<std::vector<QueryParameter>> query_parameters(std::string_view query);
 // The value of a query parameter, decoded; empty when it is missing or broken.
+// Letters, digits, '.', '_' and '-', at most 64, the first a letter or digit.
+bool is_safe_name(std::string_view name);
+
 std::string query_parameter(std::string_view query, std::string_view name);
 
 }  // namespace wrenn::control

@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/strings.h"
 #include "control/hosts/agent_client.h"
+#include "db/team.h"
 #include "net/loop.h"
 #include "proto/agent.pb.h"
 
@@ -23,18 +24,8 @@ constexpr auto kMaxRemoval = std::chrono::seconds(5);
 void note_change(Services& services, const StateFix& fix) {
   const auto row = services.sandboxes.get_any_team(fix.id);
   if (!row) return;
-  services.audit.add({.id = {},
-                      .team_id = row->team_id,
-                      .actor = db::AuditActor::kSystem,
-                      .actor_id = {},
-                      .actor_name = "system",
-                      .action = base::concat("capsule.", db::state_name(fix.to)),
-                      .resource_type = "capsule",
-                      .resource_id = fix.id,
-                      .code = {},
-                      .client_address = {},
-                      .user_agent = {},
-                      .request_id = {}});
+  services.audit.add_own(row->team_id, base::concat("capsule.", db::state_name(fix.to)), "capsule",
+                         fix.id, fix.changes.error_message.value_or(""));
 }
 
 // On a pool thread.
@@ -134,7 +125,10 @@ Task<Result<void>> Reconciler::drain(const std::vector<db::Sandbox>& rows) {
     base::log_warn(
         "a sandbox on a host that is drained was not paused; tried again",
         {{"sandbox", running->id}, {"host", host.name}, {"error", paused.error().message}});
+    co_return {};
   }
+  services_.audit.add_own(running->team_id, "capsule.paused", "capsule", running->id,
+                          "its host is being drained");
   co_return {};
 }
 
@@ -158,6 +152,12 @@ Task<Result<void>> Reconciler::remove_unknown(std::vector<std::string> ids) {
 Task<Result<void>> Reconciler::note_heard() {
   const auto now = base::steady_now();
   if (host_ == HostState::kAnswering && now - last_heartbeat_ < kHeartbeatPeriod) co_return {};
+  if (host_ != HostState::kAnswering) {
+    WRENN_CO_TRY_ASSIGN(const bool was_down, co_await services_.database_pool.run([&] {
+      return services_.hosts.mark_up(host_id_);
+    }));
+    if (was_down) WRENN_CO_TRY(co_await note_host("host.marked_up"));
+  }
   WRENN_CO_TRY(
       co_await services_.database_pool.run([&] { return services_.hosts.heartbeat(host_id_); }));
   last_heartbeat_ = now;
@@ -179,12 +179,22 @@ Task<void> Reconciler::note_silence(base::Error error) {
   }
 }
 
+// In the log of changes of whoever runs it.
+Task<Result<void>> Reconciler::note_host(std::string action) {
+  WRENN_CO_TRY_ASSIGN(const db::Host host, co_await services_.database_pool.run(
+                                               [&] { return services_.hosts.get(host_id_); }));
+  services_.audit.add_own(host.team_id.value_or(std::string(db::kDefaultTeam)), action, "host",
+                          host_id_, host.name);
+  co_return {};
+}
+
 Task<Result<void>> Reconciler::mark_missing() {
   const auto silence_ms = static_cast<std::int64_t>(base::to_ms(silence_));
   WRENN_CO_TRY_ASSIGN(const auto silent, co_await services_.database_pool.run([&] {
     return services_.hosts.mark_silent(host_id_, silence_ms);
   }));
   if (!silent) co_return {};
+  WRENN_CO_TRY(co_await note_host("host.marked_down"));
   WRENN_CO_TRY_ASSIGN(const auto rows, co_await services_.database_pool.run([&] {
     return services_.sandboxes.list_by_host(host_id_);
   }));

@@ -35,6 +35,7 @@ class Reconciler {
   net::Task<base::Result<void>> note_heard();
   net::Task<void> note_silence(base::Error error);
   net::Task<base::Result<void>> mark_missing();
+  net::Task<base::Result<void>> note_host(std::string action);
   net::Task<base::Result<void>> remove_unknown(std::vector<std::string> ids);
   net::Task<base::Result<void>> remove_archives(AgentClient& agent);
   net::Task<base::Result<void>> drain(const std::vector<db::Sandbox>& rows);
