@@ -1,6 +1,7 @@
 #include "agent/agent_service.h"
 
 #include "agent/exec.h"
+#include "agent/machine.h"
 #include "base/crypto.h"
 #include "base/strings.h"
 
@@ -76,6 +77,20 @@ pb::TemplateInfo to_template_info(const TemplateView& view) {
   info.set_memory_mb(view.shape.memory_mb);
   info.set_disk_size_mb(view.shape.disk_mb);
   return info;
+}
+
+pb::HostState to_host_state(const Machine& machine, std::uint64_t reserved_mb) {
+  const std::uint64_t available = machine.memory.available;
+  const auto mb = [](std::uint64_t amount) { return static_cast<std::int64_t>(amount); };
+  pb::HostState state;
+  state.set_arch(machine.arch);
+  state.set_cpu_cores(static_cast<std::int32_t>(machine.cpu_cores));
+  state.set_memory_mb(mb(machine.memory.total));
+  state.set_memory_reserved_mb(mb(reserved_mb));
+  state.set_memory_free_mb(mb(available > reserved_mb ? available - reserved_mb : 0));
+  state.set_disk_mb(mb(machine.disk_mb));
+  state.set_disk_free_mb(mb(machine.disk_free_mb));
+  return state;
 }
 
 Result<Lifecycle> to_lifecycle(const pb::Lifecycle& message) {
@@ -294,6 +309,7 @@ AgentService::Reply<pb::ListSandboxesResponse> AgentService::list(Context&,
                                                                   const pb::ListSandboxesRequest&) {
   pb::ListSandboxesResponse response;
   for (const auto& view : manager_.list()) *response.add_sandboxes() = to_info(view);
+  *response.mutable_host() = to_host_state(manager_.machine(), manager_.memory_reserved_mb());
   co_return response;
 }
 

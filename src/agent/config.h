@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <string_view>
 
+#include "agent/memory_budget.h"
 #include "base/files.h"
 #include "base/time.h"
 #include "hostnet/address.h"
@@ -40,6 +41,7 @@ struct AgentConfig {
   base::Path proxy_socket;         // Where it sends proxied traffic.
   std::size_t slots_ahead = 4;     // Network slots kept ready.
   std::uint64_t reserve_mb = 256;  // Memory that sandboxes must leave to the machine.
+  std::uint64_t memory_overcommit = kMemoryOvercommit;  // Of the rest, so many times is promised.
 
   explicit AgentConfig(const base::Path& directory)
       : layout(directory),

@@ -38,6 +38,7 @@ struct Options {
   proxy::GuestLimits proxy_limits;
   std::string idle_tunnels = "use";
   std::optional<std::uint64_t> reserve_mb;
+  std::uint64_t memory_overcommit = agent::kMemoryOvercommit;
   std::string metrics_listen;
   std::string registration_token;
   agent::RemoteOptions remote;
@@ -129,6 +130,7 @@ Result<void> serve(const Options& options) {
   WRENN_TRY(need_root());
   agent::AgentConfig config{options.directory};
   config.reserve_mb = options.reserve_mb.value_or(config.reserve_mb);
+  config.memory_overcommit = options.memory_overcommit;
   WRENN_TRY(config.layout.create());
   WRENN_TRY_ASSIGN(const base::Fd lock, agent::lock_installation(config));
   WRENN_TRY_ASSIGN(auto signals, net::Signals::create({SIGTERM, SIGINT}));
@@ -219,6 +221,12 @@ int main(int argc, char** argv) {
                    "Memory in MiB that sandboxes must leave to the machine: with less than that "
                    "free none starts, and those that nobody uses are paused (default 256)")
       ->envname("WRENN_RESERVE_MEMORY_MB");
+  serve_command
+      ->add_option("--memory-overcommit", options.memory_overcommit,
+                   "How many times the machine's memory is promised to sandboxes that run")
+      ->envname("WRENN_MEMORY_OVERCOMMIT")
+      ->check(CLI::Range(1, 1'000'000))
+      ->capture_default_str();
   serve_command
       ->add_option("--metrics-listen", options.metrics_listen,
                    "Address of GET /metrics for Prometheus, e.g. 127.0.0.1:9181 [none]; one that "

@@ -35,12 +35,12 @@ base::Result<void> MemoryBudget::admit(std::uint64_t memory_mb) const {
                       std::string(kRemedy));
   }
   const std::uint64_t most =
-      (host.total > reserve_mb ? host.total - reserve_mb : 0) * kMemoryOvercommit;
+      (host.total > reserve_mb ? host.total - reserve_mb : 0) * overcommit;
   if (promised_mb + memory_mb > most) {
     return base::fail(
         base::Code::kResourceExhausted,
         concat("this host has promised ", promised_mb, " MB of memory, and ", memory_mb,
-               " MB more would exceed ", most, " MB, ", kMemoryOvercommit, " times what it has"),
+               " MB more would exceed ", most, " MB, ", overcommit, " times what it has"),
         std::string(kRemedy));
   }
   return {};

@@ -12,7 +12,7 @@
 
 namespace wrenn::agent {
 
-// So many times the machine's memory is promised to sandboxes that run.
+// So many times the machine's memory is promised to sandboxes that run, unless somebody says else.
 inline constexpr std::uint64_t kMemoryOvercommit = 4;
 
 struct HostMemory {  // All in MiB.
@@ -28,6 +28,7 @@ struct MemoryBudget {
   HostMemory host;
   std::uint64_t reserve_mb = 0;   // Not for sandboxes.
   std::uint64_t promised_mb = 0;  // To all that run or start.
+  std::uint64_t overcommit = kMemoryOvercommit;
 
   // kResourceExhausted, with what is missing, when one more of that size must not start.
   base::Result<void> admit(std::uint64_t memory_mb) const;

@@ -29,6 +29,8 @@ TEST(MemoryBudget, PromisesEndAtAMultipleOfTheMachine) {
       .host = {.total = 1000, .available = 900}, .reserve_mb = 200, .promised_mb = 3100};
   EXPECT_TRUE(budget.admit(100));
   EXPECT_FALSE(budget.admit(101));
+  budget.overcommit = 5;
+  EXPECT_TRUE(budget.admit(101));
   budget.host.total = 100;
   budget.promised_mb = 0;
   EXPECT_FALSE(budget.admit(1)) << "it has less than its reserve";

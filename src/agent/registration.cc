@@ -1,14 +1,10 @@
 #include "agent/registration.h"
 
-#include <sys/statvfs.h>
-#include <sys/sysinfo.h>
-#include <sys/utsname.h>
-
 #include <algorithm>
-#include <thread>
 
 #include <boost/json.hpp>
 
+#include "agent/machine.h"
 #include "base/log.h"
 #include "base/strings.h"
 #include "base/time.h"
@@ -30,31 +26,15 @@ constexpr auto kPeriod = std::chrono::seconds(30);
 constexpr std::uint64_t kMiB = 1u << 20;
 constexpr std::uint64_t kGB = 1'000'000'000;
 
-// As Go and the container world call it.
-std::string architecture() {
-  utsname names{};
-  if (::uname(&names) != 0) return "unknown";
-  const std::string_view machine(names.machine);
-  if (machine == "x86_64") return "amd64";
-  if (machine == "aarch64") return "arm64";
-  return std::string(machine);
-}
-
 // This machine, and where it is called.
 json::object state_of(const HostAddresses& addresses, const base::Path& wrenn_dir) {
-  struct sysinfo memory{};
-  struct statvfs disk{};
-  const std::uint64_t memory_mb =
-      ::sysinfo(&memory) == 0 ? std::uint64_t{memory.totalram} * memory.mem_unit / kMiB : 0;
-  const std::uint64_t disk_gb = ::statvfs(wrenn_dir.c_str(), &disk) == 0
-                                    ? std::uint64_t{disk.f_blocks} * disk.f_frsize / kGB
-                                    : 0;
+  const Machine machine = machine_now(wrenn_dir);
   return {{"address", addresses.agent},
           {"proxy_address", addresses.proxy},
-          {"arch", architecture()},
-          {"cpu_cores", std::max(1u, std::thread::hardware_concurrency())},
-          {"memory_mb", memory_mb},
-          {"disk_gb", disk_gb}};
+          {"arch", machine.arch},
+          {"cpu_cores", machine.cpu_cores},
+          {"memory_mb", machine.memory.total},
+          {"disk_gb", machine.disk_mb * kMiB / kGB}};
 }
 
 std::string text_in(const json::object& object, std::string_view name) {

@@ -83,8 +83,10 @@ Result<void> SandboxManager::check(const CreateRequest& request) const {
 }
 
 MemoryBudget SandboxManager::memory_budget() const {
-  MemoryBudget budget{
-      .host = host_memory(), .reserve_mb = host_.config.reserve_mb, .promised_mb = starting_mb_};
+  MemoryBudget budget{.host = host_memory(),
+                      .reserve_mb = host_.config.reserve_mb,
+                      .promised_mb = starting_mb_,
+                      .overcommit = host_.config.memory_overcommit};
   for (const auto& [id, sandbox] : sandboxes_) {
     if (sandbox->vm) budget.promised_mb += static_cast<std::uint64_t>(sandbox->manifest.memory_mb);
   }

@@ -15,6 +15,7 @@
 
 #include "agent/data_plane.h"
 #include "agent/host.h"
+#include "agent/machine.h"
 #include "agent/manager_stats.h"
 #include "agent/memory_budget.h"
 #include "agent/recovery.h"
@@ -111,6 +112,9 @@ class SandboxManager {
                                                      std::chrono::seconds span) const;
   TemplateStore& templates() { return templates_; }
   HostFigures figures() const;
+  // The machine, with the disk that sandboxes lie on.
+  Machine machine() const { return machine_now(host_.config.layout.sandboxes_dir()); }
+  std::uint64_t memory_reserved_mb() const { return host_.config.reserve_mb; }
   base::Readiness readiness() const;
   const ManagerStats& stats() const { return stats_; }
 

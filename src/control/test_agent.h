@@ -3,6 +3,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -79,6 +80,7 @@ class TestAgent final : public net::HttpHandler {
   hostagent::v1::KillProcessRequest last_kill;
   Gate gate;  // In front of creates, pauses, resumes, hibernation and waking.
   bool changes_fail = false;
+  std::optional<hostagent::v1::HostState> machine;  // Nothing: as older agents.
   int pauses = 0;
   int resumes = 0;
   bool has_storage = true;
@@ -273,6 +275,7 @@ class TestAgent final : public net::HttpHandler {
                                                    const hostagent::v1::ListSandboxesRequest&) {
     hostagent::v1::ListSandboxesResponse response;
     for (const auto& [id, info] : sandboxes) *response.add_sandboxes() = info;
+    if (machine) *response.mutable_host() = *machine;
     co_return response;
   }
 

@@ -16,24 +16,29 @@ constexpr std::string_view kTokenPrefix = "htk-";
 constexpr std::int64_t kKeepOldTokensMs = 30LL * 24 * 3600 * 1000;
 
 // In the order that read_registered() takes.
-constexpr std::string_view kColumns =
-    "id, name, address, status, last_seen_at, created_at, kind, team_id, draining_since, "
-    "proxy_address, arch, cpu_cores, memory_mb, disk_gb, certificate, certificate_serial, "
-    "certificate_ends_at, created_by, registered_at, last_heartbeat_at";
+const std::string& columns() {
+  static const std::string all = concat(
+      kHostColumns,
+      ", proxy_address, arch, cpu_cores, memory_mb, disk_gb, certificate, certificate_serial, "
+      "certificate_ends_at, created_by, registered_at, last_heartbeat_at");
+  return all;
+}
 
 Result<RegisteredHost> read_registered(const Row& row) {
+  constexpr std::size_t kFirst = kHostColumnCount;
   RegisteredHost found;
   WRENN_TRY_ASSIGN(found.host, read_host(row));
-  found.proxy_address = row.text(9);
-  found.specs = {.arch = row.text(10),
-                 .cpu_cores = row.integer(11),
-                 .memory_mb = row.integer(12),
-                 .disk_gb = row.integer(13)};
-  found.certificate = {
-      .pem = row.text(14), .serial = row.text(15), .ends_at = row.maybe_integer(16).value_or(0)};
-  found.created_by = row.maybe_text(17);
-  found.registered_at = row.maybe_integer(18);
-  found.last_heartbeat_at = row.maybe_integer(19);
+  found.proxy_address = row.text(kFirst);
+  found.specs = {.arch = row.text(kFirst + 1),
+                 .cpu_cores = row.integer(kFirst + 2),
+                 .memory_mb = row.integer(kFirst + 3),
+                 .disk_gb = row.integer(kFirst + 4)};
+  found.certificate = {.pem = row.text(kFirst + 5),
+                       .serial = row.text(kFirst + 6),
+                       .ends_at = row.maybe_integer(kFirst + 7).value_or(0)};
+  found.created_by = row.maybe_text(kFirst + 8);
+  found.registered_at = row.maybe_integer(kFirst + 9);
+  found.last_heartbeat_at = row.maybe_integer(kFirst + 10);
   return found;
 }
 
@@ -61,7 +66,7 @@ Result<RegisteredHost> HostRegistry::create(const NewHost& host) {
   auto rows = database_.write().query(
       concat("INSERT INTO hosts (id, name, address, status, created_at, kind, team_id, created_by) "
              "VALUES ($1, $2, '', 'offline', $3, 'registered', $4, $5) RETURNING ",
-             kColumns),
+             columns()),
       {base::new_id(base::kHostPrefix), host.name, clock_(), nullable(host.team_id),
        nullable(host.created_by)});
   if (!rows && rows.error().code == Code::kAlreadyExists) {
@@ -75,7 +80,7 @@ Result<RegisteredHost> HostRegistry::create(const NewHost& host) {
 
 Result<RegisteredHost> HostRegistry::get(std::string_view id) {
   WRENN_TRY_ASSIGN(const auto rows, database_.read().query(
-                                        concat("SELECT ", kColumns,
+                                        concat("SELECT ", columns(),
                                                " FROM hosts WHERE id = $1 AND removed_at IS NULL"),
                                         {std::string(id)}));
   if (rows.empty()) return no_such_host();
@@ -84,7 +89,7 @@ Result<RegisteredHost> HostRegistry::get(std::string_view id) {
 
 Result<std::vector<RegisteredHost>> HostRegistry::list() {
   WRENN_TRY_ASSIGN(const auto rows, database_.read().query(concat(
-                                        "SELECT ", kColumns,
+                                        "SELECT ", columns(),
                                         " FROM hosts WHERE removed_at IS NULL ORDER BY name, id")));
   return read_all(rows);
 }
@@ -93,7 +98,7 @@ Result<std::vector<RegisteredHost>> HostRegistry::list_of_team(std::string_view 
   WRENN_TRY_ASSIGN(
       const auto rows,
       database_.read().query(
-          concat("SELECT ", kColumns,
+          concat("SELECT ", columns(),
                  " FROM hosts WHERE removed_at IS NULL AND team_id = $1 ORDER BY name, id"),
           {std::string(team_id)}));
   return read_all(rows);
@@ -156,7 +161,7 @@ Result<RegisteredHost> HostRegistry::complete(std::string_view token,
                  "memory_mb = $6, disk_gb = $7, certificate = $8, certificate_serial = $9, "
                  "certificate_ends_at = $10, registered_at = $11, status = 'unreachable' "
                  "WHERE id = $1 AND registered_at IS NULL AND removed_at IS NULL RETURNING ",
-                 kColumns),
+                 columns()),
           {used.front().text(0), endpoints.agent, endpoints.proxy, specs.arch, specs.cpu_cores,
            specs.memory_mb, specs.disk_gb, certificate.pem, certificate.serial, certificate.ends_at,
            now}));

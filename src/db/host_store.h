@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -11,6 +12,7 @@
 #include "base/time.h"
 #include "db/clock.h"
 #include "db/database.h"
+#include "db/host_capacity.h"
 
 namespace wrenn::db {
 
@@ -29,11 +31,19 @@ struct Host {
   bool is_registered = false;          // Over the network; else it is named by a flag.
   std::optional<std::string> team_id;  // Whose own it is; nothing: everybody's.
   bool is_draining = false;            // Nothing new is made there.
+  std::map<std::string, std::string> labels;
+  // And this is what its agent said last.
+  HostCapacity capacity;
+  std::optional<std::int64_t> memory_free_mb;
+  std::optional<std::int64_t> disk_free_mb;
 };
 
-// Of the columns id, name, address, status, last_seen_at, created_at, kind, team_id,
-// draining_since, which come first. kDataLoss for an unknown status.
-base::Result<Host> read_host(const Row& row);
+// What every SELECT and RETURNING begins with, in the order that read_host() takes.
+inline constexpr std::string_view kHostColumns =
+    "id, name, address, status, last_seen_at, created_at, kind, team_id, draining_since, labels, "
+    "cpu_cores, memory_mb, memory_reserved_mb, disk_gb, disk_mb, memory_free_mb, disk_free_mb";
+inline constexpr std::size_t kHostColumnCount = 17;
+base::Result<Host> read_host(const Row& row);  // kDataLoss
 
 class HostStore {
  public:
@@ -46,8 +56,10 @@ class HostStore {
   base::Result<Host> get(std::string_view id);  // kNotFound
   // By name; without those that were removed.
   base::Result<std::vector<Host>> list();
-  // The host was heard: online, seen now. False when there is no such host.
-  base::Result<bool> heartbeat(std::string_view id);
+  // The host was heard, and may have said what it has: online, seen now. False when there is no
+  // such host.
+  base::Result<bool> heartbeat(std::string_view id,
+                               const std::optional<HostReport>& report = std::nullopt);
   // An unreachable host is online again: true then. Its heartbeat says when it was seen.
   base::Result<bool> mark_up(std::string_view id);
   // An online host that was silent for longer than `silence_ms` becomes unreachable: true then.

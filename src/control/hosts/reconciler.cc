@@ -69,6 +69,19 @@ Result<Leftovers> sort_out(db::SandboxStore& sandboxes, const std::string& host_
   return leftovers;
 }
 
+// Older agents do not tell.
+std::optional<db::HostReport> report_of(const agent::ListSandboxesResponse& heard) {
+  if (!heard.has_host()) return std::nullopt;
+  const agent::HostState& host = heard.host();
+  return db::HostReport{.arch = host.arch(),
+                        .capacity = {.cpu_cores = host.cpu_cores(),
+                                     .memory_mb = host.memory_mb(),
+                                     .memory_reserved_mb = host.memory_reserved_mb(),
+                                     .disk_mb = host.disk_mb()},
+                        .memory_free_mb = host.memory_free_mb(),
+                        .disk_free_mb = host.disk_free_mb()};
+}
+
 bool has_sound(const agent::ListSandboxesResponse& on_host, const std::string& id) {
   return std::ranges::any_of(on_host.sandboxes(), [&](const agent::SandboxInfo& info) {
     return info.sandbox_id() == id && info.status() != "error";
@@ -99,7 +112,7 @@ Task<Result<void>> Reconciler::run_once() {
     co_await note_silence(on_host.error());
     co_return base::fail(base::Code::kUnavailable, on_host.error().message);
   }
-  WRENN_CO_TRY(co_await note_heard());
+  WRENN_CO_TRY(co_await note_heard(report_of(*on_host)));
   const ReconcilePlan plan = make_plan(rows, *on_host, services_.busy, base::unix_ms_now(),
                                        heard_since_ms_, services_.sandboxes.holder());
   WRENN_CO_TRY(co_await services_.database_pool.run([&] { return apply_fixes(services_, plan); }));
@@ -149,7 +162,7 @@ Task<Result<void>> Reconciler::remove_unknown(std::vector<std::string> ids) {
   co_return {};
 }
 
-Task<Result<void>> Reconciler::note_heard() {
+Task<Result<void>> Reconciler::note_heard(std::optional<db::HostReport> report) {
   const auto now = base::steady_now();
   if (host_ == HostState::kAnswering && now - last_heartbeat_ < kHeartbeatPeriod) co_return {};
   if (host_ != HostState::kAnswering) {
@@ -158,8 +171,8 @@ Task<Result<void>> Reconciler::note_heard() {
     }));
     if (was_down) WRENN_CO_TRY(co_await note_host("host.marked_up"));
   }
-  WRENN_CO_TRY(
-      co_await services_.database_pool.run([&] { return services_.hosts.heartbeat(host_id_); }));
+  WRENN_CO_TRY(co_await services_.database_pool.run(
+      [&] { return services_.hosts.heartbeat(host_id_, report); }));
   last_heartbeat_ = now;
   if (host_ != HostState::kAnswering)
     base::log_info("the host agent answers", {{"host", host_id_}});

@@ -32,7 +32,7 @@ class Reconciler {
   enum class HostState { kAnswering, kSilent };
   enum class ArchiveState { kFine, kStuck };  // Whether removing the last one succeeded.
 
-  net::Task<base::Result<void>> note_heard();
+  net::Task<base::Result<void>> note_heard(std::optional<db::HostReport> report);
   net::Task<void> note_silence(base::Error error);
   net::Task<base::Result<void>> mark_missing();
   net::Task<base::Result<void>> note_host(std::string action);

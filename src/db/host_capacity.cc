@@ -1,0 +1,112 @@
+#include "db/host_capacity.h"
+
+#include "base/strings.h"
+#include "db/database.h"
+#include "db/host_store.h"
+#include "db/sandbox_store.h"
+
+namespace wrenn::db {
+namespace {
+
+using base::Result;
+
+std::int64_t missing_one(std::int64_t most, std::int64_t load, std::int64_t demand) {
+  if (most == 0 || demand == 0) return 0;
+  return std::max<std::int64_t>(0, load + demand - most);
+}
+
+bool is_on_host(SandboxState state) {
+  return is_listed(state) && state != SandboxState::kHibernated;
+}
+
+bool runs(SandboxState state, std::string_view pause_mode) {
+  switch (state) {
+    case SandboxState::kPending:
+    case SandboxState::kStarting:
+    case SandboxState::kRunning:
+    case SandboxState::kPausing:
+    case SandboxState::kResuming:
+      return true;
+    // It is where it was: it runs there, unless it was paused.
+    case SandboxState::kMissing:
+      return pause_mode.empty();
+    default:
+      return false;
+  }
+}
+
+// What its host keeps for one of that size, or for several of that size together.
+Amounts load_in(SandboxState state, std::string_view pause_mode, const Amounts& size) {
+  if (!is_on_host(state)) return {};
+  return runs(state, pause_mode) ? size : Amounts{.disk_mb = size.disk_mb};
+}
+
+Result<Amounts> load_of_host(Session& session, const std::string& host_id) {
+  WRENN_TRY_ASSIGN(
+      const auto rows,
+      session.query("SELECT status, pause_mode, SUM(vcpus), SUM(memory_mb), SUM(disk_mb) "
+                    "FROM sandboxes WHERE host_id = $1 AND status IN ('pending', 'starting', "
+                    "'running', 'pausing', 'paused', 'resuming', 'hibernating', 'missing') "
+                    "GROUP BY status, pause_mode",
+                    {host_id}));
+  Amounts load;
+  for (const Row& row : rows) {
+    const auto state = state_from_name(row.text(0));
+    if (!state) return base::fail(base::Code::kDataLoss, "a sandbox of unknown status");
+    load += load_in(*state, row.text(1), {row.integer(2), row.integer(3), row.integer(4)});
+  }
+  return load;
+}
+
+}  // namespace
+
+Amounts most_of(const HostCapacity& capacity, const Overcommit& overcommit) {
+  const auto most = [](std::int64_t amount, std::int64_t times) {
+    return amount <= 0 ? 0 : std::max<std::int64_t>(1, amount * times);
+  };
+  const std::int64_t memory_mb =
+      capacity.memory_mb <= 0
+          ? 0
+          : std::max<std::int64_t>(1, capacity.memory_mb - capacity.memory_reserved_mb);
+  return {.vcpus = most(capacity.cpu_cores, overcommit.vcpus),
+          .memory_mb = most(memory_mb, overcommit.memory),
+          .disk_mb = most(capacity.disk_mb, overcommit.disk)};
+}
+
+Amounts missing(const Amounts& most, const Amounts& load, const Amounts& demand) {
+  return {.vcpus = missing_one(most.vcpus, load.vcpus, demand.vcpus),
+          .memory_mb = missing_one(most.memory_mb, load.memory_mb, demand.memory_mb),
+          .disk_mb = missing_one(most.disk_mb, load.disk_mb, demand.disk_mb)};
+}
+
+Amounts size_of(const Sandbox& sandbox) {
+  return {.vcpus = sandbox.vcpus, .memory_mb = sandbox.memory_mb, .disk_mb = sandbox.disk_mb};
+}
+
+Amounts load_of(const Sandbox& sandbox) {
+  return load_in(sandbox.status, sandbox.pause_mode, size_of(sandbox));
+}
+
+Result<std::optional<std::string>> first_with_room(Session& session,
+                                                   const std::vector<std::string>& hosts,
+                                                   const Amounts& demand,
+                                                   const Overcommit& overcommit, HostLoads& loads) {
+  for (const std::string& host_id : hosts) {
+    WRENN_TRY_ASSIGN(
+        const auto rows,
+        session.query(base::concat("SELECT ", kHostColumns,
+                                   " FROM hosts WHERE id = $1 "
+                                   "AND removed_at IS NULL AND draining_since IS NULL"),
+                      {host_id}));
+    if (rows.empty()) continue;
+    WRENN_TRY_ASSIGN(const Host host, read_host(rows.front()));
+    const Amounts most = most_of(host.capacity, overcommit);
+    if (most == Amounts()) return host_id;
+    WRENN_TRY_ASSIGN(const Amounts load, load_of_host(session, host_id));
+    loads[host_id] = load;
+    if (missing(most, load, demand) == Amounts()) return host_id;
+  }
+  return std::nullopt;
+}
+
+}  // namespace wrenn::db
