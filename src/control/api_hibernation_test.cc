@@ -109,7 +109,8 @@ Task<void> check_traffic(World& world) {
   const std::string id = World::id_in(path);
   HostLinks links;
   for (const auto& host : world.addresses) links.put(host);
-  PlaceCache places(world.database, links, world.directory, world.busy, world.operations);
+  PlaceCache places(world.database, links, world.directory, world.busy, world.operations,
+                    world.fleet);
   EXPECT_EQ((co_await places.find(id)).value()->host, links.find(local_host_id()));
   EXPECT_EQ((co_await world.call("POST", path + "/hibernate")).status, 200);
   places.forget(id);

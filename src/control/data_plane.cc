@@ -73,8 +73,9 @@ void HostLinks::close_idle() {
 }
 
 PlaceCache::PlaceCache(db::Database& database, const HostLinks& links, HostDirectory& directory,
-                       BusySandboxes& busy, Operations& operations, std::string holder)
-    : sandboxes_(database, base::unix_ms_now, std::move(holder)),
+                       BusySandboxes& busy, Operations& operations, Fleet& fleet,
+                       std::string holder)
+    : sandboxes_(database, base::unix_ms_now, std::move(holder), fleet.overcommit()),
       ports_(database),
       keys_(database),
       hosts_(database),
@@ -82,6 +83,7 @@ PlaceCache::PlaceCache(db::Database& database, const HostLinks& links, HostDirec
       directory_(directory),
       busy_(busy),
       operations_(operations),
+      fleet_(fleet),
       database_pool_(kDatabaseThreads) {}
 
 template <class T>
@@ -121,8 +123,8 @@ Result<PlacePtr> PlaceCache::read_place(const std::string& id) {
 Task<Result<PlacePtr>> PlaceCache::wake(std::string id, proxy::WakeReason reason) {
   WRENN_CO_TRY_ASSIGN(auto sandbox,
                       co_await database_pool_.run([&] { return sandboxes_.get_any_team(id); }));
-  const LifecycleServices services{sandboxes_, hosts_, database_pool_,
-                                   directory_, busy_,  operations_};
+  const LifecycleServices services{sandboxes_, hosts_,      database_pool_, directory_,
+                                   busy_,      operations_, fleet_};
   const auto asleep =
       reason == proxy::WakeReason::kHostRefused ? Asleep::kByItsHost : Asleep::kBySomeRow;
   const auto woken = co_await wake_sandbox(services, std::move(sandbox), asleep);
@@ -152,9 +154,10 @@ Task<Result<std::string>> PlaceCache::team_of_key(std::string key) {
 }
 
 DataPlane::DataPlane(const DataPlaneOptions& options, db::Database& database,
-                     const proxy::AccessKey& access, BusySandboxes& busy, Operations& operations)
+                     const proxy::AccessKey& access, BusySandboxes& busy, Operations& operations,
+                     Fleet& fleet)
     : directory_(options.hosts),
-      places_(database, links_, directory_, busy, operations, options.holder),
+      places_(database, links_, directory_, busy, operations, fleet, options.holder),
       proxy_(places_, access, edge_settings(options)) {
   for (const HostAddress& host : options.hosts) links_.put(host);
 }
@@ -162,8 +165,10 @@ DataPlane::DataPlane(const DataPlaneOptions& options, db::Database& database,
 Result<std::unique_ptr<DataPlane>> DataPlane::start(const DataPlaneOptions& options,
                                                     db::Database& database,
                                                     const proxy::AccessKey& access,
-                                                    BusySandboxes& busy, Operations& operations) {
-  std::unique_ptr<DataPlane> plane(new DataPlane(options, database, access, busy, operations));
+                                                    BusySandboxes& busy, Operations& operations,
+                                                    Fleet& fleet) {
+  std::unique_ptr<DataPlane> plane(
+      new DataPlane(options, database, access, busy, operations, fleet));
   WRENN_TRY_ASSIGN(auto listener, net::Listener::listen(plane->thread_.loop(), options.listen));
   plane->port_ = listener.port();
   plane->thread_.start("data-plane", [self = plane.get(), l = std::move(listener)]() mutable {

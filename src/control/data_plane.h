@@ -13,6 +13,7 @@
 #include "control/hosts/host_directory.h"
 #include "control/operations.h"
 #include "control/proxy_settings.h"
+#include "control/scheduler/fleet.h"
 #include "db/api_key_store.h"
 #include "db/port_store.h"
 #include "db/sandbox_store.h"
@@ -46,7 +47,7 @@ class PlaceCache final : public proxy::EdgeDirectory {
   // `links`: to the data planes of hosts; `directory`: for this loop.
   // `holder`: as SandboxStore's.
   PlaceCache(db::Database& database, const HostLinks& links, HostDirectory& directory,
-             BusySandboxes& busy, Operations& operations, std::string holder = {});
+             BusySandboxes& busy, Operations& operations, Fleet& fleet, std::string holder = {});
 
   net::Task<base::Result<std::shared_ptr<const proxy::SandboxPlace>>> find(std::string id) override;
   net::Task<base::Result<std::shared_ptr<const proxy::SandboxPlace>>> wake(
@@ -73,6 +74,7 @@ class PlaceCache final : public proxy::EdgeDirectory {
   HostDirectory& directory_;
   BusySandboxes& busy_;
   Operations& operations_;
+  Fleet& fleet_;
   net::BlockingPool database_pool_;
   std::map<std::string, Entry<std::shared_ptr<const proxy::SandboxPlace>>> places_;
   std::map<std::string, Entry<std::string>> teams_;  // By the hash of the key.
@@ -94,8 +96,8 @@ class DataPlane {
   static base::Result<std::unique_ptr<DataPlane>> start(const DataPlaneOptions& options,
                                                         db::Database& database,
                                                         const proxy::AccessKey& access,
-                                                        BusySandboxes& busy,
-                                                        Operations& operations);
+                                                        BusySandboxes& busy, Operations& operations,
+                                                        Fleet& fleet);
   DataPlane(const DataPlane&) = delete;
   DataPlane& operator=(const DataPlane&) = delete;
   // Cuts everything that is open.
@@ -112,7 +114,7 @@ class DataPlane {
 
  private:
   DataPlane(const DataPlaneOptions& options, db::Database& database, const proxy::AccessKey& access,
-            BusySandboxes& busy, Operations& operations);
+            BusySandboxes& busy, Operations& operations, Fleet& fleet);
   net::Task<void> serve(net::Listener listener);
 
   HostLinks links_;

@@ -3,8 +3,8 @@
 #include "base/log.h"
 #include "base/strings.h"
 #include "control/hosts/host_directory.h"
-#include "control/hosts/placement.h"
 #include "control/lifecycle_steps.h"
+#include "control/scheduler/placement.h"
 #include "proto/agent.pb.h"
 
 namespace wrenn::control {
@@ -84,28 +84,22 @@ Task<Answer<Changed>> hibernate_now(LifecycleServices services, AgentClient& age
 // leaves.
 Task<base::Result<agent::WakeSandboxResponse>> wake_on_one(LifecycleServices services, Sandbox& row,
                                                            agent::WakeSandboxRequest request,
-                                                           std::vector<std::string> hosts,
-                                                           base::Duration limit) {
-  base::Error refusal(Code::kUnavailable, "there is no host");
-  for (const std::string& host_id : hosts) {
-    if (row.host_id != host_id) {
-      row.host_id = host_id;
-      WRENN_CO_TRY_ASSIGN(
-          const bool is_wanted, co_await services.database_pool.run([&services, &row] {
-            return services.sandboxes.move_to_host(row.id, SandboxState::kResuming, *row.host_id);
-          }));
-      if (!is_wanted) break;
-    }
-    WRENN_CO_TRY_ASSIGN(AgentClient* const agent, services.directory.agent(host_id));
-    auto woken = co_await agent->wake(request, limit);
+                                                           Placed placed, base::Duration limit) {
+  while (true) {
+    row.host_id = placed.host_id;
+    auto agent = services.directory.agent(row.host_id);
+    if (!agent) co_return base::fail(std::move(agent).error());
+    auto woken = co_await (*agent)->wake(request, limit);
     if (woken || woken.error().code == Code::kCanceled) co_return woken;
     base::log_warn("a sandbox was not woken",
-                   {{"sandbox", row.id}, {"host", host_id}, {"error", woken.error()}});
-    if (is_unknown(woken.error())) co_await destroy_leftover(*agent, row.id);
-    refusal = std::move(woken).error();
-    if (!may_wake_elsewhere(refusal)) break;
+                   {{"sandbox", row.id}, {"host", placed.host_id}, {"error", woken.error()}});
+    if (is_unknown(woken.error())) co_await destroy_leftover(**agent, row.id);
+    if (!may_wake_elsewhere(woken.error()) || placed.others.empty()) co_return woken;
+    WRENN_CO_TRY_ASSIGN(auto next, co_await place_elsewhere(services, row, SandboxState::kResuming,
+                                                            std::move(placed.others)));
+    if (!next) co_return woken;
+    placed = *std::move(next);
   }
-  co_return base::fail(std::move(refusal));
 }
 
 }  // namespace
@@ -157,19 +151,14 @@ Task<Answer<std::optional<Changed>>> wake_from_archive(LifecycleServices service
                                                        base::Duration limit) {
   const BusySandboxes::Mark busy(services.busy, row.id);
   const Sandbox before = row;
-  API_CO_TRY_ASSIGN(auto hosts, db_answer(co_await hosts_to_make_on(services, row.team_id)));
-  if (hosts.empty()) co_return refuse(ApiCode::kNoHostsAvailable, "there is no host to wake it on");
-  API_CO_TRY_ASSIGN(const bool is_ours,
-                    co_await begin_resume(services, row.id, SandboxState::kHibernated,
-                                          {.host_id = hosts.front()}));
-  if (!is_ours) co_return std::nullopt;
-  row.host_id = hosts.front();
+  API_CO_TRY_ASSIGN(auto placed, co_await place_resume(services, row, SandboxState::kHibernated));
+  if (!placed) co_return std::nullopt;
   settings = begun_now(std::move(settings));
   agent::WakeSandboxRequest request;
   request.set_sandbox_id(row.id);
   to_rpc(settings, *request.mutable_lifecycle());
   const auto woken =
-      co_await wake_on_one(services, row, std::move(request), std::move(hosts), limit);
+      co_await wake_on_one(services, row, std::move(request), *std::move(placed), limit);
   if (!woken) {
     if (woken.error().code == Code::kCanceled) co_return std::unexpected(from_agent(woken.error()));
     API_CO_TRY(co_await transition(services, row.id, SandboxState::kResuming,

@@ -5,8 +5,8 @@
 #include "base/time.h"
 #include "control/hibernation.h"
 #include "control/hosts/host_directory.h"
-#include "control/hosts/placement.h"
 #include "control/lifecycle_steps.h"
+#include "control/scheduler/placement.h"
 #include "net/loop.h"
 #include "proto/agent.pb.h"
 
@@ -104,9 +104,9 @@ Task<Answer<Changed>> resume_within(LifecycleServices services, Sandbox row,
       // the reconciler has to settle.
       const BusySandboxes::Mark busy(services.busy, row.id);
       API_CO_TRY(agent_answer(co_await check_not_drained(services, row.host_id.value_or(""))));
-      API_CO_TRY_ASSIGN(const bool is_ours,
-                        co_await begin_resume(services, row.id, SandboxState::kPaused));
-      if (is_ours) {
+      API_CO_TRY_ASSIGN(const auto placed,
+                        co_await place_resume(services, row, SandboxState::kPaused));
+      if (placed) {
         const auto chosen = settings.value_or(settings_of(row));
         co_return co_await services.operations.measure(
             Operation::kResume, resume_now(services, std::move(row), chosen, limit));

@@ -25,6 +25,7 @@ class SandboxInfo;
 
 namespace wrenn::control {
 
+class Fleet;
 class HostDirectory;
 
 struct LifecycleServices {
@@ -34,6 +35,7 @@ struct LifecycleServices {
   HostDirectory& directory;
   BusySandboxes& busy;
   Operations& operations;
+  Fleet& fleet;
 };
 
 struct Changed {

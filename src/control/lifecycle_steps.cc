@@ -26,13 +26,6 @@ Task<Answer<bool>> transition(LifecycleServices services, std::string id, Sandbo
   }));
 }
 
-Task<Answer<bool>> begin_resume(LifecycleServices services, std::string id, SandboxState from,
-                                db::SandboxChanges changes) {
-  co_return db_answer(co_await services.database_pool.run([&services, &id, from, &changes] {
-    return services.sandboxes.begin_resume(id, from, changes);
-  }));
-}
-
 Task<Answer<Changed>> finish(LifecycleServices services, std::string id, SandboxState from,
                              SandboxState to, db::SandboxChanges changes, Timings timings) {
   API_CO_TRY(co_await transition(services, id, from, to, std::move(changes)));

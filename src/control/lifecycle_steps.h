@@ -15,9 +15,6 @@ net::Task<Answer<db::Sandbox>> look_again(LifecycleServices services, std::strin
 net::Task<Answer<bool>> transition(LifecycleServices services, std::string id,
                                    db::SandboxState from, db::SandboxState to,
                                    db::SandboxChanges changes = {});
-// To kResuming: kQuotaExceeded when its team may not run as much.
-net::Task<Answer<bool>> begin_resume(LifecycleServices services, std::string id,
-                                     db::SandboxState from, db::SandboxChanges changes = {});
 // The row of a change that succeeded; kInvalidState when somebody destroyed it at the same time.
 net::Task<Answer<Changed>> finish(LifecycleServices services, std::string id, db::SandboxState from,
                                   db::SandboxState to, db::SandboxChanges changes, Timings timings);

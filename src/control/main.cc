@@ -25,6 +25,7 @@ struct Flags {
   int host_silence_sec = 90;
   int audit_retention_days = 90;
   bool allows_private_channels = false;
+  wrenn::db::Overcommit overcommit;
   wrenn::control::ProxyOptions proxy;
   std::string log_level = "info";
   std::string log_format = "text";
@@ -105,6 +106,7 @@ Result<void> run(Command command, const Flags& flags) {
        .channel_destinations = flags.allows_private_channels ? wrenn::net::Destinations::kAny
                                                              : wrenn::net::Destinations::kPublic,
        .audit_retention = std::chrono::days(flags.audit_retention_days),
+       .overcommit = flags.overcommit,
        .proxy = flags.proxy,
        .accounts = account_settings(flags),
        .encryption_key = wrenn::control::encryption_key_place(flags.wrenn_dir),
@@ -170,6 +172,22 @@ int main(int argc, char** argv) {
                  "Days for which entries of the log of changes are kept; 0: for ever")
       ->envname("WRENN_AUDIT_RETENTION_DAYS")
       ->check(CLI::Range(0, 36'500))
+      ->capture_default_str();
+  const auto times = CLI::Range(1, 1'000'000);
+  app.add_option("--cpu-overcommit", flags.overcommit.vcpus,
+                 "vCPUs that a host may promise to sandboxes for each of its cores")
+      ->envname("WRENN_CPU_OVERCOMMIT")
+      ->check(times)
+      ->capture_default_str();
+  app.add_option("--memory-overcommit", flags.overcommit.memory,
+                 "How many times a host may promise its memory to sandboxes")
+      ->envname("WRENN_MEMORY_OVERCOMMIT")
+      ->check(times)
+      ->capture_default_str();
+  app.add_option("--disk-overcommit", flags.overcommit.disk,
+                 "How many times a host may promise its disk to sandboxes")
+      ->envname("WRENN_DISK_OVERCOMMIT")
+      ->check(times)
       ->capture_default_str();
   app.add_option("--public-url", flags.accounts.public_url,
                  "How others see this address, e.g. https://wrenn.example.com: what links in mails "

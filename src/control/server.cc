@@ -132,7 +132,7 @@ Result<void> run_server(const ServerOptions& options) {
   const std::string holder = db::is_postgres(options.database)
                                  ? concat("cp-", base::to_hex(base::random_bytes(8)))
                                  : std::string();
-  db::SandboxStore sandboxes(database, base::unix_ms_now, holder);
+  db::SandboxStore sandboxes(database, base::unix_ms_now, holder, options.overcommit);
   db::HostStore hosts(database);
   db::PortStore ports(database);
   db::TemplateStore templates(database);
@@ -154,6 +154,7 @@ Result<void> run_server(const ServerOptions& options) {
   BusySandboxes busy;
   OpenSockets open_sockets;
   Operations operations;
+  Fleet fleet(options.overcommit);
   net::BlockingPool pool(kDatabaseThreads);
   db::AuditStore audit_store(database);
   AuditLog audit(audit_store, pool);
@@ -164,12 +165,13 @@ Result<void> run_server(const ServerOptions& options) {
   Accounts accounts(account_stores, access_tokens, options.accounts,
                     [&](Mail mail) { return mailer->send(std::move(mail)); });
   net::BlockingPool account_pool(kPasswordThreads);
-  WRENN_TRY_ASSIGN(const auto data_plane, DataPlane::start({.listen = proxy_endpoint,
-                                                            .hosts = addresses,
-                                                            .scheme = proxy_settings.scheme,
-                                                            .domain = proxy_settings.domain,
-                                                            .holder = holder},
-                                                           database, access_key, busy, operations));
+  WRENN_TRY_ASSIGN(const auto data_plane,
+                   DataPlane::start({.listen = proxy_endpoint,
+                                     .hosts = addresses,
+                                     .scheme = proxy_settings.scheme,
+                                     .domain = proxy_settings.domain,
+                                     .holder = holder},
+                                    database, access_key, busy, operations, fleet));
   Services services{.keys = keys,
                     .sandboxes = sandboxes,
                     .hosts = hosts,
@@ -193,7 +195,8 @@ Result<void> run_server(const ServerOptions& options) {
                     .pki = pki,
                     .audit = audit,
                     .channels = channels,
-                    .dispatcher = dispatcher};
+                    .dispatcher = dispatcher,
+                    .fleet = fleet};
   services.forget_place = [&](const std::string& id) { data_plane->forget(id); };
   Api api(services);
   std::deque<Reconciler> reconcilers;

@@ -12,6 +12,7 @@
 #include "control/encryption_key.h"
 #include "control/mail/mail_settings.h"
 #include "control/proxy_settings.h"
+#include "db/host_capacity.h"
 #include "net/metrics_server.h"
 #include "net/web_client.h"
 
@@ -28,6 +29,7 @@ struct ServerOptions {
   base::Duration host_silence = std::chrono::seconds(90);
   net::Destinations channel_destinations = net::Destinations::kPublic;
   std::chrono::days audit_retention{90};  // Of the log of changes; 0: for ever.
+  db::Overcommit overcommit;              // What hosts promise to sandboxes.
   ProxyOptions proxy;
   AccountSettings accounts;
   EncryptionKeyPlace encryption_key;

@@ -16,6 +16,7 @@
 #include "control/operations.h"
 #include "control/pki/host_pki.h"
 #include "control/proxy_settings.h"
+#include "control/scheduler/fleet.h"
 #include "db/api_key_store.h"
 #include "db/channel_store.h"
 #include "db/host_registry.h"
@@ -64,11 +65,12 @@ struct Services {
   AuditLog& audit;
   db::ChannelStore& channels;  // From the database's pool only.
   ChannelDispatcher& dispatcher;
+  Fleet& fleet;
   // Called when what the data plane knows of a sandbox is out of date.
   std::function<void(const std::string&)> forget_place = [](const std::string&) {};
 
   LifecycleServices lifecycle() const {
-    return {sandboxes, hosts, database_pool, directory, busy, operations};
+    return {sandboxes, hosts, database_pool, directory, busy, operations, fleet};
   }
 };
 

@@ -65,6 +65,7 @@ struct World {
   BusySandboxes busy;
   OpenSockets open_sockets;
   Operations operations;
+  Fleet fleet{{}, base::Duration(0)};  // Hosts are as the database has them.
   net::BlockingPool pool{2};
   db::AuditStore audit_store{database};
   AuditLog audit{audit_store, pool};
@@ -115,7 +116,8 @@ struct World {
                     .pki = pki,
                     .audit = audit,
                     .channels = channels,
-                    .dispatcher = dispatcher};
+                    .dispatcher = dispatcher,
+                    .fleet = fleet};
   Api api{services};
   Reconciler reconciler{services, local_host_id()};
   Reconciler east_reconciler{services, host_id_of("east")};  // With two hosts.

@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include "base/strings.h"
+#include "db/host_store.h"
 #include "db/sandbox_store.h"
 #include "db/team.h"
 #include "db/test_database.h"
@@ -24,6 +25,9 @@ class QuotaStoreTest : public testing::Test {
     const auto made = test_.database.write().execute(
         "INSERT INTO teams (id, name, created_at) VALUES ($1, 'others', 0)", {team_});
     ASSERT_TRUE(made) << made.error().to_string();
+    Host host;
+    host.id = host.name = "host-a";
+    ASSERT_TRUE(HostStore(test_.database).upsert(host));
   }
   Sandbox sandbox() {
     Sandbox row;
@@ -132,13 +136,14 @@ TEST_F(QuotaStoreTest, ResumingNeedsRoomToo) {
   pause(paused);
   set({.vcpus = 3});
   const std::string other = insert();
-  const auto refused = sandboxes_.begin_resume(paused, kPaused);
+  const auto refused = sandboxes_.begin_resume(paused, kPaused, {"host-a"});
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code, Code::kOutOfRange);
   EXPECT_EQ(sandboxes_.get(team_, paused)->status, kPaused);
   change(other, kPending, kError);
-  EXPECT_TRUE(*sandboxes_.begin_resume(paused, kPaused));
-  EXPECT_FALSE(*sandboxes_.begin_resume(paused, kPaused)) << "it is under way";
+  EXPECT_EQ(sandboxes_.begin_resume(paused, kPaused, {"host-a"})->outcome, Placing::kDone);
+  EXPECT_EQ(sandboxes_.begin_resume(paused, kPaused, {"host-a"})->outcome, Placing::kNotWanted)
+      << "it is under way";
 }
 
 TEST_F(QuotaStoreTest, WhatAHostSaysIsNeverRefused) {

@@ -74,6 +74,7 @@ Result<Sandbox> read_sandbox(const Row& row) {
   if (!archive) return base::fail(Code::kDataLoss, "a sandbox of unknown archive in the database");
   WRENN_TRY_ASSIGN(auto metadata, parse_texts(row.text(9)));
   WRENN_TRY_ASSIGN(auto labels, parse_texts(row.text(26)));
+  WRENN_TRY_ASSIGN(auto host_labels, parse_texts(row.text(29)));
   return Sandbox{.id = row.text(0),
                  .team_id = row.text(1),
                  .host_id = row.maybe_text(2),
@@ -94,6 +95,7 @@ Result<Sandbox> read_sandbox(const Row& row) {
                  .archive_bytes = row.integer(25),
                  .metadata = std::move(metadata),
                  .labels = std::move(labels),
+                 .host_labels = std::move(host_labels),
                  .host_ip = row.text(10),
                  .error_message = row.text(11),
                  .created_at = row.integer(12),
@@ -129,21 +131,38 @@ Result<Sandbox> insert_row(Session& session, const Sandbox& sandbox, const Hold&
                            std::int64_t now) {
   WRENN_TRY_ASSIGN(std::string metadata, texts_to_json(sandbox.metadata));
   WRENN_TRY_ASSIGN(std::string labels, texts_to_json(sandbox.labels));
+  WRENN_TRY_ASSIGN(std::string host_labels, texts_to_json(sandbox.host_labels));
   WRENN_TRY_ASSIGN(
       const auto rows,
       session.query(
-          concat("INSERT INTO sandboxes (id, team_id, host_id, template, status, vcpus, memory_mb, "
-                 "disk_mb, timeout_sec, metadata, host_ip, created_at, updated_at, "
-                 "max_lifetime_sec, end_at, on_timeout, auto_resume, labels, holder, held_until) "
-                 "SELECT $1, id, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $12, $13, $14, $15, "
-                 "$16, $17, $18, $19 FROM teams WHERE id = $2 AND deleted_at IS NULL RETURNING ",
-                 kColumns),
-          {sandbox.id, sandbox.team_id, nullable(sandbox.host_id), sandbox.template_name,
-           std::string(state_name(sandbox.status)), std::int64_t{sandbox.vcpus},
-           std::int64_t{sandbox.memory_mb}, std::int64_t{sandbox.disk_mb},
-           std::int64_t{sandbox.timeout_sec}, std::move(metadata), sandbox.host_ip, now,
-           std::int64_t{sandbox.max_lifetime_sec}, sandbox.end_at, sandbox.on_timeout,
-           std::int64_t{sandbox.auto_resume ? 1 : 0}, std::move(labels), hold.holder, hold.until}));
+          concat(
+              "INSERT INTO sandboxes (id, team_id, host_id, template, status, vcpus, memory_mb, "
+              "disk_mb, timeout_sec, metadata, host_ip, created_at, updated_at, "
+              "max_lifetime_sec, end_at, on_timeout, auto_resume, labels, holder, held_until, "
+              "host_labels) SELECT $1, id, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $12, $13, "
+              "$14, $15, "
+              "$16, $17, $18, $19, $20 FROM teams WHERE id = $2 AND deleted_at IS NULL RETURNING ",
+              kColumns),
+          {sandbox.id,
+           sandbox.team_id,
+           nullable(sandbox.host_id),
+           sandbox.template_name,
+           std::string(state_name(sandbox.status)),
+           std::int64_t{sandbox.vcpus},
+           std::int64_t{sandbox.memory_mb},
+           std::int64_t{sandbox.disk_mb},
+           std::int64_t{sandbox.timeout_sec},
+           std::move(metadata),
+           sandbox.host_ip,
+           now,
+           std::int64_t{sandbox.max_lifetime_sec},
+           sandbox.end_at,
+           sandbox.on_timeout,
+           std::int64_t{sandbox.auto_resume ? 1 : 0},
+           std::move(labels),
+           hold.holder,
+           hold.until,
+           std::move(host_labels)}));
   if (rows.empty()) return base::fail(Code::kNotFound, "team not found");
   return read_sandbox(rows.front());
 }

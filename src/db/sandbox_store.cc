@@ -15,6 +15,7 @@ using base::concat;
 using base::Result;
 
 constexpr std::int64_t kTouchEveryMs = 1000;
+
 Result<void> check_transition(const std::vector<SandboxState>& from, SandboxState to) {
   if (from.empty()) return base::fail(Code::kInvalidArgument, "no state to change from");
   for (const auto state : from) {
@@ -63,40 +64,69 @@ QuotaUse demand_of(const std::vector<Sandbox>& sandboxes) {
   return demand;
 }
 
-// One that rests takes up none of what its team may have running, until it is resumed.
-Result<void> check_resume(Session& session, std::string_view id, std::int64_t now) {
-  WRENN_TRY_ASSIGN(const auto rows,
-                   session.query("SELECT team_id, vcpus, memory_mb FROM sandboxes "
-                                 "WHERE id = $1 AND status IN ('paused', 'hibernated')",
-                                 {std::string(id)}));
-  if (rows.empty()) return {};
-  const Row& row = rows.front();
-  return check_quota(session, row.text(0), {.vcpus = row.integer(1), .memory_mb = row.integer(2)},
-                     now);
-}
-
 struct Change {
   std::string_view id;
+  SandboxState from;  // Of a resume.
   SandboxState to;
   std::int64_t now;
-  bool is_within_quota;
+  const std::vector<std::string>* hosts;  // That it may be resumed on; none: it needs no place.
 };
 
+// Where it finds room. One that rests takes up none of what its team may have running, and of its
+// host's only the disk, until it is resumed.
+Result<Placement> place_resume(Session& session, const Change& change,
+                               const Overcommit& overcommit) {
+  WRENN_TRY_ASSIGN(const auto rows,
+                   session.query("SELECT team_id, vcpus, memory_mb, disk_mb FROM sandboxes "
+                                 "WHERE id = $1 AND status = $2",
+                                 {std::string(change.id), std::string(state_name(change.from))}));
+  if (rows.empty()) return Placement{.outcome = Placing::kNotWanted};
+  const Row& row = rows.front();
+  Amounts demand{.vcpus = row.integer(1), .memory_mb = row.integer(2), .disk_mb = row.integer(3)};
+  if (change.from == SandboxState::kPaused) demand.disk_mb = 0;
+  WRENN_TRY(check_quota(session, row.text(0),
+                        {.vcpus = demand.vcpus, .memory_mb = demand.memory_mb}, change.now));
+  Placement placement;
+  WRENN_TRY_ASSIGN(auto host,
+                   first_with_room(session, *change.hosts, demand, overcommit, placement.loads));
+  if (!host) return placement;
+  placement.outcome = Placing::kDone;
+  placement.host_id = std::move(*host);
+  return placement;
+}
+
 // The change of state, and with it what is used and all that does not outlive a sandbox: all or
-// nothing.
-Result<bool> change_all(Session& session, const Change& change, std::string_view update,
-                        const std::vector<Value>& args) {
+// nothing. `args` gets the host.
+Result<Placement> change_all(Session& session, const Change& change, std::string_view update,
+                             std::vector<Value>& args, Value& host, const Overcommit& overcommit) {
+  Placement placement{.outcome = Placing::kDone};
   WRENN_TRY_ASSIGN(Transaction transaction, Transaction::begin(session));
-  if (change.is_within_quota) WRENN_TRY(check_resume(session, change.id, change.now));
+  if (change.hosts != nullptr) {
+    WRENN_TRY_ASSIGN(placement, place_resume(session, change, overcommit));
+    if (placement.outcome != Placing::kDone) return placement;
+    host = placement.host_id;
+  }
   WRENN_TRY_ASSIGN(const std::int64_t changed, session.execute(update, args));
-  if (changed != 1) return false;
+  if (changed != 1) return Placement{.outcome = Placing::kNotWanted};
   WRENN_TRY(follow_usage(session, change.id, change.to, change.now));
   if (!is_listed(change.to)) {
     WRENN_TRY(session.execute("DELETE FROM public_ports WHERE sandbox_id = $1",
                               {std::string(change.id)}));
   }
   WRENN_TRY(transaction.commit());
-  return true;
+  return placement;
+}
+
+Result<std::vector<Sandbox>> insert_rows(Session& session, const std::vector<Sandbox>& sandboxes,
+                                         const std::string& holder, std::int64_t now) {
+  std::vector<Sandbox> inserted;
+  for (const Sandbox& sandbox : sandboxes) {
+    WRENN_TRY_ASSIGN(Sandbox row,
+                     insert_row(session, sandbox, hold_in(sandbox.status, holder, now), now));
+    WRENN_TRY(insert_labels(session, sandbox.id, sandbox.labels));
+    inserted.push_back(std::move(row));
+  }
+  return inserted;
 }
 
 }  // namespace
@@ -112,15 +142,29 @@ Result<std::vector<Sandbox>> SandboxStore::insert_all(const std::vector<Sandbox>
   // Transactions take turns: of several who ask for the last place, one gets it.
   WRENN_TRY_ASSIGN(Transaction transaction, Transaction::begin(session));
   WRENN_TRY(check_quota(session, sandboxes.front().team_id, demand_of(sandboxes), now));
-  std::vector<Sandbox> inserted;
-  for (const Sandbox& sandbox : sandboxes) {
-    WRENN_TRY_ASSIGN(Sandbox row,
-                     insert_row(session, sandbox, hold_in(sandbox.status, holder_, now), now));
-    WRENN_TRY(insert_labels(session, sandbox.id, sandbox.labels));
-    inserted.push_back(std::move(row));
-  }
+  WRENN_TRY_ASSIGN(auto inserted, insert_rows(session, sandboxes, holder_, now));
   WRENN_TRY(transaction.commit());
   return inserted;
+}
+
+Result<Placement> SandboxStore::insert_on(std::vector<Sandbox> sandboxes,
+                                          const std::vector<std::string>& hosts) {
+  const std::int64_t now = clock_();
+  Amounts demand;
+  for (const Sandbox& sandbox : sandboxes) demand += size_of(sandbox);
+  Placement placement;
+  Session session = database_.write();
+  WRENN_TRY_ASSIGN(Transaction transaction, Transaction::begin(session));
+  WRENN_TRY(check_quota(session, sandboxes.front().team_id, demand_of(sandboxes), now));
+  WRENN_TRY_ASSIGN(auto host,
+                   first_with_room(session, hosts, demand, overcommit_, placement.loads));
+  if (!host) return placement;
+  for (Sandbox& sandbox : sandboxes) sandbox.host_id = *host;
+  WRENN_TRY_ASSIGN(placement.inserted, insert_rows(session, sandboxes, holder_, now));
+  WRENN_TRY(transaction.commit());
+  placement.outcome = Placing::kDone;
+  placement.host_id = std::move(*host);
+  return placement;
 }
 
 Result<Sandbox> SandboxStore::get(std::string_view team_id, std::string_view id) {
@@ -163,21 +207,24 @@ Result<std::vector<Sandbox>> SandboxStore::list_by_host(std::string_view host_id
 
 Result<bool> SandboxStore::transition(std::string_view id, const std::vector<SandboxState>& from,
                                       SandboxState to, const SandboxChanges& changes) {
-  return change(id, from, to, changes, Quotas::kIgnored);
+  WRENN_TRY_ASSIGN(const Placement changed, change(id, from, to, changes, nullptr));
+  return changed.outcome == Placing::kDone;
 }
 
-Result<bool> SandboxStore::begin_resume(std::string_view id, SandboxState from,
-                                        const SandboxChanges& changes) {
-  return change(id, {from}, SandboxState::kResuming, changes, Quotas::kChecked);
+Result<Placement> SandboxStore::begin_resume(std::string_view id, SandboxState from,
+                                             const std::vector<std::string>& hosts) {
+  return change(id, {from}, SandboxState::kResuming, {}, &hosts);
 }
 
-Result<bool> SandboxStore::change(std::string_view id, const std::vector<SandboxState>& from,
-                                  SandboxState to, const SandboxChanges& changes, Quotas quotas) {
+Result<Placement> SandboxStore::change(std::string_view id, const std::vector<SandboxState>& from,
+                                       SandboxState to, const SandboxChanges& changes,
+                                       const std::vector<std::string>* hosts) {
   WRENN_TRY(check_transition(from, to));
   std::optional<std::string> metadata;
   if (changes.metadata) {
     WRENN_TRY_ASSIGN(metadata, texts_to_json(*changes.metadata));
   }
+  constexpr std::size_t kHostArgument = 3;  // Counted from 0.
   const std::int64_t now = clock_();
   const Hold hold = hold_in(to, holder_, now);
   const bool runs = to == SandboxState::kRunning;
@@ -226,24 +273,44 @@ Result<bool> SandboxStore::change(std::string_view id, const std::vector<Sandbox
     // Its old archive may just be being removed.
     sql += " AND (holder = '' OR holder = $16 OR held_until <= $3)";
   }
-  const bool is_within_quota = quotas == Quotas::kChecked;
   const bool follows =
-      ends || is_within_quota ||
+      ends || hosts != nullptr ||
       std::ranges::any_of(from, [to](SandboxState state) { return changes_usage(state, to); });
   Session session = database_.write();
-  if (follows) return change_all(session, {id, to, now, is_within_quota}, sql, args);
+  if (follows) {
+    return change_all(session, {id, from.front(), to, now, hosts}, sql, args, args[kHostArgument],
+                      overcommit_);
+  }
   WRENN_TRY_ASSIGN(const std::int64_t changed, session.execute(sql, args));
-  return changed == 1;
+  return Placement{.outcome = changed == 1 ? Placing::kDone : Placing::kNotWanted};
 }
 
-Result<bool> SandboxStore::move_to_host(std::string_view id, SandboxState state,
-                                        std::string_view host_id) {
-  WRENN_TRY_ASSIGN(const std::int64_t changed,
-                   database_.write().execute("UPDATE sandboxes SET host_id = $3, updated_at = $4 "
-                                             "WHERE id = $1 AND status = $2",
-                                             {std::string(id), std::string(state_name(state)),
-                                              std::string(host_id), clock_()}));
-  return changed == 1;
+Result<Placement> SandboxStore::move_to_host(std::string_view id, SandboxState state,
+                                             const std::vector<std::string>& hosts) {
+  Session session = database_.write();
+  WRENN_TRY_ASSIGN(Transaction transaction, Transaction::begin(session));
+  WRENN_TRY_ASSIGN(const auto rows,
+                   session.query("SELECT vcpus, memory_mb, disk_mb FROM sandboxes "
+                                 "WHERE id = $1 AND status = $2",
+                                 {std::string(id), std::string(state_name(state))}));
+  if (rows.empty()) return Placement{.outcome = Placing::kNotWanted};
+  const Row& row = rows.front();
+  const Amounts demand{
+      .vcpus = row.integer(0), .memory_mb = row.integer(1), .disk_mb = row.integer(2)};
+  Placement placement;
+  WRENN_TRY_ASSIGN(auto host,
+                   first_with_room(session, hosts, demand, overcommit_, placement.loads));
+  if (!host) return placement;
+  WRENN_TRY_ASSIGN(
+      const std::int64_t changed,
+      session.execute("UPDATE sandboxes SET host_id = $3, updated_at = $4 "
+                      "WHERE id = $1 AND status = $2",
+                      {std::string(id), std::string(state_name(state)), *host, clock_()}));
+  if (changed != 1) return Placement{.outcome = Placing::kNotWanted};
+  WRENN_TRY(transaction.commit());
+  placement.outcome = Placing::kDone;
+  placement.host_id = std::move(*host);
+  return placement;
 }
 
 Result<void> SandboxStore::extend_holds() {
@@ -299,16 +366,6 @@ Result<std::vector<std::string>> SandboxStore::stale_archives(std::string_view h
   std::vector<std::string> ids;
   for (const auto& row : rows) ids.push_back(row.text(0));
   return ids;
-}
-
-Result<std::map<std::string, int>> SandboxStore::count_by_host() {
-  WRENN_TRY_ASSIGN(const auto rows,
-                   database_.read().query("SELECT host_id, COUNT(*) FROM sandboxes WHERE status IN "
-                                          "('pending', 'starting', 'running', 'resuming') "
-                                          "AND host_id IS NOT NULL GROUP BY host_id"));
-  std::map<std::string, int> counts;
-  for (const auto& row : rows) counts.emplace(row.text(0), static_cast<int>(row.integer(1)));
-  return counts;
 }
 
 Result<std::map<SandboxState, std::int64_t>> SandboxStore::count_by_state() {

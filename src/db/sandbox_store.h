@@ -12,6 +12,7 @@
 #include "base/time.h"
 #include "db/clock.h"
 #include "db/database.h"
+#include "db/host_capacity.h"
 #include "db/sandbox_state.h"
 #include "db/team.h"
 
@@ -46,6 +47,8 @@ struct Sandbox {
   std::int64_t archive_bytes = 0;
   std::map<std::string, std::string> metadata;
   std::map<std::string, std::string> labels;  // The users' own.
+  // What a host must have for it to be made or woken there.
+  std::map<std::string, std::string> host_labels;
   std::string host_ip;
   std::string error_message;
   std::int64_t created_at = 0;  // All times: milliseconds since 1970 UTC.
@@ -96,6 +99,19 @@ struct SandboxQuery {
 };
 inline constexpr int kMaxSandboxPage = 1000;
 
+// What became of a sandbox that was to get a place on a host.
+enum class Placing {
+  kDone,
+  kNotWanted,  // It is in another state than was said: somebody destroyed it, or was quicker.
+  kNoRoom,     // On none of the hosts; nothing was changed.
+};
+struct Placement {
+  Placing outcome = Placing::kNoRoom;
+  std::string host_id;            // With kDone.
+  std::vector<Sandbox> inserted;  // The rows as stored, when they are new.
+  HostLoads loads;                // Of the hosts that were looked at, before.
+};
+
 // nullopt: the label goes.
 using LabelChanges = std::map<std::string, std::optional<std::string>>;
 inline constexpr std::size_t kMaxLabels = 64;
@@ -105,8 +121,11 @@ class SandboxStore {
   // `holder`: of this control plane, among several on one database, and of no other, earlier ones
   // included. Empty: there is only one.
   explicit SandboxStore(Database& database, Clock clock = base::unix_ms_now,
-                        std::string holder = {})
-      : database_(database), clock_(std::move(clock)), holder_(std::move(holder)) {}
+                        std::string holder = {}, const Overcommit& overcommit = {})
+      : database_(database),
+        clock_(std::move(clock)),
+        holder_(std::move(holder)),
+        overcommit_(overcommit) {}
 
   // Sets created_at and updated_at and returns the row as stored. kAlreadyExists for a known id,
   // kNotFound for an unknown team.
@@ -114,6 +133,9 @@ class SandboxStore {
   base::Result<Sandbox> insert(Sandbox sandbox);
   // All of one team, or none.
   base::Result<std::vector<Sandbox>> insert_all(const std::vector<Sandbox>& sandboxes);
+  // The same, on the first of the hosts that has room for all of them, however many ask at once.
+  base::Result<Placement> insert_on(std::vector<Sandbox> sandboxes,
+                                    const std::vector<std::string>& hosts);
   // kNotFound also for another team's.
   base::Result<Sandbox> get(std::string_view team_id, std::string_view id);
   // Whatever the team: for the data plane and for reconciliation.
@@ -133,18 +155,17 @@ class SandboxStore {
   base::Result<bool> transition(std::string_view id, const std::vector<SandboxState>& from,
                                 SandboxState to, const SandboxChanges& changes = {});
   // From kPaused or kHibernated to kResuming, as transition() does it, for somebody who asked for
-  // it: kOutOfRange when its team would then run more than its quota.
-  base::Result<bool> begin_resume(std::string_view id, SandboxState from,
-                                  const SandboxChanges& changes = {});
-  // It is another host's now, as long as it is in `state`; false when it is not.
-  base::Result<bool> move_to_host(std::string_view id, SandboxState state,
-                                  std::string_view host_id);
+  // it, on the first of the hosts that has room: of a paused one that is its own. kOutOfRange when
+  // its team would then run more than its quota.
+  base::Result<Placement> begin_resume(std::string_view id, SandboxState from,
+                                       const std::vector<std::string>& hosts);
+  // It is another host's now: of the first that has room, as long as it is in `state`.
+  base::Result<Placement> move_to_host(std::string_view id, SandboxState state,
+                                       const std::vector<std::string>& hosts);
   // Sandboxes of this host, ended ones too, whose archive is to be removed.
   base::Result<std::vector<std::string>> stale_archives(std::string_view host_id);
   // A stale archive was removed. False when there is none.
   base::Result<bool> forget_archive(std::string_view id);
-  // How many of its sandboxes each host has to find room for: running, or on the way to it.
-  base::Result<std::map<std::string, int>> count_by_host();
   // How many are in each state, of all teams; the two ends are left out, since they only grow.
   base::Result<std::map<SandboxState, std::int64_t>> count_by_state();
 
@@ -167,13 +188,15 @@ class SandboxStore {
   const std::string& holder() const { return holder_; }
 
  private:
-  enum class Quotas { kIgnored, kChecked };
-  base::Result<bool> change(std::string_view id, const std::vector<SandboxState>& from,
-                            SandboxState to, const SandboxChanges& changes, Quotas quotas);
+  // `hosts`: for a change that needs room on one of them, and in its team's quota; else none.
+  base::Result<Placement> change(std::string_view id, const std::vector<SandboxState>& from,
+                                 SandboxState to, const SandboxChanges& changes,
+                                 const std::vector<std::string>* hosts);
 
   Database& database_;
   Clock clock_;
   std::string holder_;
+  Overcommit overcommit_;
 };
 
 }  // namespace wrenn::db

@@ -4,11 +4,12 @@
 #include "base/id.h"
 #include "base/log.h"
 #include "base/strings.h"
+#include "control/api/on_pool.h"
 #include "control/api/quotas.h"
 #include "control/api/replies.h"
 #include "control/api/requests.h"
 #include "control/api/sandbox_rows.h"
-#include "control/hosts/placement.h"
+#include "control/scheduler/placement.h"
 #include "control/services.h"
 #include "proto/agent.pb.h"
 
@@ -47,6 +48,7 @@ std::vector<Fork> new_forks(const db::Sandbox& source, const ForkParams& params)
     row.disk_mb = source.disk_mb;
     row.auto_resume = source.auto_resume;
     row.labels = source.labels;
+    row.host_labels = source.host_labels;
     for (const auto& [name, value] : params.labels) {
       if (value) {
         row.labels[name] = *value;
@@ -85,15 +87,19 @@ Task<void> settle(Services& services, Fork& fork, const agent::ForkResult& resul
   co_await give_up(services, fork.sandbox.id, fork.sandbox.host_id, fork.error->message);
 }
 
+// On the host of the source, all of them or none.
 Task<Answer<void>> insert_forks(Services& services, std::vector<Fork>& forks) {
   std::vector<db::Sandbox> rows;
-  for (const Fork& fork : forks) rows.push_back(fork.sandbox);
-  auto inserted = db_answer(co_await services.database_pool.run(
-      [&] { return insert_starting(services.sandboxes, rows); }));
-  if (!inserted) {
-    co_return std::unexpected(co_await with_wait(services, rows.front().team_id,
-                                                 static_cast<int>(rows.size()),
-                                                 std::move(inserted).error()));
+  Demand demand{.only_on = forks.front().sandbox.host_id};
+  for (const Fork& fork : forks) {
+    rows.push_back(fork.sandbox);
+    demand.amounts += db::size_of(fork.sandbox);
+  }
+  auto placed = co_await on_pool(services.database_pool,
+                                 [&] { return place_new(services.lifecycle(), demand, rows); });
+  if (!placed) {
+    co_return std::unexpected(co_await with_wait(
+        services, rows.front().team_id, static_cast<int>(rows.size()), std::move(placed).error()));
   }
   for (std::size_t i = 0; i < forks.size(); ++i) forks[i].sandbox = std::move(rows[i]);
   co_return {};

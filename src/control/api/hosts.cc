@@ -155,6 +155,7 @@ Task<Answer<void>> set_draining(Services& services, Call& call, db::Draining dra
                       return db_answer(services.registry.get(found.host.id));
                     }));
   call.note("name", host.host.name);
+  services.fleet.expire();
   base::log_info(draining == db::Draining::kYes ? "a host is drained" : "a host takes sandboxes",
                  {{"host", host.host.name}, {"request", call.request_id()}});
   co_return co_await call.send_json(200, host_json(host));
@@ -234,6 +235,7 @@ Task<Answer<void>> remove_host(Services& services, Call& call) {
   API_CO_TRY(co_await end_all(services, found.host.host.id, found.rows));
   API_CO_TRY(db_answer(co_await services.database_pool.run(
       [&] { return services.registry.remove(found.host.host.id); })));
+  services.fleet.expire();
   base::log_info("a host was removed",
                  {{"host", found.host.host.name}, {"request", call.request_id()}});
   co_return co_await call.send_empty(204);

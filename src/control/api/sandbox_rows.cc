@@ -1,10 +1,8 @@
 #include "control/api/sandbox_rows.h"
 
-#include <algorithm>
-
 #include "base/log.h"
-#include "control/hosts/placement.h"
 #include "control/lifecycle.h"
+#include "control/scheduler/placement.h"
 #include "control/services.h"
 #include "proto/agent.pb.h"
 
@@ -25,14 +23,6 @@ void set_lifecycle(db::LifecycleSettings settings, db::Sandbox& row) {
   row.max_lifetime_sec = settings.max_lifetime_sec;
   row.end_at = settings.end_at;
   row.on_timeout = settings.on_timeout;
-}
-
-base::Result<void> insert_starting(db::SandboxStore& sandboxes, std::span<db::Sandbox> rows) {
-  // Pending is for those that have no host yet.
-  for (db::Sandbox& row : rows) row.status = SandboxState::kStarting;
-  WRENN_TRY_ASSIGN(auto inserted, sandboxes.insert_all({rows.begin(), rows.end()}));
-  std::ranges::move(inserted, rows.begin());
-  return {};
 }
 
 Task<void> give_up(Services& services, std::string id, std::optional<std::string> host_id,

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <optional>
-#include <span>
 #include <string>
 
 #include "control/api/requests.h"
@@ -22,8 +21,6 @@ void apply(const LifecycleParams& params, db::LifecycleSettings& settings);
 // Counted from now.
 void set_lifecycle(db::LifecycleSettings settings, db::Sandbox& row);
 
-// On a pool thread: the rows must be there before anything is made on a host. All of them or none.
-base::Result<void> insert_starting(db::SandboxStore& sandboxes, std::span<db::Sandbox> rows);
 // On a pool thread. False when the sandbox was destroyed meanwhile.
 base::Result<bool> mark_running(db::SandboxStore& sandboxes, db::Sandbox& row,
                                 const hostagent::v1::SandboxInfo& made);

@@ -6,12 +6,13 @@
 #include "base/strings.h"
 #include "base/time.h"
 #include "control/api/listing.h"
+#include "control/api/on_pool.h"
 #include "control/api/quotas.h"
 #include "control/api/replies.h"
 #include "control/api/requests.h"
 #include "control/api/sandbox_rows.h"
 #include "control/hibernation.h"
-#include "control/hosts/placement.h"
+#include "control/scheduler/placement.h"
 #include "control/services.h"
 #include "proto/agent.pb.h"
 
@@ -89,67 +90,54 @@ agent::CreateSandboxRequest to_create(const db::Sandbox& row, const Origin& orig
   return request;
 }
 
-Task<base::Result<std::vector<std::string>>> hosts_for(Services& services, Origin origin,
-                                                       std::string team_id) {
-  if (origin.host_id) {
-    WRENN_CO_TRY(co_await check_not_drained(services.lifecycle(), *origin.host_id));
-    co_return std::vector{*origin.host_id};
-  }
-  WRENN_CO_TRY_ASSIGN(auto hosts,
-                      co_await hosts_to_make_on(services.lifecycle(), std::move(team_id)));
-  if (hosts.empty()) {
-    co_return base::fail(base::Code::kUnavailable, "there is no host that takes new sandboxes",
-                         "`wrenn host ls` lists the hosts; `wrenn host add` adds one");
-  }
-  co_return hosts;
-}
-
-// Leaves the row to another host, and nothing of the sandbox on the one it had. False when somebody
-// destroyed the sandbox meanwhile.
-Task<base::Result<bool>> move_on(Services& services, db::Sandbox& row, std::string host_id) {
-  if (const auto last = services.directory.agent(row.host_id)) {
-    co_await destroy_leftover(**last, row.id);
-  }
-  row.host_id = host_id;
-  co_return co_await services.database_pool.run([&services, &row, &host_id] {
-    return services.sandboxes.move_to_host(row.id, SandboxState::kStarting, host_id);
-  });
+Demand demand_of(const db::Sandbox& row, const Origin& origin) {
+  const db::Amounts size = db::size_of(row);
+  return {.amounts = size,
+          .team_id = row.team_id,
+          .recipe = recipe_of(origin.name_on_host, size),
+          .labels = row.host_labels,
+          .only_on = origin.host_id};
 }
 
 // On the first of the hosts that can; the row is that host's before it is asked, so that whatever
 // becomes of this process, each host knows which sandboxes are its own.
 Task<base::Result<agent::CreateSandboxResponse>> create_on_one(Services& services, db::Sandbox& row,
                                                                agent::CreateSandboxRequest request,
-                                                               std::vector<std::string> hosts) {
-  base::Error refusal(base::Code::kUnavailable, "there is no host");
-  for (const std::string& host_id : hosts) {
-    if (row.host_id != host_id) {
-      base::log_info("the next host is asked for a sandbox",
-                     {{"sandbox", row.id}, {"host", host_id}, {"error", refusal}});
-      WRENN_CO_TRY_ASSIGN(const bool is_wanted, co_await move_on(services, row, host_id));
-      if (!is_wanted) break;
-    }
-    WRENN_CO_TRY_ASSIGN(AgentClient* const agent, services.directory.agent(host_id));
-    auto made = co_await agent->create(request);
-    if (made || !may_do_elsewhere(made.error())) co_return made;
-    refusal = std::move(made).error();
+                                                               Placed placed) {
+  while (true) {
+    auto agent = services.directory.agent(row.host_id);
+    if (!agent) co_return base::fail(std::move(agent).error());
+    auto made = co_await (*agent)->create(request);
+    if (made || !may_do_elsewhere(made.error()) || placed.others.empty()) co_return made;
+    // Nothing of it is to be left there.
+    co_await destroy_leftover(**agent, row.id);
+    WRENN_CO_TRY_ASSIGN(auto next,
+                        co_await place_elsewhere(services.lifecycle(), row, SandboxState::kStarting,
+                                                 std::move(placed.others)));
+    if (!next) co_return made;
+    base::log_info("the next host is asked for a sandbox",
+                   {{"sandbox", row.id}, {"host", next->host_id}, {"error", made.error()}});
+    placed = *std::move(next);
+    row.host_id = placed.host_id;
   }
-  co_return base::fail(std::move(refusal));
 }
 
 Task<Answer<Changed>> create(Services& services, db::Sandbox row, Origin origin) {
   const auto began = base::steady_now();
-  API_CO_TRY_ASSIGN(auto hosts, agent_answer(co_await hosts_for(services, origin, row.team_id)));
-  row.host_id = hosts.front();
+  if (origin.host_id) {
+    API_CO_TRY(agent_answer(co_await check_not_drained(services.lifecycle(), *origin.host_id)));
+  }
   const BusySandboxes::Mark busy(services.busy, row.id);
-  if (auto inserted = db_answer(co_await services.database_pool.run(
-          [&] { return insert_starting(services.sandboxes, {&row, 1}); }));
-      !inserted) {
+  auto placed = co_await on_pool(services.database_pool, [&] {
+    return place_new(services.lifecycle(), demand_of(row, origin), {&row, 1});
+  });
+  if (!placed) {
     co_return std::unexpected(
-        co_await with_wait(services, row.team_id, 1, std::move(inserted).error()));
+        co_await with_wait(services, row.team_id, 1, std::move(placed).error()));
   }
 
-  const auto made = co_await create_on_one(services, row, to_create(row, origin), std::move(hosts));
+  const auto made =
+      co_await create_on_one(services, row, to_create(row, origin), *std::move(placed));
   if (!made) {
     // Stopped with the whole process: the next one finds the row and what came of it.
     if (made.error().code == base::Code::kCanceled)

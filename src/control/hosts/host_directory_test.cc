@@ -3,7 +3,6 @@
 #include <gtest/gtest.h>
 
 #include "base/id.h"
-#include "control/hosts/placement.h"
 #include "db/test_database.h"
 
 namespace wrenn::control {
@@ -72,44 +71,6 @@ TEST(HostDirectoryTest, AHostThatIsNotNamedAnyMoreIsOffline) {
   ASSERT_TRUE(register_hosts(store, {both[0]}));
   EXPECT_EQ(store.get(host_id_of("east"))->status, db::HostStatus::kOffline);
   EXPECT_EQ(store.get(local_host_id())->status, db::HostStatus::kUnreachable) << "not heard yet";
-}
-
-db::Host host(std::string id, db::HostStatus status, std::int64_t seen_at) {
-  return {.id = id, .name = id, .address = {}, .status = status, .last_seen_at = seen_at};
-}
-
-TEST(PlacementTest, TheEmptiestOfThoseThatAnswer) {
-  using enum db::HostStatus;
-  constexpr std::int64_t kNow = 1'700'000'000'000;
-  const std::map<std::string, int> counts = {{"a", 2}, {"b", 1}, {"d", 1}};
-  EXPECT_EQ(
-      rank_hosts({host("a", kOnline, kNow), host("d", kOnline, kNow), host("b", kOnline, kNow),
-                  host("c", kOnline, kNow - 15'000), host("e", kUnreachable, kNow)},
-                 counts, kNow),
-      (Texts{"b", "d", "a"}));
-  EXPECT_EQ(rank_hosts({host("a", kUnreachable, kNow), host("c", kOnline, 0)}, counts, kNow),
-            (Texts{"c", "a"}))
-      << "there is nobody else to ask";
-}
-
-std::vector<std::string> open_to(std::vector<db::Host> hosts, std::string_view team_id) {
-  std::vector<std::string> ids;
-  for (const db::Host& one : hosts_open_to(std::move(hosts), team_id)) ids.push_back(one.id);
-  return ids;
-}
-
-TEST(PlacementTest, DrainedHostsAndThoseOfOtherTeamsAreLeftOut) {
-  using enum db::HostStatus;
-  db::Host drained = host("drained", kOnline, 0);
-  drained.is_draining = true;
-  db::Host own = host("own", kOnline, 0);
-  own.team_id = "team-a";
-  const std::vector<db::Host> all = {host("any", kOnline, 0), drained, own};
-  EXPECT_EQ(open_to(all, "team-a"), (Texts{"own"}));
-  EXPECT_EQ(open_to(all, "team-b"), (Texts{"any"}));
-  own.is_draining = true;
-  EXPECT_EQ(open_to({host("any", kOnline, 0), own}, "team-a"), Texts())
-      << "what a team brought its own hosts for stays off the others";
 }
 
 }  // namespace

@@ -106,6 +106,7 @@ Task<Result<void>> Reconciler::run_once() {
   WRENN_CO_TRY_ASSIGN(const auto rows, co_await services_.database_pool.run([&] {
     return services_.sandboxes.list_by_host(host_id_);
   }));
+  services_.fleet.note_sandboxes(host_id_, rows);
   WRENN_CO_TRY_ASSIGN(AgentClient* const agent, services_.directory.agent(host_id_));
   const auto on_host = co_await agent->list_sandboxes();
   if (!on_host) {
