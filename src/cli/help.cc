@@ -38,6 +38,7 @@ Files
 Hosts
   host add           Add a machine that runs sandboxes
   host ls            List the hosts
+  host label         Change what sandboxes may ask of a host
   host token         Print another token for a host to register with
   host drain         Pause what runs on hosts, and start nothing there
   host rm            Remove hosts

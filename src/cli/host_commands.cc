@@ -1,4 +1,4 @@
-// wrenn host add, ls, rm, drain and token.
+// wrenn host add, ls, label, rm, drain and token.
 #include <memory>
 
 #include <CLI/CLI.hpp>
@@ -7,6 +7,7 @@
 #include "base/strings.h"
 #include "base/time.h"
 #include "cli/hosts.h"
+#include "cli/labels.h"
 #include "cli/session.h"
 #include "cli/table.h"
 
@@ -18,6 +19,7 @@ using net::Task;
 
 struct HostOptions {
   std::vector<std::string> names;
+  std::vector<std::string> labels;
   std::string team;
   bool force = false;
   bool undo = false;
@@ -59,6 +61,10 @@ Task<base::Result<int>> add(ApiClient& api, const Console& console, HostOptions 
     body["type"] = "byoc";
     body["team_id"] = options.team;
   }
+  WRENN_CO_TRY_ASSIGN(const auto labels, parse_labels(options.labels, false));
+  boost::json::object named;
+  for (const auto& [name, value] : labels) named[name] = *value;
+  if (!named.empty()) body["labels"] = std::move(named);
   WRENN_CO_TRY_ASSIGN(const std::string reply,
                       co_await api.call("POST", "/v1/hosts", boost::json::serialize(body)));
   co_return show_token(api, console, options.form(), reply);
@@ -78,6 +84,15 @@ Task<base::Result<int>> list(ApiClient& api, const Console& console, HostOptions
   }
   WRENN_CO_TRY_ASSIGN(const auto hosts, parse_host_list(reply));
   WRENN_CO_TRY(console.out(host_table(hosts, base::unix_ms_now(), console.out_paint)));
+  co_return 0;
+}
+
+Task<base::Result<int>> label(ApiClient& api, const Console& console, HostOptions options) {
+  WRENN_CO_TRY_ASSIGN(const auto labels, parse_labels(options.labels, true));
+  WRENN_CO_TRY_ASSIGN(const std::string path, co_await path_of(api, options.names.front()));
+  WRENN_CO_TRY_ASSIGN(const std::string reply,
+                      co_await api.call("PATCH", path, label_changes_json(labels)));
+  if (options.form() == Form::kJson) WRENN_CO_TRY(console.out_json(reply));
   co_return 0;
 }
 
@@ -143,11 +158,21 @@ void add_host_commands(CLI::App& app, Session& session) {
       ->required()
       ->expected(1);
   command->add_option("--team", options->team, "The id of the team whose own host it is");
+  command->add_option("--label", options->labels, "NAME=VALUE that sandboxes may ask for; several")
+      ->allow_extra_args(false);
   add_json(command, *options);
 
   command = parent->add_subcommand("ls", "List the hosts");
   command->alias("list");
   options = add_command(command, session, list);
+  add_json(command, *options);
+
+  command = parent->add_subcommand("label", "Change the labels of a host");
+  command->footer("Sandboxes ask for them: wrenn sandbox create --host-label NAME=VALUE");
+  options = add_command(command, session, label);
+  command->add_option("NAME", options->names, "The host, or its id")->required()->expected(1);
+  command->add_option("LABEL", options->labels, "NAME=VALUE sets one, NAME- takes it away")
+      ->required();
   add_json(command, *options);
 
   command = parent->add_subcommand("token", "Print another token, for a host whose first was lost");

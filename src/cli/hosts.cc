@@ -17,6 +17,17 @@ std::unexpected<base::Error> makes_no_sense() {
                     "is the address that of a Wrenn API? `wrenn doctor` checks it");
 }
 
+std::vector<std::string> labels_of(const boost::json::object& host) {
+  std::vector<std::string> labels;
+  const auto* value = host.if_contains("labels");
+  const auto* object = value == nullptr ? nullptr : value->if_object();
+  if (object == nullptr) return labels;
+  for (const auto& [name, text] : *object) {
+    if (text.is_string()) labels.push_back(base::concat(name, "=", text.get_string()));
+  }
+  return labels;
+}
+
 std::string amount(std::int64_t number, std::string_view unit) {
   return number > 0 ? base::concat(number, unit) : std::string("-");
 }
@@ -39,7 +50,8 @@ base::Result<std::vector<Host>> parse_host_list(std::string_view json) {
                      .cpu_cores = int_field(*object, "cpu_cores"),
                      .memory_mb = int_field(*object, "memory_mb"),
                      .disk_gb = int_field(*object, "disk_gb"),
-                     .last_seen_at = string_field(*object, "last_seen_at")});
+                     .last_seen_at = string_field(*object, "last_seen_at"),
+                     .labels = labels_of(*object)});
   }
   return hosts;
 }
@@ -62,14 +74,14 @@ base::Result<Host> find_host(const std::vector<Host>& hosts, std::string_view na
 }
 
 std::string host_table(const std::vector<Host>& hosts, std::int64_t now_ms, const Paint& paint) {
-  Table table({"NAME", "STATUS", "ADDRESS", "CPUS", "MEMORY", "DISK", "SEEN", "ID"});
+  Table table({"NAME", "STATUS", "ADDRESS", "CPUS", "MEMORY", "DISK", "SEEN", "LABELS", "ID"});
   for (std::size_t column = 3; column < 7; ++column) table.align_right(column);
   for (const Host& host : hosts) {
     const auto seen = parse_rfc3339(host.last_seen_at);
     table.add({host.name, host.status, host.address.empty() ? "-" : host.address,
                amount(host.cpu_cores, ""), amount(host.memory_mb, " MB"),
                amount(host.disk_gb, " GB"), seen ? human_age(now_ms - *seen) : std::string("-"),
-               host.id});
+               host.labels.empty() ? "-" : base::join(host.labels, ","), host.id});
   }
   return table.render(paint);
 }

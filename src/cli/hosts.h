@@ -22,6 +22,7 @@ struct Host {
   std::int64_t memory_mb = 0;
   std::int64_t disk_gb = 0;
   std::string last_seen_at;
+  std::vector<std::string> labels;  // NAME=VALUE
 };
 
 // kInternal when the reply is not what the API promises.

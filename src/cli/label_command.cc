@@ -2,7 +2,6 @@
 #include <memory>
 
 #include <CLI/CLI.hpp>
-#include <boost/json.hpp>
 
 #include "cli/labels.h"
 #include "cli/sandbox_lookup.h"
@@ -16,18 +15,6 @@ struct LabelOptions {
   std::vector<std::string> words;
   bool json = false;
 };
-
-std::string label_body(const std::vector<LabelWord>& labels) {
-  boost::json::object changes;
-  for (const auto& [name, value] : labels) {
-    if (value) {
-      changes[name] = *value;
-    } else {
-      changes[name] = nullptr;
-    }
-  }
-  return boost::json::serialize(boost::json::object{{"labels", std::move(changes)}});
-}
 
 net::Task<base::Result<int>> label(ApiClient& api, const Console& console, LabelOptions options,
                                    std::string body) {
@@ -54,7 +41,7 @@ void add_label_command(CLI::App& sandbox, Session& session) {
       const auto labels = parse_labels(options->words, true);
       if (!labels) return session.console.usage(labels.error().message, labels.error().remedy);
       return with_api(session, [&](ApiClient& api) {
-        return label(api, session.console, *options, label_body(*labels));
+        return label(api, session.console, *options, label_changes_json(*labels));
       });
     };
   });

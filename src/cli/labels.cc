@@ -1,5 +1,7 @@
 #include "cli/labels.h"
 
+#include <boost/json.hpp>
+
 #include "base/strings.h"
 
 namespace wrenn::cli {
@@ -20,6 +22,18 @@ base::Result<std::vector<LabelWord>> parse_labels(const std::vector<std::string>
     }
   }
   return labels;
+}
+
+std::string label_changes_json(const std::vector<LabelWord>& labels) {
+  boost::json::object changes;
+  for (const auto& [name, value] : labels) {
+    if (value) {
+      changes[name] = *value;
+    } else {
+      changes[name] = nullptr;
+    }
+  }
+  return boost::json::serialize(boost::json::object{{"labels", std::move(changes)}});
 }
 
 }  // namespace wrenn::cli

@@ -16,6 +16,11 @@ TEST(Labels, MayGoWhereTheyCan) {
   EXPECT_FALSE(parse_labels({"a-"}, false));
 }
 
+TEST(Labels, ChangesAreTheApis) {
+  EXPECT_EQ(label_changes_json({{"a", "b"}, {"c", std::nullopt}}),
+            R"({"labels":{"a":"b","c":null}})");
+}
+
 TEST(Labels, AreNothingElse) {
   for (const char* word : {"", "-", "=", "=x", "a"}) {
     EXPECT_FALSE(parse_labels({word}, true)) << word;

@@ -25,6 +25,7 @@ struct CreateOptions {
   LifecycleOptions lifecycle;
   bool no_auto_resume = false;
   std::vector<std::string> labels;
+  std::vector<std::string> host_labels;
   bool json = false;
 };
 
@@ -35,6 +36,15 @@ struct ListOptions {
   bool json = false;
 };
 
+base::Result<void> add_labels(std::string_view field, const std::vector<std::string>& words,
+                              boost::json::object& body) {
+  WRENN_TRY_ASSIGN(const auto labels, parse_labels(words, false));
+  boost::json::object named;
+  for (const auto& [name, value] : labels) named[name] = *value;
+  if (!named.empty()) body[field] = std::move(named);
+  return {};
+}
+
 // Numbers that were not given are left to the API.
 base::Result<std::string> create_body(const CreateOptions& options) {
   boost::json::object body;
@@ -43,10 +53,8 @@ base::Result<std::string> create_body(const CreateOptions& options) {
   if (options.memory_mb > 0) body["memory_mb"] = options.memory_mb;
   if (options.disk_mb > 0) body["disk_mb"] = options.disk_mb;
   if (options.no_auto_resume) body["auto_resume"] = false;
-  WRENN_TRY_ASSIGN(const auto labels, parse_labels(options.labels, false));
-  boost::json::object named;
-  for (const auto& [name, value] : labels) named[name] = *value;
-  if (!named.empty()) body["labels"] = std::move(named);
+  WRENN_TRY(add_labels("labels", options.labels, body));
+  WRENN_TRY(add_labels("host_labels", options.host_labels, body));
   WRENN_TRY(add_to_body(options.lifecycle, body));
   return boost::json::serialize(body);
 }
@@ -178,6 +186,10 @@ void add_create(CLI::App& parent, Session& session) {
   command->add_flag("--no-auto-resume", options->no_auto_resume,
                     "Once it is paused, only `wrenn sandbox resume` resumes it");
   command->add_option("--label", options->labels, "NAME=VALUE, to find it by; several may be given")
+      ->allow_extra_args(false);
+  command
+      ->add_option("--host-label", options->host_labels,
+                   "NAME=VALUE that its host must have; several: all of them")
       ->allow_extra_args(false);
   command->add_flag("--json", options->json, "Print the API's whole answer");
   command->callback([&session, options] {

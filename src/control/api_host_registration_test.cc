@@ -239,8 +239,11 @@ Task<void> check_rights(World& world) {
       Headers().with("Authorization", concat("Bearer ", token)).with("X-API-Key", "");
   EXPECT_EQ((co_await world.call("GET", anns, "", as_bob)).status, 200);
   EXPECT_EQ((co_await world.call("POST", anns + "/token", "", as_bob)).status, 403);
+  const std::string labels = R"({"labels":{"zone":"a"}})";
+  EXPECT_EQ((co_await world.call("PATCH", anns, labels, as_bob)).status, 403);
   EXPECT_TRUE(world.teams.set_role(ann.team_id, bob.user_id, db::Role::kAdmin).value());
   EXPECT_EQ((co_await world.call("POST", anns + "/token", "", as_bob)).status, 201);
+  EXPECT_EQ((co_await world.call("PATCH", anns, labels, as_bob)).status, 200);
   const auto reader = world.keys.create(db::kDefaultTeam, {.name = "r", .scopes = {"hosts:read"}});
   const Headers as_reader = with_key(std::string(reader->text.reveal()));
   EXPECT_EQ((co_await world.call("GET", "/v1/hosts", "", as_reader)).status, 200);

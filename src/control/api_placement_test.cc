@@ -1,4 +1,6 @@
 // Where sandboxes are placed, over HTTP: what hosts have room for, and what is said when none has.
+#include <algorithm>
+
 #include <gtest/gtest.h>
 
 #include "base/strings.h"
@@ -122,6 +124,86 @@ Task<void> check_waking(World& world) {
   EXPECT_EQ(host_of(world, one), host_id_of("east"));
 }
 
+Task<void> check_labels(World& world) {
+  EXPECT_TRUE(co_await world.reconciler.run_once());
+  EXPECT_TRUE(co_await world.east_reconciler.run_once());
+  const std::string local = concat("/v1/hosts/", local_host_id());
+  const std::string east = concat("/v1/hosts/", host_id_of("east"));
+  const std::string in_b = R"({"host_labels":{"zone":"b","none":null}})";
+  Got got = co_await world.call("POST", "/v1/capsules", in_b);
+  EXPECT_EQ(got.status, 503) << got.body;
+  EXPECT_TRUE(got.has("no_hosts_available") && got.has("labels zone=b") && got.has("host label"))
+      << got.body;
+  got = co_await world.call("PATCH", local, R"({"labels":{"zone":"a"}})");
+  EXPECT_EQ(got.status, 200) << got.body;
+  EXPECT_TRUE(got.has(R"("labels":{"zone":"a"})")) << got.body;
+  EXPECT_EQ((co_await world.call("PATCH", east, R"({"labels":{"zone":"b","x":"y"}})")).status, 200);
+  got = co_await world.call("PATCH", east, R"({"labels":{"x":null}})");
+  EXPECT_TRUE(got.has(R"("labels":{"zone":"b"})")) << got.body;
+  for (const char* body : {"{}", R"({"labels":7})", R"({"labels":{"a=b":"c"}})", "[]"}) {
+    EXPECT_EQ((co_await world.call("PATCH", east, body)).status, 400) << body;
+  }
+
+  std::string path;
+  for (int i = 0; i < 3; ++i) {
+    got = co_await world.call("POST", "/v1/capsules", in_b);
+    EXPECT_EQ(got.status, 201) << got.body;
+    EXPECT_TRUE(got.has(R"("host_labels":{"zone":"b"})")) << got.body;
+    path = concat("/v1/capsules/", World::id_in(got.body));
+    EXPECT_EQ(host_of(world, path), host_id_of("east"));
+  }
+  // What it asks for holds when it wakes elsewhere, and not where it is.
+  EXPECT_EQ((co_await world.call("POST", path + "/hibernate")).status, 200);
+  EXPECT_EQ((co_await world.call("PATCH", east, R"({"labels":{"zone":null}})")).status, 200);
+  EXPECT_EQ((co_await world.call("POST", path + "/resume")).status, 503);
+  EXPECT_EQ((co_await world.call("PATCH", local, R"({"labels":{"zone":"b"}})")).status, 200);
+  EXPECT_EQ((co_await world.call("POST", path + "/resume")).status, 200);
+  EXPECT_EQ(host_of(world, path), local_host_id());
+  EXPECT_EQ((co_await world.call("PATCH", local, R"({"labels":{"zone":null}})")).status, 200);
+  EXPECT_EQ((co_await world.call("POST", path + "/pause")).status, 200);
+  EXPECT_EQ((co_await world.call("POST", path + "/resume")).status, 200);
+}
+
+// Who may, and who may not.
+Task<void> check_who_labels(World& world) {
+  const std::string local = concat("/v1/hosts/", local_host_id());
+  const std::string body = R"({"labels":{"zone":"a"}})";
+  const auto user = world.users
+                        .create({.email = "ann@example.com",
+                                 .name = "ann",
+                                 .password_hash = base::Secret("none"),
+                                 .status = db::UserStatus::kActive})
+                        .value();
+  const auto team = world.teams.create("ann's Team", user.id).value();
+  const auto key = world.keys.create(team.id, {.name = "test"}).value();
+  const auto with = [](const base::Secret& text) {
+    return net::Headers().with("X-API-Key", text.reveal());
+  };
+  EXPECT_EQ((co_await world.call("PATCH", local, body, with(key.text))).status, 404);
+  const auto reader =
+      world.keys.create(db::kDefaultTeam, {.name = "r", .scopes = {"hosts:read"}}).value();
+  EXPECT_EQ((co_await world.call("PATCH", local, body, with(reader.text))).status, 403);
+  EXPECT_EQ(
+      (co_await world.call("PATCH", local, body, net::Headers().with("X-API-Key", "x"))).status,
+      401);
+  EXPECT_EQ((co_await world.call("PATCH", local, body)).status, 200);
+  EXPECT_TRUE(world.teams.set_byoc(team.id, true));
+  Got got = co_await world.call(
+      "POST", "/v1/hosts",
+      concat(R"({"name":"anns","team_id":")", team.id, R"(","labels":{"gpu":"yes"}})"),
+      with(key.text));
+  EXPECT_EQ(got.status, 201) << got.body;
+  EXPECT_TRUE(got.has(R"("labels":{"gpu":"yes"})")) << got.body;
+  const std::string own = concat("/v1/hosts/", got.body.substr(got.body.find("host-"), 30));
+  EXPECT_EQ((co_await world.call("PATCH", own, body, with(key.text))).status, 200);
+  EXPECT_TRUE(co_await world.audit.flush());
+  const auto logged =
+      world.audit_store.list({.with_admins = true, .actions = {"host.update"}}).value();
+  const std::string id = own.substr(own.find("host-"));
+  EXPECT_TRUE(std::ranges::any_of(
+      logged, [&](const auto& entry) { return entry.resource_id == id && entry.code.empty(); }));
+}
+
 TEST(ApiPlacementTest, HostsSayWhatTheyHave) {
   World().run(check_capacity);
 }
@@ -136,6 +218,12 @@ TEST(ApiPlacementTest, LargeOnesGoWhereTheyFit) {
 }
 TEST(ApiPlacementTest, TheNextHostIsAsked) {
   World(World::Hosts::kTwo).run(check_retry, World::Agent::kEastAway);
+}
+TEST(ApiPlacementTest, LabelsOfHostsAreAskedFor) {
+  World(World::Hosts::kTwo).run(check_labels);
+}
+TEST(ApiPlacementTest, LabelsAreChangedByThoseWhoRunTheHost) {
+  World().run(check_who_labels);
 }
 TEST(ApiPlacementTest, WhatIsInStorageWakesWhereThereIsRoom) {
   World(World::Hosts::kTwo).run(check_waking);

@@ -3,6 +3,7 @@
 #include "base/crypto.h"
 #include "base/id.h"
 #include "base/strings.h"
+#include "db/sandbox_row.h"
 
 namespace wrenn::db {
 namespace {
@@ -42,7 +43,7 @@ Result<RegisteredHost> read_registered(const Row& row) {
   return found;
 }
 
-Result<std::vector<RegisteredHost>> read_all(const std::vector<Row>& rows) {
+Result<std::vector<RegisteredHost>> read_hosts(const std::vector<Row>& rows) {
   std::vector<RegisteredHost> all;
   for (const Row& row : rows) {
     WRENN_TRY_ASSIGN(RegisteredHost one, read_registered(row));
@@ -63,12 +64,13 @@ std::unexpected<base::Error> not_valid() {
 }  // namespace
 
 Result<RegisteredHost> HostRegistry::create(const NewHost& host) {
+  WRENN_TRY_ASSIGN(std::string labels, texts_to_json(host.labels));
   auto rows = database_.write().query(
-      concat("INSERT INTO hosts (id, name, address, status, created_at, kind, team_id, created_by) "
-             "VALUES ($1, $2, '', 'offline', $3, 'registered', $4, $5) RETURNING ",
+      concat("INSERT INTO hosts (id, name, address, status, created_at, kind, team_id, created_by, "
+             "labels) VALUES ($1, $2, '', 'offline', $3, 'registered', $4, $5, $6) RETURNING ",
              columns()),
       {base::new_id(base::kHostPrefix), host.name, clock_(), nullable(host.team_id),
-       nullable(host.created_by)});
+       nullable(host.created_by), std::move(labels)});
   if (!rows && rows.error().code == Code::kAlreadyExists) {
     return base::fail(Code::kAlreadyExists, concat("there is a host '", host.name, "' already"),
                       "choose another name, or remove that host");
@@ -91,7 +93,7 @@ Result<std::vector<RegisteredHost>> HostRegistry::list() {
   WRENN_TRY_ASSIGN(const auto rows, database_.read().query(concat(
                                         "SELECT ", columns(),
                                         " FROM hosts WHERE removed_at IS NULL ORDER BY name, id")));
-  return read_all(rows);
+  return read_hosts(rows);
 }
 
 Result<std::vector<RegisteredHost>> HostRegistry::list_of_team(std::string_view team_id) {
@@ -101,7 +103,7 @@ Result<std::vector<RegisteredHost>> HostRegistry::list_of_team(std::string_view 
           concat("SELECT ", columns(),
                  " FROM hosts WHERE removed_at IS NULL AND team_id = $1 ORDER BY name, id"),
           {std::string(team_id)}));
-  return read_all(rows);
+  return read_hosts(rows);
 }
 
 Result<base::Secret> HostRegistry::issue_token(std::string_view host_id,
@@ -201,6 +203,26 @@ Result<bool> HostRegistry::renew(std::string_view id, const HostCertificate& cer
           "WHERE id = $1 AND registered_at IS NOT NULL AND removed_at IS NULL",
           {std::string(id), certificate.pem, certificate.serial, certificate.ends_at}));
   return changed == 1;
+}
+
+Result<RegisteredHost> HostRegistry::change_labels(std::string_view id,
+                                                   const LabelChanges& changes) {
+  Session session = database_.write();
+  WRENN_TRY_ASSIGN(auto transaction, Transaction::begin(session));
+  WRENN_TRY_ASSIGN(const auto found,
+                   session.query("SELECT labels FROM hosts WHERE id = $1 AND removed_at IS NULL",
+                                 {std::string(id)}));
+  if (found.empty()) return no_such_host();
+  WRENN_TRY_ASSIGN(Texts labels, parse_texts(found.front().text(0)));
+  WRENN_TRY(apply_labels(changes, labels, "a host"));
+  WRENN_TRY_ASSIGN(std::string text, texts_to_json(labels));
+  WRENN_TRY_ASSIGN(
+      const auto rows,
+      session.query(concat("UPDATE hosts SET labels = $2 WHERE id = $1 RETURNING ", columns()),
+                    {std::string(id), std::move(text)}));
+  if (rows.empty()) return no_such_host();
+  WRENN_TRY(transaction.commit());
+  return read_registered(rows.front());
 }
 
 Result<bool> HostRegistry::set_draining(std::string_view id, Draining draining) {

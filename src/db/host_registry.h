@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -15,6 +16,7 @@
 #include "db/clock.h"
 #include "db/database.h"
 #include "db/host_store.h"
+#include "db/labels.h"
 
 namespace wrenn::db {
 
@@ -53,6 +55,7 @@ struct NewHost {
   std::string name;
   std::optional<std::string> team_id;
   std::optional<std::string> created_by;
+  std::map<std::string, std::string> labels;
 };
 
 enum class Draining { kNo, kYes };
@@ -92,6 +95,8 @@ class HostRegistry {
                                     const HostSpecs& specs);
   // False when there is no such host.
   base::Result<bool> renew(std::string_view id, const HostCertificate& certificate);
+  // kInvalidArgument when it would have more than kMaxLabels, kNotFound when there is no such host.
+  base::Result<RegisteredHost> change_labels(std::string_view id, const LabelChanges& changes);
   base::Result<bool> set_draining(std::string_view id, Draining draining);
   // Its tokens and its certificate are good for nothing any more. Its sandboxes are the caller's
   // care. Not of a host that is named by flags: false.

@@ -171,5 +171,23 @@ TEST_F(HostRegistryStoreTest, OldTokensAreForgotten) {
   EXPECT_TRUE(test.database.read().query("SELECT id FROM host_tokens").value().empty());
 }
 
+TEST(HostRegistryTest, LabelsAreSetAndTakenAway) {
+  TestDatabase test;
+  HostRegistry registry(test.database, test.clock());
+  const std::string id =
+      registry.create({.name = "rack-1", .labels = {{"zone", "a"}, {"disk", "fast"}}})->host.id;
+  const auto changed =
+      registry.change_labels(id, {{"zone", "b"}, {"disk", std::nullopt}, {"gone", std::nullopt}});
+  const std::map<std::string, std::string> expected = {{"zone", "b"}};
+  EXPECT_EQ(changed->host.labels, expected);
+  EXPECT_EQ(HostStore(test.database).get(id)->labels, expected);
+  LabelChanges many;
+  for (std::size_t i = 0; i < kMaxLabels; ++i) many[base::concat("label", i)] = "x";
+  EXPECT_EQ(registry.change_labels(id, many).error().code, Code::kInvalidArgument);
+  EXPECT_EQ(registry.change_labels("host-none", {}).error().code, Code::kNotFound);
+  ASSERT_TRUE(registry.remove(id).value());
+  EXPECT_EQ(registry.change_labels(id, {}).error().code, Code::kNotFound);
+}
+
 }  // namespace
 }  // namespace wrenn::db

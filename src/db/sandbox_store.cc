@@ -409,17 +409,7 @@ Result<Sandbox> SandboxStore::change_labels(std::string_view team_id, std::strin
                                  {std::string(id), std::string(team_id)}));
   if (found.empty()) return base::fail(Code::kNotFound, "sandbox not found");
   WRENN_TRY_ASSIGN(Texts labels, parse_texts(found.front().text(0)));
-  for (const auto& [name, value] : changes) {
-    if (value) {
-      labels[name] = *value;
-    } else {
-      labels.erase(name);
-    }
-  }
-  if (labels.size() > kMaxLabels) {
-    return base::fail(Code::kInvalidArgument,
-                      concat("a sandbox has ", kMaxLabels, " labels at most"));
-  }
+  WRENN_TRY(apply_labels(changes, labels, "a sandbox"));
   WRENN_TRY_ASSIGN(std::string text, texts_to_json(labels));
   WRENN_TRY_ASSIGN(const auto rows,
                    session.query(concat("UPDATE sandboxes SET labels = $2, updated_at = $3 "

@@ -13,6 +13,7 @@
 #include "db/clock.h"
 #include "db/database.h"
 #include "db/host_capacity.h"
+#include "db/labels.h"
 #include "db/sandbox_state.h"
 #include "db/team.h"
 
@@ -111,10 +112,6 @@ struct Placement {
   std::vector<Sandbox> inserted;  // The rows as stored, when they are new.
   HostLoads loads;                // Of the hosts that were looked at, before.
 };
-
-// nullopt: the label goes.
-using LabelChanges = std::map<std::string, std::optional<std::string>>;
-inline constexpr std::size_t kMaxLabels = 64;
 
 class SandboxStore {
  public:

@@ -115,6 +115,8 @@ constexpr std::array kRoutes = {
              changes_quietly("host.create", "host")},
     ApiRoute{"GET", "/v1/hosts", Access::kKey, list_hosts},
     ApiRoute{"GET", "/v1/hosts/{}", Access::kKey, get_host},
+    ApiRoute{"PATCH", "/v1/hosts/{}", Access::kKey, update_host,
+             changes_quietly("host.update", "host")},
     ApiRoute{"DELETE", "/v1/hosts/{}", Access::kKey, remove_host,
              changes_quietly("host.delete", "host")},
     ApiRoute{"GET", "/v1/hosts/{}/delete-preview", Access::kKey, preview_host_removal},

@@ -32,6 +32,11 @@ json::object host_object(const db::RegisteredHost& host) {
   if (host.certificate.ends_at > 0) {
     out["certificate_expires_at"] = base::rfc3339(host.certificate.ends_at);
   }
+  if (!host.host.labels.empty()) {
+    json::object labels;
+    for (const auto& [name, value] : host.host.labels) labels.emplace(name, value);
+    out["labels"] = std::move(labels);
+  }
   if (host.created_by) out["created_by"] = *host.created_by;
   return out;
 }

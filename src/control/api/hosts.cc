@@ -53,6 +53,7 @@ Answer<db::NewHost> parse_new_host(std::string_view body) {
   if ((type == "regular" && !team.empty()) || (type == "byoc" && team.empty())) {
     fields.fail("'team_id' belongs to hosts of the type byoc");
   }
+  host.labels = set_labels(read_labels(fields));
   API_TRY(fields.status());
   if (!team.empty()) host.team_id = team;
   return host;
@@ -200,6 +201,18 @@ Task<Answer<void>> list_hosts(Services& services, Call& call) {
 Task<Answer<void>> get_host(Services& services, Call& call) {
   API_CO_TRY_ASSIGN(const auto host, co_await on_pool(services.database_pool,
                                                       [&] { return find_host(services, call); }));
+  co_return co_await call.send_json(200, host_json(host));
+}
+
+Task<Answer<void>> update_host(Services& services, Call& call) {
+  API_CO_TRY_ASSIGN(const std::string body, co_await call.read_body(kMaxJsonBody));
+  API_CO_TRY_ASSIGN(const db::LabelChanges changes, parse_label_changes(body));
+  API_CO_TRY_ASSIGN(const db::RegisteredHost host,
+                    co_await on_pool(services.database_pool, [&]() -> Answer<db::RegisteredHost> {
+                      API_TRY_ASSIGN(const db::RegisteredHost found, find_own_host(services, call));
+                      return db_answer(services.registry.change_labels(found.host.id, changes));
+                    }));
+  services.fleet.expire();
   co_return co_await call.send_json(200, host_json(host));
 }
 

@@ -10,6 +10,7 @@ net::Task<Answer<void>> create_host(Services& services, Call& call);
 net::Task<Answer<void>> list_hosts(Services& services, Call& call);
 // The following are kNotFound for a host that the caller may not see.
 net::Task<Answer<void>> get_host(Services& services, Call& call);
+net::Task<Answer<void>> update_host(Services& services, Call& call);
 // kHasActiveSandboxes while there are sandboxes, unless it is forced: then these end.
 net::Task<Answer<void>> remove_host(Services& services, Call& call);
 net::Task<Answer<void>> preview_host_removal(Services& services, Call& call);

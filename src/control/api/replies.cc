@@ -48,6 +48,7 @@ json::object sandbox_object(const db::Sandbox& sandbox) {
   if (sandbox.last_active_at) out["last_active_at"] = time_text(*sandbox.last_active_at);
   out["last_updated"] = time_text(sandbox.updated_at);
   if (!sandbox.labels.empty()) out["labels"] = texts_object(sandbox.labels);
+  if (!sandbox.host_labels.empty()) out["host_labels"] = texts_object(sandbox.host_labels);
   if (!sandbox.metadata.empty()) out["metadata"] = texts_object(sandbox.metadata);
   return out;
 }

@@ -63,27 +63,6 @@ LifecycleParams read_lifecycle(JsonFields& fields) {
   return params;
 }
 
-// Names and values are the users' own: all but what cannot be told apart in a filter or a terminal.
-db::LabelChanges read_labels(JsonFields& fields) {
-  constexpr std::size_t kMaxLabelName = 128;
-  constexpr std::size_t kMaxLabelValue = 1024;
-  const auto has_control = [](std::string_view text) {
-    return std::ranges::any_of(text, [](unsigned char c) { return c < 0x20 || c == 0x7F; });
-  };
-  db::LabelChanges labels = fields.texts_or_nulls("labels", db::kMaxLabels);
-  for (const auto& [name, value] : labels) {
-    if (name.empty() || name.size() > kMaxLabelName || name.contains('=') || has_control(name)) {
-      fields.fail(concat("labels: a name has 1 to ", kMaxLabelName,
-                         " bytes, and neither '=' nor control characters"));
-    }
-    if (value && (value->size() > kMaxLabelValue || has_control(*value))) {
-      fields.fail(concat("labels: a value has ", kMaxLabelValue,
-                         " bytes at most, and no control characters"));
-    }
-  }
-  return labels;
-}
-
 }  // namespace
 
 bool is_safe_name(std::string_view name) {
@@ -103,9 +82,8 @@ Answer<CreateParams> parse_create(std::string_view body) {
   params.disk_mb = optional_integer(fields, "disk_mb", 1024, 1024 * 1024);
   params.lifecycle = read_lifecycle(fields);
   params.auto_resume = fields.boolean("auto_resume", true);
-  for (auto& [label, value] : read_labels(fields)) {
-    if (value) params.labels.emplace(label, *value);
-  }
+  params.labels = set_labels(read_labels(fields));
+  params.host_labels = set_labels(read_labels(fields, "host_labels"));
   API_TRY(fields.status());
   return params;
 }
@@ -132,6 +110,35 @@ Answer<db::LabelChanges> parse_label_changes(std::string_view body) {
   db::LabelChanges labels = read_labels(fields);
   if (!fields.has("labels")) fields.fail("labels is missing: nothing else can be changed here");
   API_TRY(fields.status());
+  return labels;
+}
+
+// Names and values are the users' own: all but what cannot be told apart in a filter or a terminal.
+db::LabelChanges read_labels(JsonFields& fields, std::string_view field) {
+  constexpr std::size_t kMaxLabelName = 128;
+  constexpr std::size_t kMaxLabelValue = 1024;
+  const auto has_control = [](std::string_view text) {
+    return std::ranges::any_of(text, [](unsigned char c) { return c < 0x20 || c == 0x7F; });
+  };
+  db::LabelChanges labels = fields.texts_or_nulls(field, db::kMaxLabels);
+  for (const auto& [name, value] : labels) {
+    if (name.empty() || name.size() > kMaxLabelName || name.contains('=') || has_control(name)) {
+      fields.fail(concat(field, ": a name has 1 to ", kMaxLabelName,
+                         " bytes, and neither '=' nor control characters"));
+    }
+    if (value && (value->size() > kMaxLabelValue || has_control(*value))) {
+      fields.fail(concat(field, ": a value has ", kMaxLabelValue,
+                         " bytes at most, and no control characters"));
+    }
+  }
+  return labels;
+}
+
+std::map<std::string, std::string> set_labels(db::LabelChanges changes) {
+  std::map<std::string, std::string> labels;
+  for (auto& [name, value] : changes) {
+    if (value) labels.emplace(name, *std::move(value));
+  }
   return labels;
 }
 

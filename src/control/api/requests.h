@@ -31,6 +31,7 @@ struct CreateParams {
   LifecycleParams lifecycle;
   bool auto_resume = true;
   std::map<std::string, std::string> labels;
+  std::map<std::string, std::string> host_labels;  // That its host must have.
 };
 Answer<CreateParams> parse_create(std::string_view body);
 
@@ -40,6 +41,11 @@ Answer<LifecycleParams> parse_lifecycle(std::string_view body);
 
 // {"labels": {"NAME": "value", "OTHER": null}}: null takes a label away.
 Answer<db::LabelChanges> parse_label_changes(std::string_view body);
+class JsonFields;
+// The same, a field of a larger body. A mistake is the fields'.
+db::LabelChanges read_labels(JsonFields& fields, std::string_view name = "labels");
+// Without those that are null.
+std::map<std::string, std::string> set_labels(db::LabelChanges changes);
 
 struct ForkParams {
   int count = 1;
@@ -65,7 +71,6 @@ struct CommandParams {
   std::string user;
   std::string tag;
 };
-class JsonFields;
 enum class Presence;
 // A mistake is the fields'. `cmd`: whether it has to be there.
 CommandParams read_command(JsonFields& fields, Presence cmd);
