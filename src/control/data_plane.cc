@@ -135,6 +135,8 @@ Task<Result<PlacePtr>> PlaceCache::wake(std::string id, proxy::WakeReason reason
     if (is_gone) co_return PlacePtr();
     co_return base::fail(base::Code::kUnavailable, woken.error().message);
   }
+  // Not of those who only waited for it.
+  if (!woken->timings_ms.empty()) on_wake_(woken->sandbox);
   co_return co_await find(id);
 }
 
@@ -159,6 +161,7 @@ DataPlane::DataPlane(const DataPlaneOptions& options, db::Database& database,
     : directory_(options.hosts),
       places_(database, links_, directory_, busy, operations, fleet, options.holder),
       proxy_(places_, access, edge_settings(options)) {
+  places_.set_on_wake(options.on_wake);
   for (const HostAddress& host : options.hosts) links_.put(host);
 }
 

@@ -3,6 +3,7 @@
 // slows no API call and no terminal.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -41,6 +42,9 @@ class HostLinks {
   std::vector<std::unique_ptr<net::ConnectionPool>> retired_;  // Some may be in use still.
 };
 
+// A sandbox was woken by traffic. Called on the data plane's thread.
+using OnWake = std::function<void(const db::Sandbox&)>;
+
 // What the control plane knows of places, kept for a moment. For the data plane's loop.
 class PlaceCache final : public proxy::EdgeDirectory {
  public:
@@ -53,6 +57,7 @@ class PlaceCache final : public proxy::EdgeDirectory {
   net::Task<base::Result<std::shared_ptr<const proxy::SandboxPlace>>> wake(
       std::string id, proxy::WakeReason reason) override;
   net::Task<base::Result<std::string>> team_of_key(std::string key) override;
+  void set_on_wake(OnWake on_wake) { on_wake_ = std::move(on_wake); }
   void forget(const std::string& id) { places_.erase(id); }
   void forget_all() { places_.clear(); }
 
@@ -75,6 +80,7 @@ class PlaceCache final : public proxy::EdgeDirectory {
   BusySandboxes& busy_;
   Operations& operations_;
   Fleet& fleet_;
+  OnWake on_wake_ = [](const db::Sandbox&) {};
   net::BlockingPool database_pool_;
   std::map<std::string, Entry<std::shared_ptr<const proxy::SandboxPlace>>> places_;
   std::map<std::string, Entry<std::string>> teams_;  // By the hash of the key.
@@ -86,6 +92,7 @@ struct DataPlaneOptions {
   std::string scheme;
   std::string domain;
   std::string holder;  // As SandboxStore's.
+  OnWake on_wake = [](const db::Sandbox&) {};
 };
 
 // Started and destroyed on the thread of the API.

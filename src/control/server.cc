@@ -165,12 +165,16 @@ Result<void> run_server(const ServerOptions& options) {
   Accounts accounts(account_stores, access_tokens, options.accounts,
                     [&](Mail mail) { return mailer->send(std::move(mail)); });
   net::BlockingPool account_pool(kPasswordThreads);
+  const auto on_wake = [&audit](const db::Sandbox& woken) {
+    audit.add_own(woken.team_id, "capsule.running", "capsule", woken.id, "traffic came to it");
+  };
   WRENN_TRY_ASSIGN(const auto data_plane,
                    DataPlane::start({.listen = proxy_endpoint,
                                      .hosts = addresses,
                                      .scheme = proxy_settings.scheme,
                                      .domain = proxy_settings.domain,
-                                     .holder = holder},
+                                     .holder = holder,
+                                     .on_wake = on_wake},
                                     database, access_key, busy, operations, fleet));
   Services services{.keys = keys,
                     .sandboxes = sandboxes,
