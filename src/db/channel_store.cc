@@ -251,9 +251,11 @@ Result<void> ChannelStore::finish(const Delivery& delivery, const Attempt& attem
   WRENN_TRY_ASSIGN(Transaction transaction, Transaction::begin(session));
   WRENN_TRY(session.execute(
       "UPDATE channel_deliveries SET status = $2, next_at = $3, response_status = $4, error = $5, "
-      "finished_at = $6, claimed_until = 0 WHERE id = $1 AND status = 'pending'",
+      "finished_at = $6, claimed_until = 0 WHERE id = $1 AND status = 'pending' AND "
+      "attempts = $7",
       {delivery.id, std::string(status_name(attempt.status)), attempt.next_at,
-       std::int64_t{attempt.response_status}, attempt.error, is_over ? Value(now) : Value()}));
+       std::int64_t{attempt.response_status}, attempt.error, is_over ? Value(now) : Value(),
+       delivery.attempts}));
   if (attempt.status == DeliveryStatus::kDelivered) {
     WRENN_TRY(session.execute("UPDATE channels SET failing_since = NULL WHERE id = $1",
                               {delivery.channel_id}));

@@ -101,7 +101,8 @@ class ChannelStore {
   // Up to `limit` that are due, each of another channel of which nobody has one; they are the
   // caller's for `lease_ms`, whatever others do with the same database.
   base::Result<std::vector<Delivery>> claim(int limit, std::int64_t lease_ms);
-  // Ends the claim. A channel that has taken nothing for kGivesUpAfterMs is disabled.
+  // Ends the claim, unless its lease has run out and somebody has claimed it since. A channel that
+  // has taken nothing for kGivesUpAfterMs is disabled.
   base::Result<void> finish(const Delivery& delivery, const Attempt& attempt);
   // Of those that ended before `before`, at most `limit`; returns how many that were.
   base::Result<std::int64_t> forget(std::int64_t before, std::int64_t limit);

@@ -144,6 +144,11 @@ TEST_F(ChannelStoreTest, WhatADeadOneClaimedIsTriedAgain) {
   ASSERT_EQ(again.size(), 1u);
   EXPECT_EQ(again.front().id, lost.front().id);
   EXPECT_EQ(again.front().attempts, 2);
+  // Not dead after all: the other one has the say now.
+  EXPECT_TRUE(store_.finish(lost.front(), {.status = DeliveryStatus::kFailed, .error = "late"}));
+  EXPECT_TRUE(store_.finish(again.front(), {.status = DeliveryStatus::kDelivered}));
+  EXPECT_EQ(store_.deliveries(lost.front().channel_id, "", 1)->front().status,
+            DeliveryStatus::kDelivered);
 }
 
 TEST_F(ChannelStoreTest, ATryThatFailedWaitsForItsTime) {
