@@ -80,7 +80,7 @@ class Hosts:
 @pytest.fixture(scope="module")
 def hosts():
     with SecondHost() as second, Wrenn() as first:
-        storage = Storage(first.work, SecondHost.address)
+        storage = Storage(first.work, second.address)
         try:
             hosts = Hosts(first, second)
             hosts.storage = storage

@@ -8,10 +8,8 @@ from support.server import free_port
 
 
 class RegisteredHost(SecondHost):
-    own_address = "198.18.77.2"
-
-    def __init__(self, wrenn, name):
-        super().__init__()
+    def __init__(self, wrenn, name, number=1):
+        super().__init__(number)
         self.wrenn, self.name = wrenn, name
         self.relay = None
 

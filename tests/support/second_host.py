@@ -13,15 +13,17 @@ from support.server import GUARD, IMAGES, WRENN, share
 
 
 class SecondHost:
-    """`address`: where it sees this machine. Its agent ends with us, and whatever it has is removed even should we be killed."""
-    address = "198.18.77.1"
+    """Its agent ends with us, and whatever it has is removed even should we be killed."""
     flags = ()  # More of them for its agent.
 
-    def __init__(self):
+    def __init__(self, number=1):
+        """`number`: of hosts that are there at once, each has its own."""
+        self.address = f"198.18.{76 + number}.1"  # Where it sees this machine.
+        self.own_address = f"198.18.{76 + number}.2"
         self.work = pathlib.Path(tempfile.mkdtemp(prefix="wrenn-host-", dir="/var/tmp"))
         self.directory = self.work / "dir"
         self.machine = Installation(self.directory)
-        self.link = f"wsh{os.getpid() % 100000}"
+        self.link = f"wsh{os.getpid() % 100000}n{number}"
         self.agent = self.guard = self.space = None
 
     def __enter__(self):
@@ -47,7 +49,7 @@ class SecondHost:
         ip("link", "add", self.link, "type", "veth", "peer", "name", "eth0", "netns", str(self.space.pid))
         ip("address", "add", f"{self.address}/24", "dev", self.link)
         ip("link", "set", self.link, "up")
-        inside("address", "add", "198.18.77.2/24", "dev", "eth0")
+        inside("address", "add", f"{self.own_address}/24", "dev", "eth0")
         inside("link", "set", "eth0", "up")
         inside("link", "set", "lo", "up")
 

@@ -97,7 +97,10 @@ void Fleet::note_placement(const Demand& demand, const db::Placement& placement)
 
 Candidates Fleet::choose(const Demand& demand) {
   const std::lock_guard lock(mutex_);
-  return scheduler_.choose(demand);
+  Candidates candidates = scheduler_.choose(demand);
+  // Those who choose before this one is placed are to see it there already.
+  if (!candidates.hosts.empty()) scheduler_.add_load(candidates.hosts.front(), demand.amounts);
+  return candidates;
 }
 
 base::Error Fleet::explain(const Demand& demand) const {

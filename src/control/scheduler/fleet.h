@@ -32,7 +32,8 @@ class Fleet {
   // What came of an attempt to place that.
   void note_placement(const Demand& demand, const db::Placement& placement);
 
-  // As Scheduler's.
+  // As Scheduler's. The best host counts as having it until note_placement() says what it has, so
+  // that many who choose at once do not all choose the same.
   Candidates choose(const Demand& demand);
   base::Error explain(const Demand& demand) const;
   std::vector<std::string> all() const;

@@ -63,6 +63,12 @@ TEST(FleetTest, KnowsWhatItsHostsKeep) {
   EXPECT_TRUE(fleet.explain(demand()).message.contains("vCPU is missing on 2 of 2 hosts"));
 }
 
+TEST(FleetTest, ManyWhoChooseAtOnceSpread) {
+  Fleet fleet({.vcpus = 8, .memory = 8, .disk = 8});
+  fleet.set_hosts({host("a"), host("b"), host("c")}, kNow);
+  for (const char* id : {"a", "b", "c", "a"}) EXPECT_EQ(fleet.choose(demand()).hosts.front(), id);
+}
+
 TEST(FleetTest, WhatAHostReallyHasLeftCounts) {
   Fleet fleet;
   db::Host busy = host("a");
