@@ -168,6 +168,7 @@ Result<void> UserStore::remove(std::string_view id) {
       {user, now}));
   WRENN_TRY(session.execute("DELETE FROM team_members WHERE user_id = $1", {user}));
   WRENN_TRY(session.execute("DELETE FROM one_time_tokens WHERE user_id = $1", {user}));
+  WRENN_TRY(session.execute("DELETE FROM user_identities WHERE user_id = $1", {user}));
   return transaction.commit();
 }
 
