@@ -21,9 +21,10 @@ namespace {
 constexpr int kReadyFd = 3;
 // A database other than the file in the state directory: the control plane's secret.
 constexpr std::string_view kDatabaseVariable = "WRENN_DATABASE_URL=";
-// What these begin with is the control plane's own: secrets, and how mail is sent.
-constexpr std::array<std::string_view, 4> kControlVariables = {
-    kDatabaseVariable, "WRENN_ENCRYPTION_KEY=", "WRENN_SMTP_", "SMTP_"};
+// What these begin with is the control plane's own: secrets, how mail is sent, who says who people
+// are.
+constexpr std::array<std::string_view, 6> kControlVariables = {
+    kDatabaseVariable, "WRENN_ENCRYPTION_KEY=", "WRENN_SMTP_", "SMTP_", "WRENN_OAUTH_", "OAUTH_"};
 constexpr base::Duration kTick = std::chrono::milliseconds(100);
 constexpr base::Duration kControlStart = std::chrono::seconds(30);
 // A first start may probe the accelerator and boot a template.
@@ -185,7 +186,8 @@ base::JailSpec Launcher::control_jail() const {
   spec.env = {"PATH=/usr/bin:/bin", base::concat("HOME=", dir_.control().native()),
               base::concat("SQLITE_TMPDIR=", dir_.control().native())};
   for (const auto& entry : child_environment()) {
-    if (entry.starts_with("WRENN_") || entry.starts_with("SMTP_") || entry.starts_with("TZ=") ||
+    if (entry.starts_with("WRENN_") || entry.starts_with("SMTP_") || entry.starts_with("OAUTH_") ||
+        entry.starts_with("CP_PUBLIC_URL=") || entry.starts_with("TZ=") ||
         entry.starts_with("LOG_LEVEL=") || entry.starts_with("LOG_FORMAT=")) {
       spec.env.push_back(entry);
     }

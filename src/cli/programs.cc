@@ -64,8 +64,9 @@ std::vector<std::string> child_environment() {
   for (char** entry = environ; *entry != nullptr; ++entry) {
     const std::string_view text(*entry);
     const std::string_view name = text.substr(0, text.find('='));
-    const bool is_ours =
-        (name.starts_with("WRENN_") && name != "WRENN_API_KEY") || name.starts_with("SMTP_");
+    const bool is_ours = (name.starts_with("WRENN_") && name != "WRENN_API_KEY") ||
+                         name.starts_with("SMTP_") || name.starts_with("OAUTH_") ||
+                         name == "CP_PUBLIC_URL";
     const bool is_usual = name == "PATH" || name == "HOME" || name == "LANG" || name == "LC_ALL" ||
                           name == "TZ" || name == "TERM" || name == "NO_COLOR" ||
                           name == "LOG_LEVEL" || name == "LOG_FORMAT";

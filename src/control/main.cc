@@ -96,6 +96,8 @@ Result<void> run(Command command, const Flags& flags) {
       break;
   }
   WRENN_TRY_ASSIGN(auto mail, wrenn::control::mail_settings_of_environment());
+  WRENN_TRY_ASSIGN(auto oauth,
+                   wrenn::control::oauth_settings_of_environment(flags.accounts.public_url));
   return wrenn::control::run_server(
       {.listen = flags.listen,
        .database = database_address(flags),
@@ -109,6 +111,7 @@ Result<void> run(Command command, const Flags& flags) {
        .overcommit = flags.overcommit,
        .proxy = flags.proxy,
        .accounts = account_settings(flags),
+       .oauth = std::move(oauth),
        .encryption_key = wrenn::control::encryption_key_place(flags.wrenn_dir),
        .mail = std::move(mail),
        .mail_directory = mail_directory(flags),

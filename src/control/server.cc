@@ -164,6 +164,8 @@ Result<void> run_server(const ServerOptions& options) {
   AccessTokens access_tokens([&](std::string_view name) { return secrets.get_or_create(name); });
   Accounts accounts(account_stores, access_tokens, options.accounts,
                     [&](Mail mail) { return mailer->send(std::move(mail)); });
+  ProviderLogins provider_logins(
+      accounts, [&](std::string_view name) { return secrets.get_or_create(name); }, options.oauth);
   net::BlockingPool account_pool(kPasswordThreads);
   const auto on_wake = [&audit](const db::Sandbox& woken) {
     audit.add_own(woken.team_id, "capsule.running", "capsule", woken.id, "traffic came to it");
@@ -187,6 +189,7 @@ Result<void> run_server(const ServerOptions& options) {
                     .database_pool = pool,
                     .access_tokens = access_tokens,
                     .accounts = accounts,
+                    .provider_logins = provider_logins,
                     .account_pool = account_pool,
                     .directory = directory,
                     .busy = busy,

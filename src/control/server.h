@@ -9,6 +9,7 @@
 #include "base/secret.h"
 #include "base/time.h"
 #include "control/accounts/accounts.h"
+#include "control/accounts/oauth_settings.h"
 #include "control/encryption_key.h"
 #include "control/mail/mail_settings.h"
 #include "control/proxy_settings.h"
@@ -32,6 +33,7 @@ struct ServerOptions {
   db::Overcommit overcommit;              // What hosts promise to sandboxes.
   ProxyOptions proxy;
   AccountSettings accounts;
+  OAuthSettings oauth;
   EncryptionKeyPlace encryption_key;
   MailSettings mail;
   base::Path mail_directory;  // Where mails go without a server.

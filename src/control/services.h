@@ -7,6 +7,7 @@
 
 #include "control/accounts/access_tokens.h"
 #include "control/accounts/accounts.h"
+#include "control/accounts/provider_logins.h"
 #include "control/audit_log.h"
 #include "control/busy_sandboxes.h"
 #include "control/channels/channel_dispatcher.h"
@@ -44,9 +45,10 @@ struct Services {
   db::QuotaStore& quotas;
   net::BlockingPool& database_pool;
 
-  // People. `accounts` from the pool of its own, where passwords are hashed.
+  // People. `accounts` and `provider_logins` from the pool of its own, where passwords are hashed.
   AccessTokens& access_tokens;
   Accounts& accounts;
+  ProviderLogins& provider_logins;
   net::BlockingPool& account_pool;
 
   HostDirectory& directory;

@@ -74,6 +74,7 @@ struct World {
   db::ChannelStore channels{database, sealer};
   // A test's receiver is on this machine.
   ChannelDispatcher dispatcher{channels, pool, net::Destinations::kAny};
+  OAuthSettings oauth;  // Off, unless a test says otherwise.
   AccountStores stores{database};
   db::UserStore& users = stores.users;
   db::TeamStore& teams = stores.teams;
@@ -92,6 +93,8 @@ struct World {
                       mails.push_back(std::move(mail));
                       return {};
                     }};
+  ProviderLogins provider_logins{accounts,
+                                 [this](auto name) { return secrets.get_or_create(name); }, oauth};
   net::BlockingPool account_pool{2};
   Services services{.keys = keys,
                     .sandboxes = sandboxes,
@@ -104,6 +107,7 @@ struct World {
                     .database_pool = pool,
                     .access_tokens = access_tokens,
                     .accounts = accounts,
+                    .provider_logins = provider_logins,
                     .account_pool = account_pool,
                     .directory = directory,
                     .busy = busy,
@@ -127,8 +131,10 @@ struct World {
   enum class Agent { kAway, kThere, kEastAway };
   enum class Hosts { kOne, kTwo };
 
-  explicit World(Hosts how_many = Hosts::kOne)
-      : addresses(host_addresses(how_many)), directory(addresses) {
+  explicit World(Hosts how_many = Hosts::kOne, OAuthSettings oauth_settings = {})
+      : addresses(host_addresses(how_many)),
+        directory(addresses),
+        oauth(std::move(oauth_settings)) {
     EXPECT_TRUE(register_hosts(hosts, addresses));
   }
 

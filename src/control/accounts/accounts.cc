@@ -51,6 +51,7 @@ Answer<T> found_or(base::Result<T> result, const ApiError& missing) {
 base::Result<void> AccountStores::clear_old() {
   WRENN_TRY(sessions.clear_old());
   WRENN_TRY(tokens.clear_old());
+  WRENN_TRY(identities.clear_old());
   return failed_logins.clear_old();
 }
 
@@ -105,25 +106,27 @@ Answer<void> Accounts::send_activation(const db::User& user) {
   return {};
 }
 
+Answer<void> Accounts::check_may_sign_up(const std::string& email, const std::string& invitation) {
+  if (invitation.empty()) {
+    if (settings_.is_signup_open) return {};
+    return refuse(ApiCode::kForbidden,
+                  "sign-up here needs an invitation; ask somebody who has a team, or the "
+                  "administrator");
+  }
+  API_TRY_ASSIGN(
+      const auto found,
+      found_or(stores_.tokens.peek(TokenPurpose::kInvitation, invitation), invalid_token()));
+  if (found.email == email) return {};
+  return refuse(ApiCode::kInvalidToken, "the invitation was sent to another address");
+}
+
 Answer<void> Accounts::sign_up(const SignUp& wish, const std::string& address) {
   API_TRY_ASSIGN(const std::string email, normal_email(wish.email));
   API_TRY_ASSIGN(const std::string name, normal_person_name(wish.name));
   API_TRY(check_new_password(wish.password));
   API_TRY(check_not_locked(by_address(address)));
-  bool is_invited = false;
-  if (!wish.invitation.empty()) {
-    API_TRY_ASSIGN(
-        const auto invitation,
-        found_or(stores_.tokens.peek(TokenPurpose::kInvitation, wish.invitation), invalid_token()));
-    is_invited = invitation.email == email;
-    if (!is_invited) {
-      return refuse(ApiCode::kInvalidToken, "the invitation was sent to another address");
-    }
-  } else if (!settings_.is_signup_open) {
-    return refuse(ApiCode::kForbidden,
-                  "sign-up here needs an invitation; ask somebody who has a team, or the "
-                  "administrator");
-  }
+  API_TRY(check_may_sign_up(email, wish.invitation));
+  const bool is_invited = !wish.invitation.empty();
   // Signing up costs as much as a failed login: it is what somebody who tries addresses does.
   API_TRY(db_answer(stores_.failed_logins.note(by_address(address), db::kFreeFailuresPerAddress)));
   auto hash = base::hash_password(wish.password);

@@ -12,6 +12,7 @@
 #include "control/api/errors.h"
 #include "control/mail/message.h"
 #include "db/failed_login_store.h"
+#include "db/identity_store.h"
 #include "db/one_time_token_store.h"
 #include "db/session_store.h"
 #include "db/team_store.h"
@@ -37,8 +38,9 @@ struct AccountStores {
         teams(database),
         sessions(database),
         tokens(database),
-        failed_logins(database) {}
-  // Forgets sessions, tokens and failed logins that are of no effect any more.
+        failed_logins(database),
+        identities(database) {}
+  // Forgets sessions, tokens, failed logins and states of logins that are of no effect any more.
   base::Result<void> clear_old();
 
   db::UserStore users;
@@ -46,6 +48,7 @@ struct AccountStores {
   db::SessionStore sessions;
   db::OneTimeTokenStore tokens;
   db::FailedLoginStore failed_logins;
+  db::IdentityStore identities;
 };
 
 struct SignUp {
@@ -81,6 +84,11 @@ class Accounts {
   // Mails the address a link that activates the account. Whether it has one already is told by mail
   // only. With an invitation, which was mailed, the account is active at once.
   Answer<void> sign_up(const SignUp& wish, const std::string& address);
+  // Whether somebody with this address may: with an invitation that was sent there, or where
+  // sign-up is open. kInvalidToken, kForbidden.
+  Answer<void> check_may_sign_up(const std::string& email, const std::string& invitation);
+  // For one who is active, and has shown who they are.
+  Answer<Login> start_session(db::User user, const db::SessionOrigin& origin);
   Answer<Login> activate(std::string_view token, const db::SessionOrigin& origin);
   Answer<Login> log_in(std::string_view email, const base::Secret& password,
                        const db::SessionOrigin& origin);
@@ -111,7 +119,6 @@ class Accounts {
                                const base::Secret& password);
 
  private:
-  Answer<Login> start_session(db::User user, const db::SessionOrigin& origin);
   Answer<Login> with_access_token(Login login, std::string_view session_id);
   // The user's teams; when there is none one is made, so that there always is one.
   Answer<std::vector<db::OwnTeam>> teams_of(const db::User& user);

@@ -68,12 +68,15 @@ std::string login_json(const Login& login) {
                                       {"is_admin", login.user.is_admin}});
 }
 
-std::string user_json(const db::User& user, const db::OwnTeam& team) {
+std::string user_json(const db::User& user, const db::OwnTeam& team,
+                      const std::vector<db::Identity>& identities) {
+  json::array providers;
+  for (const auto& identity : identities) providers.emplace_back(identity.provider);
   return json::serialize(json::object{{"id", user.id},
                                       {"name", user.name},
                                       {"email", user.email},
                                       {"has_password", !user.password_hash.empty()},
-                                      {"providers", json::array()},
+                                      {"providers", std::move(providers)},
                                       {"is_admin", user.is_admin},
                                       {"team", own_team_object(team)},
                                       {"created_at", time_value(user.created_at)}});

@@ -10,7 +10,8 @@
 namespace wrenn::control {
 
 std::string login_json(const Login& login);
-std::string user_json(const db::User& user, const db::OwnTeam& team);
+std::string user_json(const db::User& user, const db::OwnTeam& team,
+                      const std::vector<db::Identity>& identities);
 std::string sessions_json(const std::vector<db::UserSession>& sessions, std::string_view current);
 std::string found_users_json(const std::vector<db::User>& users);
 std::string users_json(const std::vector<db::User>& users);

@@ -19,6 +19,7 @@
 #include "control/api/hosts.h"
 #include "control/api/login_routes.h"
 #include "control/api/metrics.h"
+#include "control/api/oauth_routes.h"
 #include "control/api/own_account.h"
 #include "control/api/ports.h"
 #include "control/api/process_sockets.h"
@@ -144,6 +145,14 @@ constexpr std::array kRoutes = {
              changes_quietly("session.log_out", "session")},
     ApiRoute{"POST", "/v1/auth/switch-team", Access::kUser, switch_team,
              changes_quietly("session.switch_team", "session")},
+    ApiRoute{"GET", "/v1/auth/providers", Access::kOpen, list_providers},
+    ApiRoute{"GET", "/auth/oauth/{}", Access::kOpen, go_to_provider},
+    ApiRoute{"GET", "/auth/oauth/{}/callback", Access::kOpen, come_from_provider},
+    ApiRoute{"GET", "/v1/auth/oauth/{}", Access::kOpen, go_to_provider},
+    ApiRoute{"GET", "/v1/auth/oauth/{}/callback", Access::kOpen, come_from_provider},
+    ApiRoute{"GET", "/v1/me/providers/{}/connect", Access::kUser, connect_provider},
+    ApiRoute{"DELETE", "/v1/me/providers/{}", Access::kUser, disconnect_provider,
+             changes_quietly("provider.disconnect", "provider")},
     ApiRoute{"GET", "/v1/me", Access::kUser, get_own_account},
     ApiRoute{"PATCH", "/v1/me", Access::kUser, rename_own_account,
              changes_quietly("user.rename", "user")},

@@ -21,6 +21,8 @@ CodeInfo info_of(ApiCode code) {
       return {400, "invalid_request"};
     case ApiCode::kInvalidToken:
       return {400, "invalid_token"};
+    case ApiCode::kLastLoginMethod:
+      return {400, "last_login_method"};
     case ApiCode::kUnauthorized:
       return {401, "unauthorized"};
     case ApiCode::kWrongPassword:

@@ -16,6 +16,7 @@ namespace wrenn::control {
 enum class ApiCode {
   kInvalidRequest,
   kInvalidToken,
+  kLastLoginMethod,
   kUnauthorized,
   kWrongPassword,
   kForbidden,

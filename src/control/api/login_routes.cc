@@ -23,11 +23,6 @@ std::string address_of(Call& call) {
   return client_address(call.request().stream().peer_ip(), call.request().headers());
 }
 
-db::SessionOrigin origin_of(Call& call) {
-  return {.user_agent = std::string(call.request().headers().find("user-agent").value_or("")),
-          .address = address_of(call)};
-}
-
 std::string cookie_text(const Services& services, std::string_view value, std::int64_t max_age) {
   const bool is_secure = services.accounts.settings().public_url.starts_with("https:");
   return concat(kCookie, '=', value, "; Path=", kCookiePath, "; Max-Age=", max_age,
@@ -36,10 +31,7 @@ std::string cookie_text(const Services& services, std::string_view value, std::i
 
 Task<Answer<void>> send_login(Services& services, Call& call, int status, Login login) {
   net::Headers fields;
-  if (!login.refresh_token.empty()) {
-    const std::int64_t left = (login.refresh_expires_at - base::unix_ms_now()) / 1000;
-    fields.add("Set-Cookie", cookie_text(services, login.refresh_token.reveal(), left));
-  }
+  if (!login.refresh_token.empty()) fields.add("Set-Cookie", session_cookie(services, login));
   co_return co_await call.send_json(status, login_json(login), std::move(fields));
 }
 
@@ -78,6 +70,16 @@ Answer<NewPassword> parse_new_password(std::string_view body) {
 }
 
 }  // namespace
+
+db::SessionOrigin origin_of(Call& call) {
+  return {.user_agent = std::string(call.request().headers().find("user-agent").value_or("")),
+          .address = address_of(call)};
+}
+
+std::string session_cookie(const Services& services, const Login& login) {
+  const std::int64_t left = (login.refresh_expires_at - base::unix_ms_now()) / 1000;
+  return cookie_text(services, login.refresh_token.reveal(), left);
+}
 
 Answer<void> check_origin(const Services& services, const net::Request& request) {
   const auto origin = request.headers().find("origin");

@@ -67,15 +67,18 @@ Task<Answer<void>> get_own_account(Services& services, Call& call) {
   struct Found {
     db::User user;
     db::OwnTeam team;
+    std::vector<db::Identity> identities;
   };
-  API_CO_TRY_ASSIGN(const Found found,
-                    db_answer(co_await services.database_pool.run([&]() -> base::Result<Found> {
-                      AccountStores& stores = services.accounts.stores();
-                      WRENN_TRY_ASSIGN(auto user, stores.users.get(call.caller().id));
-                      WRENN_TRY_ASSIGN(auto team, stores.teams.get(call.team_id()));
-                      return Found{std::move(user), {std::move(team), call.caller().role}};
-                    })));
-  co_return co_await call.send_json(200, user_json(found.user, found.team));
+  API_CO_TRY_ASSIGN(
+      const Found found,
+      db_answer(co_await services.database_pool.run([&]() -> base::Result<Found> {
+        AccountStores& stores = services.accounts.stores();
+        WRENN_TRY_ASSIGN(auto user, stores.users.get(call.caller().id));
+        WRENN_TRY_ASSIGN(auto team, stores.teams.get(call.team_id()));
+        WRENN_TRY_ASSIGN(auto identities, stores.identities.of_user(user.id));
+        return Found{std::move(user), {std::move(team), call.caller().role}, std::move(identities)};
+      })));
+  co_return co_await call.send_json(200, user_json(found.user, found.team, found.identities));
 }
 
 Task<Answer<void>> rename_own_account(Services& services, Call& call) {
