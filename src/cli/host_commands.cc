@@ -170,7 +170,9 @@ void add_host_commands(CLI::App& app, Session& session) {
   command = parent->add_subcommand("label", "Change the labels of a host");
   command->footer("Sandboxes ask for them: wrenn sandbox create --host-label NAME=VALUE");
   options = add_command(command, session, label);
-  command->add_option("NAME", options->names, "The host, or its id")->required()->expected(1);
+  // One value, since a list would take the labels, too.
+  options->names.emplace_back();
+  command->add_option("NAME", options->names.front(), "The host, or its id")->required();
   command->add_option("LABEL", options->labels, "NAME=VALUE sets one, NAME- takes it away")
       ->required();
   add_json(command, *options);

@@ -89,9 +89,11 @@ Task<Result<void>> serve(net::Listener listener, Api& api, Services& services,
   net::TaskScope grace(*context.loop);
   net::TaskScope holds(*context.loop);  // Ends last: requests hold what they change to their end.
   holds.spawn(keep_holds(services));
+  scope.spawn(registered.run());
+  // Who asks in the meantime waits: a create must not be refused for want of hosts.
+  if (!co_await registered.wait_until_known()) base::log_debug("stopped before it began");
   scope.spawn(server.serve(std::move(listener)));
   for (Reconciler& reconciler : reconcilers) scope.spawn(reconciler.run());
-  scope.spawn(registered.run());
   scope.spawn(keep_house(services, audit_retention));
   scope.spawn(services.audit.run());
   scope.spawn(services.dispatcher.run());

@@ -26,6 +26,7 @@ Task<void> RegisteredHosts::run() {
     if (!done && done.error().code != base::Code::kCanceled) {
       base::log_error("registered hosts cannot be looked at", {{"error", done.error()}});
     }
+    has_looked_.set();
   } while (co_await net::sleep_for(kPeriod));
   scope.request_stop();
   co_await scope.join();
@@ -85,6 +86,7 @@ Result<void> RegisteredHosts::take(const db::RegisteredHost& host, net::TaskScop
   const HostAddress address{host.host.name, id, std::move(agent), std::move(proxy),
                             watched.security};
   services_.directory.put(address);
+  services_.fleet.expire();
   tell_.on_host(address);
   base::log_info("host", {{"name", address.name}, {"agent", watched.agent}});
   if (found == watched_.end()) scope.spawn(reconcile(watched));
@@ -101,6 +103,7 @@ void RegisteredHosts::drop(const std::string& id) {
   dropped_.push_back(std::move(found->second));
   watched_.erase(found);
   services_.directory.retire(id);
+  services_.fleet.expire();
   tell_.on_gone(id);
 }
 

@@ -18,6 +18,7 @@
 #include "control/hosts/reconciler.h"
 #include "control/services.h"
 #include "net/scope.h"
+#include "net/sync.h"
 #include "net/tls.h"
 
 namespace wrenn::control {
@@ -42,6 +43,8 @@ class RegisteredHosts {
 
   // Once a second until stopped, and reconciles the hosts meanwhile.
   net::Task<void> run();
+  // Until the first look of run(): before that there seem to be no such hosts.
+  net::Task<base::Result<void>> wait_until_known() { return has_looked_.wait(); }
   // One look at the database.
   net::Task<base::Result<void>> run_once(net::TaskScope& scope);
 
@@ -65,6 +68,7 @@ class RegisteredHosts {
   Services& services_;
   const Listener tell_;
   const base::Duration silence_;
+  net::Event has_looked_;
   std::optional<net::TlsIdentity> identity_;  // The control plane's own.
   base::SteadyTime identity_since_{};
   std::map<std::string, std::unique_ptr<Watched>> watched_;  // By host id.
