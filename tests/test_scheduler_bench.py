@@ -1,4 +1,4 @@
-"""That the simulator of the scheduler works, and that nothing is refused or overfilled by ours."""
+"""That the simulator of the scheduler works, that ours overfills nothing, and that one control plane refuses nothing while there is room."""
 import json
 import subprocess
 
@@ -17,7 +17,9 @@ def test_every_row_has_a_figure():
     assert {(row["case"], row["metric"], row["peer"]) for row in rows} == expected | {
         (case, "failed_when_full", None) for case in CASES} | {("scale", "placements_per_s", "10 hosts")}
     for row in rows:
-        if row["metric"] in ("failed_with_room", "overfilled"):
+        # Several control planes may not have heard yet of what has ended at the others.
+        is_exact = row["metric"] == "overfilled" or (row["metric"] == "failed_with_room" and row["case"] != "replicas")
+        if is_exact:
             assert row["ours"] == 0, row
-        elif row["metric"] != "failed_when_full":
+        elif not row["metric"].startswith("failed"):
             assert row["ours"] > 0, row

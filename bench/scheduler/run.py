@@ -23,8 +23,8 @@ sys.path.insert(0, str(ROOT / "bench"))
 from report import Report, median  # noqa: E402
 
 BENCH = pathlib.Path(os.environ.get("WRENN_SCHEDULER_BENCH", ROOT / "build" / "release" / "bench" / "scheduler" / "scheduler_bench"))
-CASES = {"even": ["--hosts", "2000"], "mixed": ["--hosts", "2000", "--mixed"],
-         "replicas": ["--hosts", "2000", "--mixed", "--planes", "4"]}
+HOSTS = 2000
+CASES = {"even": [], "mixed": ["--mixed"], "replicas": ["--mixed", "--planes", "4"]}
 FEW, MANY = 10, 5000
 PEERS = ("best-of-3", "full-scan")
 METRICS = (("placements_per_s", "higher"), ("p99_to_mean", "lower"), ("max_to_mean", "lower"), ("failed_with_room", "lower"),
@@ -37,9 +37,7 @@ def simulate(policy, arguments, seed):
 
 
 def measure(report, case, options):
-    arguments = [*CASES[case], "--sandboxes", str(options.sandboxes)]
-    if options.hosts:
-        arguments += ["--hosts", str(options.hosts)]
+    arguments = [*CASES[case], "--sandboxes", str(options.sandboxes), "--hosts", str(options.hosts)]
     rounds = [{policy: simulate(policy, arguments, seed) for policy in ("ours", *PEERS)} for seed in range(1, options.rounds + 1)]
     for metric, better in METRICS:
         figure = {policy: median([one[policy][metric] for one in rounds]) for policy in rounds[0]}
@@ -59,7 +57,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--case", action="append", choices=[*CASES, "scale"], help="only this one; may be repeated")
     parser.add_argument("--sandboxes", type=int, default=1_000_000)
-    parser.add_argument("--hosts", type=int, help="as many as the case has, unless given")
+    parser.add_argument("--hosts", type=int, default=HOSTS)
     parser.add_argument("--rounds", type=int, default=1, help="each with other sandboxes; medians")
     parser.add_argument("--quick", action="store_true", help="only see that it works")
     options = parser.parse_args()
