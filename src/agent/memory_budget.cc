@@ -34,8 +34,7 @@ base::Result<void> MemoryBudget::admit(std::uint64_t memory_mb) const {
                              reserve_mb, " MB, too little for ", memory_mb, " MB"),
                       std::string(kRemedy));
   }
-  const std::uint64_t most =
-      (host.total > reserve_mb ? host.total - reserve_mb : 0) * overcommit;
+  const std::uint64_t most = (host.total > reserve_mb ? host.total - reserve_mb : 0) * overcommit;
   if (promised_mb + memory_mb > most) {
     return base::fail(
         base::Code::kResourceExhausted,

@@ -42,7 +42,7 @@ enum class ApiCode {
   kHostUnavailable,
   kNoHostsAvailable,
   kChannelFailed,  // Whoever a channel leads to did not take what it was told.
-  kClientGone,  // Nobody is left to be told; never on the wire.
+  kClientGone,     // Nobody is left to be told; never on the wire.
 };
 int http_status(ApiCode code);
 // "invalid_request" and so on.
