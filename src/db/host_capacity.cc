@@ -64,12 +64,8 @@ Amounts most_of(const HostCapacity& capacity, const Overcommit& overcommit) {
   const auto most = [](std::int64_t amount, std::int64_t times) {
     return amount <= 0 ? 0 : std::max<std::int64_t>(1, amount * times);
   };
-  const std::int64_t memory_mb =
-      capacity.memory_mb <= 0
-          ? 0
-          : std::max<std::int64_t>(1, capacity.memory_mb - capacity.memory_reserved_mb);
   return {.vcpus = most(capacity.cpu_cores, overcommit.vcpus),
-          .memory_mb = most(memory_mb, overcommit.memory),
+          .memory_mb = most(capacity.memory_mb, overcommit.memory),
           .disk_mb = most(capacity.disk_mb, overcommit.disk)};
 }
 

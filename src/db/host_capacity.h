@@ -36,7 +36,7 @@ struct Amounts {
 struct HostCapacity {
   std::int64_t cpu_cores = 0;
   std::int64_t memory_mb = 0;
-  std::int64_t memory_reserved_mb = 0;  // Not for sandboxes.
+  std::int64_t memory_reserved_mb = 0;  // To be left free; not less to promise.
   std::int64_t disk_mb = 0;             // Of the file system that sandboxes lie on.
 };
 

@@ -60,7 +60,7 @@ class SandboxStorePlacementTest : public testing::Test {
 
 TEST_F(SandboxStorePlacementTest, TheFirstWithRoomIsTaken) {
   add_host("host-a", {.cpu_cores = 2});
-  add_host("host-b", {.memory_mb = 150, .memory_reserved_mb = 50});
+  add_host("host-b", {.memory_mb = 100});
   const Hosts both = {"host-a", "host-b"};
   EXPECT_EQ(insert("cl-1", both), "host-a");
   EXPECT_EQ(insert("cl-2", both), "host-a");
