@@ -8,6 +8,15 @@ set(CMAKE_C_STANDARD 17)
 set(CMAKE_POSITION_INDEPENDENT_CODE ON)
 set(WRENN_SANITIZE "" CACHE STRING "Value for -fsanitize=, empty for none")
 
+# Where ccache is installed, a second clone or a branch gone back to is built in a minute. It sees paths
+# relative to the clone, so that all clones share what it keeps.
+find_program(CCACHE ccache)
+if(CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
+  set(launcher ${CMAKE_COMMAND} -E env CCACHE_BASEDIR=${CMAKE_SOURCE_DIR} CCACHE_NOHASHDIR=1 ${CCACHE})
+  set(CMAKE_C_COMPILER_LAUNCHER ${launcher})
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${launcher})
+endif()
+
 add_library(wrenn_flags INTERFACE)
 target_compile_definitions(wrenn_flags INTERFACE _GLIBCXX_ASSERTIONS WRENN_VERSION="${PROJECT_VERSION}")
 target_compile_options(wrenn_flags INTERFACE

@@ -7,7 +7,7 @@ set -euo pipefail
 readonly services=(nginx haproxy caddy postgresql-15)
 packages=(
   # toolchain
-  g++ cmake ninja-build pkg-config make git ca-certificates
+  g++ cmake ninja-build ccache pkg-config make git ca-certificates
   clang-19 clang-tidy-19 clang-format-19 libclang-rt-19-dev
   # libraries
   libboost1.81-dev libboost-json1.81-dev libprotobuf-dev protobuf-compiler libsqlite3-dev
