@@ -154,6 +154,13 @@ Task<void> check_metadata(World& world) {
                              people.owner.token))
                 .status,
             200);
+  const Got host = co_await change("POST", "/v1/hosts", R"({"name":"rack"})", people.root.token);
+  EXPECT_EQ(host.status, 201) << host.body;
+  const std::string labels = R"({"labels":{"zone":"a","disk":null}})";
+  EXPECT_EQ((co_await change("PATCH", concat("/v1/hosts/", World::id_in(host.body)), labels,
+                             people.root.token))
+                .status,
+            200);
   Got got = co_await read(world, people.owner, "?action=team.rename");
   EXPECT_TRUE(got.has(R"("metadata":{"name":"Blue"})")) << got.body;
   got = co_await read(world, people.owner, "?action=member.set_role");
@@ -162,6 +169,8 @@ Task<void> check_metadata(World& world) {
   EXPECT_TRUE(got.has(R"("metadata":{"mode":"disk"})")) << got.body;
   got = co_await read_all(world, people.root, "?action=quota.set");
   EXPECT_TRUE(got.has(R"("sandboxes":"5")")) << got.body;
+  got = co_await read_all(world, people.root, "?action=host.update");
+  EXPECT_TRUE(got.has(R"("metadata":{"label disk":"","label zone":"a"})")) << got.body;
 }
 
 TEST(ApiAuditTest, EntriesSayWhatItWasChangedTo) {

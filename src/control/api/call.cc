@@ -86,6 +86,10 @@ Task<Answer<std::string>> Call::read_body(std::size_t limit) {
   co_return std::unexpected(from_client(body.error()));
 }
 
+void Call::note_labels(const db::LabelChanges& changes) {
+  for (const auto& [name, value] : changes) note(concat("label ", name), value.value_or(""));
+}
+
 net::Headers Call::headers(std::string_view content_type, const net::Headers& extra) const {
   net::Headers headers;
   if (!content_type.empty()) headers.add("Content-Type", content_type);

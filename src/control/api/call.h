@@ -63,6 +63,8 @@ class Call {
   void note(std::string name, std::string value) {
     notes_.emplace_back(std::move(name), std::move(value));
   }
+  // One note for each label; that of one that goes is empty.
+  void note_labels(const db::LabelChanges& changes);
   using Notes = std::vector<std::pair<std::string, std::string>>;
   const Notes& notes() const { return notes_; }
   // Whether the route's handler was reached.

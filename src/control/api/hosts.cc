@@ -207,6 +207,7 @@ Task<Answer<void>> get_host(Services& services, Call& call) {
 Task<Answer<void>> update_host(Services& services, Call& call) {
   API_CO_TRY_ASSIGN(const std::string body, co_await call.read_body(kMaxJsonBody));
   API_CO_TRY_ASSIGN(const db::LabelChanges changes, parse_label_changes(body));
+  call.note_labels(changes);
   API_CO_TRY_ASSIGN(const db::RegisteredHost host,
                     co_await on_pool(services.database_pool, [&]() -> Answer<db::RegisteredHost> {
                       API_TRY_ASSIGN(const db::RegisteredHost found, find_own_host(services, call));

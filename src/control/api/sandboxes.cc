@@ -274,7 +274,7 @@ Task<Answer<void>> list_sandboxes(Services& services, Call& call) {
 Task<Answer<void>> update_sandbox(Services& services, Call& call) {
   API_CO_TRY_ASSIGN(const std::string body, co_await call.read_body(kMaxJsonBody));
   API_CO_TRY_ASSIGN(const db::LabelChanges changes, parse_label_changes(body));
-  for (const auto& [name, value] : changes) call.note(concat("label ", name), value.value_or(""));
+  call.note_labels(changes);
   API_CO_TRY_ASSIGN(const db::Sandbox sandbox, co_await find_sandbox(services, call));
   API_CO_TRY_ASSIGN(const db::Sandbox changed, db_answer(co_await services.database_pool.run([&] {
                       return services.sandboxes.change_labels(call.team_id(), sandbox.id, changes);
