@@ -92,9 +92,11 @@ void write_database(Exposition& out, const db::DatabaseStats& stats, bool is_up)
 
 void write_pools(Exposition& out, const Services& services) {
   out.begin(MetricKind::kGauge, "wrenn_pool_queued_jobs",
-            "Work that waits for a thread: for the database, or to hash a password.");
+            "Work that waits for a thread: for the database, to hash a password, or to ask a "
+            "provider of identity.");
   out.sample({{"pool", "database"}}, services.database_pool.queued());
   out.sample({{"pool", "accounts"}}, services.account_pool.queued());
+  out.sample({{"pool", "providers"}}, services.provider_pool.queued());
 }
 
 }  // namespace

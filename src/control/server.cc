@@ -36,6 +36,8 @@ constexpr std::size_t kDatabaseThreads = 4;
 constexpr std::string_view kAccessSecret = "proxy-access";
 // Each hash of a password takes a core and 64 MiB for a while.
 constexpr std::size_t kPasswordThreads = 2;
+// Each waits for a provider of identity, for as long as its deadline lets it.
+constexpr std::size_t kProviderThreads = 4;
 constexpr auto kGrace = std::chrono::seconds(3);
 
 Result<net::Endpoint> listen_endpoint(const std::string& text) {
@@ -169,6 +171,7 @@ Result<void> run_server(const ServerOptions& options) {
   ProviderLogins provider_logins(
       accounts, [&](std::string_view name) { return secrets.get_or_create(name); }, options.oauth);
   net::BlockingPool account_pool(kPasswordThreads);
+  net::BlockingPool provider_pool(kProviderThreads);
   const auto on_wake = [&audit](const db::Sandbox& woken) {
     audit.add_own(woken.team_id, "capsule.running", "capsule", woken.id, "traffic came to it");
   };
@@ -193,6 +196,7 @@ Result<void> run_server(const ServerOptions& options) {
                     .accounts = accounts,
                     .provider_logins = provider_logins,
                     .account_pool = account_pool,
+                    .provider_pool = provider_pool,
                     .directory = directory,
                     .busy = busy,
                     .proxy_settings = proxy_settings,

@@ -45,11 +45,13 @@ struct Services {
   db::QuotaStore& quotas;
   net::BlockingPool& database_pool;
 
-  // People. `accounts` and `provider_logins` from the pool of its own, where passwords are hashed.
+  // People. Each of the two has a pool of its own: `accounts` hashes passwords, `provider_logins`
+  // waits for providers of identity.
   AccessTokens& access_tokens;
   Accounts& accounts;
   ProviderLogins& provider_logins;
   net::BlockingPool& account_pool;
+  net::BlockingPool& provider_pool;
 
   HostDirectory& directory;
   BusySandboxes& busy;

@@ -96,6 +96,7 @@ struct World {
   ProviderLogins provider_logins{accounts,
                                  [this](auto name) { return secrets.get_or_create(name); }, oauth};
   net::BlockingPool account_pool{2};
+  net::BlockingPool provider_pool{2};
   Services services{.keys = keys,
                     .sandboxes = sandboxes,
                     .hosts = hosts,
@@ -109,6 +110,7 @@ struct World {
                     .accounts = accounts,
                     .provider_logins = provider_logins,
                     .account_pool = account_pool,
+                    .provider_pool = provider_pool,
                     .directory = directory,
                     .busy = busy,
                     .proxy_settings = proxy_settings,

@@ -127,7 +127,7 @@ Task<Answer<void>> come_from_provider(Services& services, Call& call) {
   const std::string provider = call.param(0);
   const OAuthReturn back = returned(services, call);
   const db::SessionOrigin origin = origin_of(call);
-  auto on_thread = co_await on_pool(services.account_pool, [&]() -> Answer<Finished> {
+  auto on_thread = co_await on_pool(services.provider_pool, [&]() -> Answer<Finished> {
     return services.provider_logins.finish(provider, back, origin);
   });
   Finished end = std::unexpected(OAuthFailure{OAuthIntent::kLogIn, "internal_error"});
