@@ -4,6 +4,7 @@ import re
 import signal
 import subprocess
 
+from support.accounts import bearer, first_user, log_in
 from support.api import Api
 from support.machine import wait_for
 from support.server import ROOT
@@ -11,23 +12,9 @@ from support.server import ROOT
 CONTROL = ROOT / "builds" / "wrenn-cp"
 
 
-def bearer(token):
-    return {"Authorization": f"Bearer {token}"}
-
-
-def log_in(api, email, password):
-    return api.post("/v1/auth/login", {"email": email, "password": password})
-
-
 def control(wrenn, *arguments):
     done = subprocess.run([CONTROL, *arguments, "--dir", wrenn.directory], capture_output=True, timeout=60, check=True)
     return done.stdout.decode()
-
-
-def first_user(wrenn):
-    said = re.search(r"The first user is (\S+), the password (\S+)\n", wrenn.greeting)
-    assert said, wrenn.greeting
-    return said
 
 
 def test_the_first_user_logs_in_and_sees_the_sandboxes_of_this_machine(wrenn):

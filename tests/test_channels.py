@@ -10,7 +10,6 @@ import pytest
 from support.api import Api
 from support.machine import kill, wait_for
 from support.server import Wrenn, free_port
-from test_accounts import bearer, first_user, log_in
 
 
 class Receiver:
