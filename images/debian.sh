@@ -1,5 +1,6 @@
 # Sourced by rootfs.sh, and by whoever makes the root disk of another template: a Debian tree with what every guest has, and
 # the file system made of it. Not to be run on its own.
+# Sources template.sh.
 #
 # Two steps with a cache of their own: the tree, which needs the network, then Wrenn's own files and the file system. A new
 # envd repeats only the second. The caller has called parse_options and sets
@@ -7,10 +8,11 @@
 #   tree, tree_stamp         where the tree is kept
 #   image_dir, image_stamp   where the image goes; the name of the folder is the template's
 
+. "$images_dir/template.sh"
+
 suite=bookworm
 public_mirror=http://deb.debian.org/debian
 public_security=http://deb.debian.org/debian-security
-disk_mib=5120
 # What every guest needs.
 guest_packages=socat,chrony,tini,sudo,wget,curl,ca-certificates,git,python3,iproute2,procps
 
@@ -91,22 +93,9 @@ configure_tree() {
 
 # The tree holds a slot for each of Wrenn's own files, so nothing needs to be copied but these.
 inject() {
-  gcc -Os -static -s -Wall -Wextra -Werror -o "$tree/usr/local/bin/wrenn-init.new" "$images_dir/init/wrenn-init.c"
-  mv -f -- "$tree/usr/local/bin/wrenn-init.new" "$tree/usr/local/bin/wrenn-init"
+  compile_init "$tree/usr/local/bin/wrenn-init"
   rm -f -- "$tree/usr/local/bin/envd"
   [ -z "$envd" ] || install -m 0755 -- "$envd" "$tree/usr/local/bin/envd"
-}
-
-# A journal, though a small one: a sandbox's disk may be started cold after its host has died, and nothing in the guest runs
-# fsck. Every table is written now, so that the guest does no background work later.
-make_image() {
-  local image=$1
-  rm -f -- "$image"
-  truncate -s "${disk_mib}M" "$image"
-  mke2fs -q -F -t ext4 -L wrenn-root -m 0 -b 4096 -J size=16 -O ^resize_inode -I 256 \
-    -E lazy_itable_init=0,lazy_journal_init=0,nodiscard,root_owner=0:0 -d "$tree" "$image"
-  # The zeroed inode tables need no room on the host.
-  fallocate --dig-holes "$image"
 }
 
 # Sets tree_key.
@@ -127,20 +116,16 @@ current_image() {
   local name key
   name=$(basename -- "$image_dir")
   [ -z "$envd" ] || [ -r "$envd" ] || fail "cannot read the guest agent $envd"
-  key=$(key_of "$images_dir/debian.sh" "$images_dir/init/wrenn-init.c" ${envd:+"$envd"} -- "$tree_key" "$1" image)
+  key=$(key_of "$images_dir"/{debian,template}.sh "$images_dir/init/wrenn-init.c" ${envd:+"$envd"} -- "$tree_key" "$1" image)
   if is_current "$image_stamp" "$key" "$image_dir/rootfs.ext4" "$image_dir/manifest.json"; then
     progress "$name image: cached"
     return
   fi
   begin_step
-  need gcc mke2fs fallocate
-  mkdir -p -- "$image_dir"
   inject
   "${@:2}"
-  make_image "$image_dir/rootfs.ext4.new"
-  printf '{"format":1,"name":"%s","disk_mb":%d,"suite":"%s","envd":%s,"sha256_inputs":"%s"}\n' \
-    "$name" "$disk_mib" "$suite" "$([ -n "$envd" ] && printf true || printf false)" "$key" >"$image_dir/manifest.json.new"
-  mv -f -- "$image_dir/rootfs.ext4.new" "$image_dir/rootfs.ext4"
-  mv -f -- "$image_dir/manifest.json.new" "$image_dir/manifest.json"
-  finish_step "$image_stamp" "$key" "$name image: $disk_mib MiB, $(human_mib $(($(stat -c '%b * %B' "$image_dir/rootfs.ext4")))) allocated, envd $([ -n "$envd" ] && printf included || printf 'not included')"
+  mkdir -p -- "$image_dir"
+  make_image "$tree" "$image_dir/rootfs.ext4.new"
+  publish_image "$suite" "$key"
+  finish_step "$image_stamp" "$key" "$(image_summary)"
 }
