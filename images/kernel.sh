@@ -33,19 +33,7 @@ fetch_package() {
     package=$(newest_package)
   fi
   [ -n "$package" ] || fail "apt knows no linux-image-cloud-amd64; is this Debian with its main archive configured?"
-  # An already fetched package is good only if it is the one that apt would fetch now.
-  local want
-  want=$(apt-cache show --no-all-versions "$package" | sed -n 's/^Version: //p')
-  deb=$cache/${package}_${want//:/%3a}_amd64.deb
-  if [ ! -s "$deb" ]; then
-    rm -rf -- "$cache/fetch"
-    mkdir -- "$cache/fetch"
-    # apt fetches as the user _apt, which may not be able to write here; root is told to do it itself.
-    (cd "$cache/fetch" && apt-get download -qq -o APT::Sandbox::User=root "$package=$want") ||
-      fail "could not fetch $package; 'apt-get update' may help"
-    mv -f -- "$cache/fetch/"*.deb "$deb"
-    rm -rf -- "$cache/fetch"
-  fi
+  fetch_deb "$package"
 }
 
 # A bzImage names the place of its compressed kernel in the header: no search for magic bytes is needed.

@@ -56,6 +56,24 @@ finish_step() {
 
 human_mib() { printf '%s MiB' "$((($1 + 524288) / 1048576))"; }
 
+# fetch_deb PACKAGE: sets deb to a file in the cache, of the version that apt would install.
+fetch_deb() {
+  local package=$1 want
+  need apt-get apt-cache
+  want=$(apt-cache show --no-all-versions "$package" | sed -n 's/^Version: //p')
+  [ -n "$want" ] || fail "apt knows no package '$package'; 'apt-get update' may help"
+  # An already fetched package is good only if it is the one that apt would fetch now.
+  deb=$cache/${package}_${want//:/%3a}_amd64.deb
+  [ ! -s "$deb" ] || return 0
+  rm -rf -- "$cache/fetch"
+  mkdir -- "$cache/fetch"
+  # apt fetches as the user _apt, which may not be able to write here; root is told to do it itself.
+  (cd "$cache/fetch" && apt-get download -qq -o APT::Sandbox::User=root "$package=$want") ||
+    fail "could not fetch $package; 'apt-get update' may help"
+  mv -f -- "$cache/fetch/"*.deb "$deb"
+  rm -rf -- "$cache/fetch"
+}
+
 # parse_options "$@": sets out, cache and envd.
 parse_options() {
   out=${WRENN_DIR:-$images_dir/../.wrenn}
