@@ -57,10 +57,10 @@ class Directory:
                 return
             except OSError as error:
                 raise Refused(f"cannot read {shown(name)} of the image: {os.strerror(error.errno)}") from None
-            file = stack.enter_context(open(fd, "rb", buffering=0))
             if not stat.S_ISREG(os.fstat(fd).st_mode):
+                os.close(fd)
                 raise Refused(f"{shown(name)} of the image is no file")
-            yield file
+            yield stack.enter_context(open(fd, "rb", buffering=0))
 
 
 class Archive:
