@@ -26,10 +26,12 @@ using base::Result;
 constexpr auto kBootTimeout = std::chrono::seconds(120);
 constexpr auto kWarmUpTimeout = std::chrono::seconds(120);
 
-// What agents do first, run once so that it is in memory when a sandbox starts.
-constexpr std::array kWarmUp = {"/bin/true", "bash -lc true",
-                                "python3 -c 'import json, os, re, subprocess, sys'",
-                                "git --version", "ls -la / /usr/bin >/dev/null"};
+// What agents do first, run once so that it is in memory when a sandbox starts. An image made of a
+// container may have only some of these programs.
+constexpr std::array kWarmUp = {
+    "true", "! command -v bash >/dev/null || bash -lc true",
+    "! command -v python3 >/dev/null || python3 -c 'import json, os, re, subprocess, sys'",
+    "! command -v git >/dev/null || git --version", "ls -la / /usr/bin >/dev/null"};
 
 // save_vm() wants a directory of its own.
 constexpr const char* kSavedDirectory = "saved";
