@@ -56,8 +56,9 @@ class Layout {
   Path snapshot_dir(const Name& template_name, const Name& shape) const;
   Path snapshot_manifest(const Name& template_name, const Name& shape) const;
 
-  // The highest version that has both kernel and initramfs; a plain `vmlinux` with `initramfs`
-  // counts only when no versioned kernel exists. kFailedPrecondition with a remedy otherwise.
+  // The highest version (base::Semver) that has both kernel and initramfs; a plain `vmlinux` with
+  // `initramfs` counts only when no versioned kernel exists. kFailedPrecondition with a remedy
+  // otherwise.
   base::Result<Kernel> newest_kernel() const;
   // Exactly this version, for what was snapshotted with it; kNotFound with a remedy.
   base::Result<Kernel> kernel(std::string_view version) const;

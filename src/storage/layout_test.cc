@@ -92,6 +92,18 @@ TEST_F(LayoutTest, PicksTheNewestKernelByNumber) {
   EXPECT_EQ(kernel->initramfs, layout_.kernels_dir() / "initramfs-6.1.170");
 }
 
+TEST_F(LayoutTest, AReleaseComesAfterItsPreReleasesAndBeforeOnesOwnBuildsOfIt) {
+  for (const char* version : {"-6.9.12", "-6.10.0-rc3", "-6.10.0-rc10"}) add_kernel(version);
+  EXPECT_EQ(layout_.newest_kernel().value().version, "6.10.0-rc10");
+  add_kernel("-6.10.0");
+  EXPECT_EQ(layout_.newest_kernel().value().version, "6.10.0");
+  add_kernel("-6.10.0+site.9");
+  add_kernel("-6.10.0+site.10");
+  EXPECT_EQ(layout_.newest_kernel().value().version, "6.10.0+site.10");
+  EXPECT_EQ(layout_.kernel("6.10.0-rc3").value().image,
+            layout_.kernels_dir() / "vmlinux-6.10.0-rc3");
+}
+
 TEST_F(LayoutTest, AKernelWithoutInitramfsIsPassedOver) {
   add_kernel("-6.1.1");
   touch(layout_.kernels_dir() / "vmlinux-6.1.2");
