@@ -12,6 +12,22 @@ compile_init() {
   mv -f -- "$1.new" "$1"
 }
 
+# Prints the path of a static tini: Debian's package has one, which is in the cache with the minimal template, or is fetched.
+static_tini() {
+  local kept=$cache/tini-static
+  if [ ! -x "$kept" ]; then
+    if [ -x "$cache/tree/usr/bin/tini-static" ]; then
+      cp -- "$cache/tree/usr/bin/tini-static" "$kept.new"
+    else
+      fetch_deb tini
+      dpkg-deb --fsys-tarfile "$deb" | tar -xO ./usr/bin/tini-static >"$kept.new"
+    fi
+    chmod 0755 "$kept.new"
+    mv -f -- "$kept.new" "$kept"
+  fi
+  printf '%s\n' "$kept"
+}
+
 # make_image TREE IMAGE [OPTION OF mke2fs]...
 # A journal, though a small one: a sandbox's disk may be started cold after its host has died, and nothing in the guest runs
 # fsck. Every table is written now, so that the guest does no background work later.

@@ -54,24 +54,8 @@ guest_settings() {
   configure_tree "$1"
 }
 
-# A static tini: Debian's package has one, which is in the cache with the minimal template, or is fetched.
-static_tini() {
-  local kept=$cache/tini-static
-  if [ ! -x "$kept" ]; then
-    if [ -x "$cache/tree/usr/bin/tini-static" ]; then
-      cp -- "$cache/tree/usr/bin/tini-static" "$kept.new"
-    else
-      fetch_deb tini
-      dpkg-deb --fsys-tarfile "$deb" | tar -xO ./usr/bin/tini-static >"$kept.new"
-    fi
-    chmod 0755 "$kept.new"
-    mv -f -- "$kept.new" "$kept"
-  fi
-  printf '%s\n' "$kept"
-}
-
 unpack() {
-  local options=(--disk-mib "$disk_mib" --settings "$work/settings/etc" --envd "$envd" --init "$work/wrenn-init" --tini "$(static_tini)")
+  local options=(--disk-mib "$disk_mib" --settings "$work/settings/etc" --envd "$envd" --init "$work/wrenn-init" --tini "$tini")
   [ -z "$tag" ] || options+=(--tag "$tag")
   /usr/bin/python3 "$images_dir/oci/unpack.py" "$@" "${options[@]}"
 }
@@ -104,6 +88,7 @@ trap clean_up EXIT
 work=$(mktemp -d "$cache/container.XXXXXX")
 guest_settings "$work/settings"
 compile_init "$work/wrenn-init"
+tini=$(static_tini)
 
 if [ -e "$source" ]; then
   unpack image "$source" "$work" || exit 1

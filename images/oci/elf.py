@@ -1,5 +1,12 @@
-"""What a program needs to run, out of its ELF headers. Specification: System V ABI, "Object Files"."""
+"""What a program needs to run, out of its ELF headers. Specification: System V ABI, "Object Files".
+
+Run with paths of programs, it says which of them would not run in any x86-64 guest.
+"""
+import pathlib
 import struct
+import sys
+
+from errors import Refused
 
 PT_DYNAMIC, PT_INTERP = 2, 3
 DT_NEEDED = 1
@@ -35,3 +42,24 @@ class Program:
     def is_static(self):
         """True of static programs at a fixed place, and of static-pie, which has a dynamic section but needs nobody."""
         return self.interpreter is None and self.needs == 0
+
+
+def check_static(path):
+    """Refuses a program that does not run in every guest, whatever libraries that has."""
+    try:
+        read = Program(pathlib.Path(path).read_bytes())
+    except (OSError, ValueError) as error:
+        raise Refused(f"cannot use {path}: {error}") from None
+    if read.machine != EM_X86_64:
+        raise Refused(f"{path} is for another processor than x86-64")
+    if not read.is_static:
+        needs = f"the interpreter {read.interpreter}" if read.interpreter else f"{read.needs} shared libraries"
+        raise Refused(f"{path} is not static: it needs {needs}, which a guest may not have", "build it static; 'make build' does, for envd")
+
+
+if __name__ == "__main__":
+    try:
+        for name in sys.argv[1:]:
+            check_static(name)
+    except Refused as refused:
+        sys.exit(f"images: error: {refused.message}\n  {refused.remedy}")

@@ -92,23 +92,10 @@ def check_machine(tree):
         raise Refused(f"/bin/sh of the image needs {shown(read.interpreter)}, which is not there", "layers may be missing; make the image anew")
 
 
-def check_static(path, what):
-    try:
-        data = pathlib.Path(path).read_bytes()
-        read = elf.Program(data)
-    except (OSError, ValueError) as error:
-        raise Refused(f"cannot use {path} as {what}: {error}") from None
-    if read.machine != elf.EM_X86_64:
-        raise Refused(f"{path} is for another processor than x86-64")
-    if not read.is_static:
-        needs = f"the interpreter {read.interpreter}" if read.interpreter else f"{read.needs} shared libraries"
-        raise Refused(f"{path} is not static: it needs {needs}, which the image may not have", f"build {what} static, as 'make build' does")
-
-
 def inject(tree, programs, settings):
     """`programs`: {path in the guest: file}. `settings`: a directory with the files of /etc that every guest has."""
     for path, file in programs.items():
-        check_static(file, pathlib.Path(path).name)
+        elf.check_static(file)
         tree.put_file(path, file, 0o755)
     for path, mode in (("/proc", 0o555), ("/sys", 0o555), ("/dev", 0o755), ("/run", 0o755), ("/root", 0o700), ("/tmp", 0o1777),
                        ("/var/tmp", 0o1777)):
