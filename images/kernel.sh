@@ -1,8 +1,25 @@
 #!/usr/bin/env bash
 # Makes kernels/vmlinux-<version> and kernels/initramfs-<version> out of Debian's cloud kernel package. Nothing is installed.
 # Usage: kernel.sh [--out DIR]
+#        kernel.sh --from FILE [--version X.Y.Z] [--out DIR]    adds another kernel
+# FILE is a package of a kernel (linux-image-*.deb), whose version counts if none is given; or a kernel as such (vmlinux, or a
+# bzImage), which must have what a guest needs built in: virtio over MMIO with disk and network, ext4 and devtmpfs.
+# The newest version is the one that is used, X.Y.Z-rc1 before X.Y.Z before X.Y.Z+local.
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
-parse_options "$@"
+
+from= version=
+rest=()
+while [ $# -gt 0 ]; do
+  case $1 in
+    --from) from=$(realpath -e -- "${2:?--from needs a file}") || fail "there is no file $2"; shift 2 ;;
+    --version) version=${2:?--version needs a version}; shift 2 ;;
+    *) rest+=("$1"); shift ;;
+  esac
+done
+[ -n "$from" ] || [ -z "$version" ] || fail "--version goes with --from"
+[[ -z $version || ${#version} -le 64 && $version =~ ^[0-9]+(\.[0-9]+){0,3}(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?$ ]] ||
+  fail "'$version' is no version of a kernel: it is like 6.1.170, 6.13.0-rc2 or 6.1.170+local.1"
+parse_options "${rest[@]}"
 
 # In load order: each module stands after the ones it needs. Those marked '?' may be absent from the kernel or refuse to load.
 modules=(virtio_ring virtio virtio_mmio virtio_blk failover net_failover virtio_net
@@ -10,12 +27,13 @@ modules=(virtio_ring virtio virtio_mmio virtio_blk failover net_failover virtio_
 
 stamp=$cache/kernel.stamp
 key=$(key_of "$images_dir"/kernel.sh "$images_dir"/lib.sh "$images_dir"/initramfs/{init.c,pack.py} --)
-if [ -e "$cache/kernel.version" ]; then
+if [ -z "$from" ] && [ -e "$cache/kernel.version" ]; then
   version=$(cat "$cache/kernel.version")
   if is_current "$stamp" "$key" "$out/kernels/"{vmlinux,initramfs}-"$version" "$out/kernels/kernel-$version.json"; then
     progress "kernel $version: cached"
     exit 0
   fi
+  version=
 fi
 begin_step
 need apt-get apt-cache dpkg-deb gcc python3 lz4 xz zstd od
@@ -60,6 +78,8 @@ make_initramfs() {
   local tree=$1 release=$2 target=$3 root=$work/initramfs entry name found
   mkdir -p "$root/modules"
   gcc -Os -static -s -Wall -Wextra -Werror -o "$root/init" "$images_dir/initramfs/init.c"
+  : >"$root/modules/order"
+  [ -n "$release" ] || modules=() # All is built in.
   for entry in "${modules[@]}"; do
     name=${entry%\?}
     found=$(find "$tree/lib/modules/$release/kernel" -name "$name.ko*" -print -quit)
@@ -77,22 +97,59 @@ make_initramfs() {
   python3 "$images_dir/initramfs/pack.py" "$root" "$target"
 }
 
-fetch_package
+# Whether a file is a kernel that is packed, as the boot loader's protocol has it.
+is_bzimage() { [ "$(od -An -tx1 -j 514 -N4 "$1" | tr -d ' ')" = 48647253 ]; }
+
+# unpack_package DEB: makes $work/vmlinux; sets release, and version if it is not set.
+unpack_package() {
+  mkdir "$work/package"
+  dpkg-deb --fsys-tarfile "$1" | tar -x -C "$work/package" || fail "$1 is no package"
+  # Newer packages have their modules below usr.
+  [ -d "$work/package/lib/modules" ] || mv -- "$work/package/usr/lib" "$work/package/lib" 2>/dev/null || true
+  [ -d "$work/package/lib/modules" ] && [ -d "$work/package/boot" ] || fail "$1 is no package of a kernel"
+  release=$(ls "$work/package/lib/modules")
+  version=${version:-$(dpkg-deb -f "$1" Version | sed 's/^[0-9]*://; s/[-~+].*//')}
+  extract_vmlinux "$work/package/boot/vmlinuz-$release" "$work/vmlinux"
+}
+
+# take_kernel FILE: makes $work/vmlinux.
+take_kernel() {
+  [ -n "$version" ] || fail "--version must say what version $1 is"
+  if is_bzimage "$1"; then
+    extract_vmlinux "$1" "$work/vmlinux"
+  else
+    [ "$(od -An -tx1 -N4 "$1" | tr -d ' ')" = 7f454c46 ] || fail "$1 is neither a package nor a kernel (vmlinux or bzImage)"
+    cp -- "$1" "$work/vmlinux"
+  fi
+}
+
+if [ -z "$from" ]; then
+  fetch_package
+else
+  deb=$from
+  key=$(key_of "$from" -- "$key")
+fi
 work=$(mktemp -d "$cache/kernel.XXXXXX")
 trap 'rm -rf -- "$work"' EXIT
-mkdir "$work/package"
-dpkg-deb --fsys-tarfile "$deb" | tar -x -C "$work/package" ./boot ./lib/modules
-release=$(ls "$work/package/lib/modules")
-version=$(dpkg-deb -f "$deb" Version | sed 's/^[0-9]*://; s/[-~+].*//')
-
-extract_vmlinux "$work/package/boot/vmlinuz-$release" "$work/vmlinux"
+release=
+if [ "$(head -c 7 "$deb")" = '!<arch>' ]; then
+  unpack_package "$deb"
+else
+  take_kernel "$deb"
+fi
 make_initramfs "$work/package" "$release" "$work/initramfs.cpio"
 cat >"$work/kernel.json" <<JSON
-{"format":1,"version":"$version","release":"$release","package":"$(basename "$deb")","sha256_inputs":"$key"}
+{"format":1,"version":"$version","release":"$release","package":"$(basename "$deb" | tr -cd 'A-Za-z0-9.,_+~%-')","sha256_inputs":"$key"}
 JSON
 
+# A kernel without its initramfs is passed over, so the initramfs comes last.
 mv -f -- "$work/vmlinux" "$out/kernels/vmlinux-$version"
 mv -f -- "$work/initramfs.cpio" "$out/kernels/initramfs-$version"
 mv -f -- "$work/kernel.json" "$out/kernels/kernel-$version.json"
-printf '%s\n' "$version" >"$cache/kernel.version"
-finish_step "$stamp" "$key" "kernel $version: vmlinux $(human_mib "$(stat -c %s "$out/kernels/vmlinux-$version")"), initramfs $(human_mib "$(stat -c %s "$out/kernels/initramfs-$version")")"
+summary="kernel $version: vmlinux $(human_mib "$(stat -c %s "$out/kernels/vmlinux-$version")"), initramfs $(human_mib "$(stat -c %s "$out/kernels/initramfs-$version")")"
+if [ -n "$from" ]; then
+  finish_step "$work/stamp" "$key" "$summary"
+else
+  printf '%s\n' "$version" >"$cache/kernel.version"
+  finish_step "$stamp" "$key" "$summary"
+fi

@@ -60,20 +60,27 @@ unpack() {
   /usr/bin/python3 "$images_dir/oci/unpack.py" "$@" "${options[@]}"
 }
 
-# The tool writes its tar into a pipe; that it came to its end is seen by the status of the pipe.
+# unpack_container CONTAINER CONFIGURATION. The tool is waited for, so that a tar that is not whole is noticed; and ended if nobody
+# reads on, which podman would not notice.
 unpack_container() {
-  local config
-  config=$("$tool" container inspect --format '{{json .Config}}' "$1")
-  "$tool" export "$1" | unpack rootfs "$source" "$work" --config "$config" || fail "$tool export $1 has not become a template"
+  mkfifo "$work/export"
+  "$tool" export "$1" >"$work/export" &
+  exporter=$!
+  unpack rootfs "$source" "$work" --config "$2" <"$work/export" || exit 1
+  wait "$exporter" || fail "'$tool export $1' has failed; see its message above"
+  exporter=
 }
 
-# An image that a tool has is made a container that never runs; it goes away again whatever happens.
+# An image that a tool has becomes a container that never runs, and goes away again whatever happens.
 unpack_local_image() {
+  local config
+  config=$("$tool" image inspect --format '{{json .Config}}' "$source")
   container=$("$tool" create "$source" /bin/true)
-  unpack_container "$container"
+  unpack_container "$container" "$config"
 }
 
 clean_up() {
+  [ -z "${exporter:-}" ] || kill "$exporter" 2>/dev/null || true
   [ -z "${container:-}" ] || "$tool" rm "$container" >/dev/null || true
   [ -z "${work:-}" ] || rm -rf --one-file-system -- "$work"
 }
@@ -94,7 +101,8 @@ if [ -e "$source" ]; then
   unpack image "$source" "$work" || exit 1
 elif find_with container "$source"; then
   progress "$source is a container of $tool"
-  unpack_container "$source"
+  config=$("$tool" container inspect --format '{{json .Config}}' "$source")
+  unpack_container "$source" "$config"
 elif find_with image "$source"; then
   progress "$source is an image of $tool"
   unpack_local_image

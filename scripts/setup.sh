@@ -25,6 +25,8 @@ if [ "${1:-}" != --without-tests ]; then
   command -v npm >/dev/null || packages+=(nodejs npm)
   # The browser of the tests of web applications, which playwright-core drives.
   packages+=(chromium)
+  # Has the containers that templates are made of; it runs none.
+  packages+=(podman)
   # The peers of the proxy's benchmark, and what makes its load; and the database that the tests start.
   packages+=("${services[@]}" wrk)
 fi

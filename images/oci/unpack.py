@@ -46,8 +46,8 @@ def unpack(options, tree, max_bytes):
         stream = Chunks(streams.pieces(sys.stdin.buffer))
         tree.apply_flat(TarStream(stream))
         while stream.read(1 << 18):
-            pass  # Whoever writes it must not find the pipe closed.
-        return json.loads(options.config or "{}"), ""
+            pass  # Padding, which whoever writes it wants to be rid of.
+        return {"config": json.loads(options.config or "{}")}, ""
     files = open_image(options.source, options.work, max_bytes)
     found = image.find_image(files, options.tag)
     say(f"{found.digest}: {len(found.layers)} layers")
