@@ -12,30 +12,39 @@ confined_copy() {
   chmod 0600 "$2/image"
 }
 
-# debugfs_do DIRECTORY COMMAND...: on the copy. Its status says nothing, so what was done has to be looked at afterwards.
+# debugfs_do DIRECTORY MODE COMMAND...: on the copy, where MODE is -w or empty. Its status says nothing, so what was done has to be
+# looked at afterwards. Prints what debugfs prints.
 debugfs_do() {
-  local directory=$1
-  shift
+  local directory=$1 mode=$2
+  shift 2
   printf '%s\n' "$@" >"$directory/commands"
   chmod 0644 "$directory/commands"
-  "$images_dir/confined.sh" "$directory" debugfs -w -f commands image >"$directory/debugfs.log" 2>&1
+  "$images_dir/confined.sh" "$directory" debugfs ${mode:+"$mode"} -f commands image 2>&1
 }
 
-# replace_program DIRECTORY FILE PATH: puts FILE into the copy, of root and executable, in place of whatever has its name.
-# Parents must be there. Afterwards it is read back and compared.
-replace_program() {
-  local directory=$1 file=$2 path=$3
-  install -m 0755 -- "$file" "$directory/new"
-  debugfs_do "$directory" "cd $(dirname -- "$path")" "rm $(basename -- "$path")" "write new $(basename -- "$path")" \
-    "set_inode_field $(basename -- "$path") mode 0100755" "set_inode_field $(basename -- "$path") uid 0" \
-    "set_inode_field $(basename -- "$path") gid 0"
-  rm -f -- "$directory/back"
-  install -m 0600 -o "$confined_uid" /dev/null "$directory/back"
-  "$images_dir/confined.sh" "$directory" debugfs -R "dump $path back" image >>"$directory/debugfs.log" 2>&1
-  cmp -s -- "$directory/new" "$directory/back" ||
-    { cat -- "$directory/debugfs.log" >&2; fail "$path could not be put into the image"; }
-  "$images_dir/confined.sh" "$directory" debugfs -R "stat $path" image 2>/dev/null | grep -q 'Type: regular    Mode:  0755' ||
-    fail "$path in the image is no program"
+# replace_programs DIRECTORY (FILE PATH)...: puts files into the copy, of root and executable, in place of whatever has their names.
+# The directories must be there. Afterwards they are read back and compared.
+replace_programs() {
+  local directory=$1 writes=() reads=() number
+  shift
+  for ((number = 0; $# > 0; ++number)); do
+    local path=$2 name=$(basename -- "$2")
+    install -m 0755 -- "$1" "$directory/new-$number"
+    install -m 0600 -o "$confined_uid" /dev/null "$directory/back-$number"
+    writes+=("cd $(dirname -- "$path")" "rm $name" "write new-$number $name" "set_inode_field $name mode 0100755"
+      "set_inode_field $name uid 0" "set_inode_field $name gid 0")
+    reads+=("stat $path" "dump $path back-$number")
+    shift 2
+  done
+  debugfs_do "$directory" -w "${writes[@]}" >"$directory/debugfs.log"
+  debugfs_do "$directory" '' "${reads[@]}" >"$directory/read.log"
+  for ((; number-- > 0; )); do
+    cmp -s -- "$directory/new-$number" "$directory/back-$number" && continue
+    cat -- "$directory/debugfs.log" >&2
+    fail "the programs could not be put into the image"
+  done
+  [ "$(grep -c 'Type: regular    Mode:  0755 ' "$directory/read.log")" -eq $((${#reads[@]} / 2)) ] ||
+    fail "what was put into the image is no program there"
 }
 
 # check_file_system DIRECTORY: the copy, changing nothing.

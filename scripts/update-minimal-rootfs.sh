@@ -51,9 +51,7 @@ cp -- "$tini" "$work/tini"
 
 confined_copy "$image" "$work/confined"
 check_file_system "$work/confined" || fail "the file system in $image is not in order; 'e2fsck -f' mends it, if nothing uses it"
-replace_program "$work/confined" "$work/envd" /usr/local/bin/envd
-replace_program "$work/confined" "$work/init" /usr/local/bin/wrenn-init
-replace_program "$work/confined" "$work/tini" /usr/bin/tini
+replace_programs "$work/confined" "$work/envd" /usr/local/bin/envd "$work/init" /usr/local/bin/wrenn-init "$work/tini" /usr/bin/tini
 check_file_system "$work/confined" || fail "the file system was not in order afterwards; $image is as it was"
 
 forget_cached_image
