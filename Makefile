@@ -9,7 +9,7 @@ PRESET ?= release
 # Where `make quickstart`, `make dev` and the tests keep images: never the machine's own Wrenn.
 export WRENN_DIR := $(CURDIR)/.wrenn
 
-.PHONY: help setup build images quickstart stop test torture check fuzz bench dev dev-agent format clean
+.PHONY: help setup build install uninstall images quickstart stop test torture check fuzz bench dev dev-agent format clean
 
 help: ## List the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -22,6 +22,12 @@ build: ## Compile everything; the programs land in builds/
 
 images: build ## Make the guest's kernel and root disk in .wrenn/ (as root)
 	@images/build.sh --out $(WRENN_DIR) --envd builds/envd
+
+install: ## Install Wrenn on this machine, or below DESTDIR for a package; PREFIX is /usr/local (as root)
+	@deploy/install.sh
+
+uninstall: ## Remove what install installed; configuration and data stay (as root)
+	@deploy/install.sh --uninstall
 
 quickstart: ## From nothing to code running in a sandbox (as root)
 	@scripts/quickstart.sh
