@@ -40,6 +40,14 @@ Result<Sealer> Sealer::create(Secret key) {
   return Sealer(std::move(key));
 }
 
+std::string Sealer::fingerprint() const {
+  // A key is 256 random bits, so its hash says nothing of it; the label keeps the hash from being
+  // used as another one.
+  constexpr std::string_view kLabel = "wrenn encryption key fingerprint\n";
+  constexpr std::size_t kDigits = 16;
+  return sha256_hex(concat(kLabel, key_.reveal())).substr(0, kDigits);
+}
+
 bool Sealer::is_sealed(std::string_view text) {
   return text.starts_with(kFamily) && text.contains(':');
 }

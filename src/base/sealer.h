@@ -28,6 +28,9 @@ class Sealer {
   // since, or was not sealed by this version; the remedy is the caller's.
   Result<Secret> open(std::string_view sealed, std::string_view context) const;
 
+  // Names the key without telling anything of it: 16 hexadecimal digits, always the same.
+  std::string fingerprint() const;
+
   // By how it begins.
   static bool is_sealed(std::string_view text);
 

@@ -63,6 +63,15 @@ TEST(Sealer, TellsWhatIsSealed) {
   EXPECT_FALSE(Sealer::is_sealed(""));
 }
 
+TEST(Sealer, AFingerprintNamesTheKeyAndIsNotIt) {
+  const std::string bytes(kSealKeyBytes, 'k');
+  const std::string print = Sealer::create(Secret(bytes)).value().fingerprint();
+  EXPECT_EQ(print.size(), 16u);
+  EXPECT_EQ(print, Sealer::create(Secret(bytes)).value().fingerprint());
+  EXPECT_NE(print, Sealer::create(Secret(std::string(kSealKeyBytes, 'l'))).value().fingerprint());
+  EXPECT_FALSE(to_hex(bytes).contains(print));
+}
+
 TEST(Sealer, KeysAre64Digits) {
   const std::string digits = "00112233445566778899aAbBcCdDeEfF00112233445566778899aabbccddeeff";
   const auto key = seal_key_from_hex(digits);

@@ -17,6 +17,7 @@ using base::concat;
 using base::Result;
 
 constexpr const char* kVariable = "WRENN_ENCRYPTION_KEY";
+constexpr const char* kCredentials = "CREDENTIALS_DIRECTORY";  // systemd.exec(5)
 constexpr std::size_t kMaxFile = 1024;
 
 // There is a whole one at once, or none; one that is there stays.
@@ -36,12 +37,12 @@ Result<void> make_file(const base::Path& file) {
   return {};
 }
 
-Result<base::Sealer> read_key(const base::Path& file) {
+Result<base::Sealer> read_key(const base::Path& file, KeyGuard guard) {
   struct stat info{};
   if (::stat(file.c_str(), &info) != 0) {
     return base::fail_errno(errno, concat("cannot read ", file.native()));
   }
-  if ((info.st_mode & 077) != 0) {
+  if (guard == KeyGuard::kMode && (info.st_mode & 077) != 0) {
     return base::fail(Code::kFailedPrecondition,
                       concat("others may read the encryption key in ", file.native()),
                       concat("`chmod 600 ", file.native(), "`"));
@@ -79,13 +80,23 @@ Result<base::Sealer> load_sealer(const EncryptionKeyPlace& place, MissingKey mis
     }
     WRENN_TRY(make_file(place.file));
   }
-  return read_key(place.file);
+  return read_key(place.file, place.guard);
 }
 
 EncryptionKeyPlace encryption_key_place(const base::Path& wrenn_dir) {
   const char* digits = std::getenv(kVariable);
-  return {.digits = digits == nullptr ? std::nullopt : std::optional<std::string>(digits),
-          .file = wrenn_dir / "control" / "encryption.key"};
+  EncryptionKeyPlace place{
+      .digits = digits == nullptr ? std::nullopt : std::optional<std::string>(digits),
+      .file = wrenn_dir / "control" / "encryption.key"};
+  const char* credentials = std::getenv(kCredentials);
+  if (credentials == nullptr) return place;
+  const base::Path credential = base::Path(credentials) / "encryption.key";
+  std::error_code ignored;
+  if (std::filesystem::exists(credential, ignored)) {
+    place.file = credential;
+    place.guard = KeyGuard::kServiceManager;
+  }
+  return place;
 }
 
 }  // namespace wrenn::control

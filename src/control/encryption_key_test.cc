@@ -91,5 +91,20 @@ TEST_F(EncryptionKeyTest, AFileThatIsNoneOrIsOpenToOthersIsRefused) {
   EXPECT_TRUE(load());
 }
 
+TEST_F(EncryptionKeyTest, ACredentialOfTheServiceManagerCountsMoreThanTheFile) {
+  const auto of_file = load();
+  ASSERT_TRUE(of_file);
+  const base::Path credentials = dir_.path() / "credentials";
+  ASSERT_TRUE(base::make_dirs(credentials));
+  ::setenv("CREDENTIALS_DIRECTORY", credentials.c_str(), 1);
+  EXPECT_EQ(encryption_key_place(dir_.path()).file, file_);
+  // systemd lets the service in by an access control list, which shows in the mode.
+  ASSERT_TRUE(base::write_file_atomic(credentials / "encryption.key", std::string(64, 'b'), 0440));
+  const auto handed_over = load_sealer(encryption_key_place(dir_.path()), MissingKey::kIsRefused);
+  ::unsetenv("CREDENTIALS_DIRECTORY");
+  ASSERT_TRUE(handed_over) << handed_over.error().to_string();
+  EXPECT_NE(handed_over->fingerprint(), of_file->fingerprint());
+}
+
 }  // namespace
 }  // namespace wrenn::control

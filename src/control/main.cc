@@ -6,6 +6,7 @@
 #include <CLI/CLI.hpp>
 
 #include "base/log.h"
+#include "control/backup_command.h"
 #include "control/keys_command.h"
 #include "control/mail/mail_command.h"
 #include "control/server.h"
@@ -37,6 +38,9 @@ struct Flags {
   wrenn::control::AccountSettings accounts{.public_url = {}};
   std::string mail_to;
   std::string metrics_listen;
+  std::string backup_file;
+  bool is_key_waived = false;
+  bool replaces_database = false;
 };
 
 enum class Command {
@@ -47,7 +51,9 @@ enum class Command {
   kUserCreate,
   kUserReset,
   kUserList,
-  kMailTest
+  kMailTest,
+  kBackup,
+  kRestore
 };
 
 // The default lies below the state directory, which a flag may have moved.
@@ -75,6 +81,15 @@ wrenn::control::AccountSettings account_settings(const Flags& flags) {
   return settings;
 }
 
+wrenn::control::BackupRequest backup_request(const Flags& flags) {
+  using wrenn::control::KeyDemand;
+  return {.database = database_address(flags),
+          .key = wrenn::control::encryption_key_place(flags.wrenn_dir),
+          .file = flags.backup_file,
+          .key_demand = flags.is_key_waived ? KeyDemand::kWaived : KeyDemand::kNeeded,
+          .replaces = flags.replaces_database};
+}
+
 Result<void> run(Command command, const Flags& flags) {
   WRENN_TRY(wrenn::base::log_start("wrenn-cp", flags.log_level, flags.log_format));
   switch (command) {
@@ -92,6 +107,10 @@ Result<void> run(Command command, const Flags& flags) {
       return wrenn::control::list_users(database_address(flags));
     case Command::kMailTest:
       return wrenn::control::send_test_mail(mail_directory(flags), flags.mail_to);
+    case Command::kBackup:
+      return wrenn::control::back_up(backup_request(flags));
+    case Command::kRestore:
+      return wrenn::control::restore(backup_request(flags));
     case Command::kServe:
       break;
   }
@@ -233,6 +252,21 @@ int main(int argc, char** argv) {
   auto* test = mail->add_subcommand("test", "Send a mail now, and say what became of it");
   test->add_option("address", flags.mail_to, "To whom")->required();
   test->callback([&] { command = Command::kMailTest; });
+  auto* backup = app.add_subcommand(
+      "backup",
+      "Copy the database (SQLite) into a file while it is in use; not its encryption key");
+  backup->add_option("file", flags.backup_file, "A new file; - for standard output")->required();
+  backup->add_flag("--without-key", flags.is_key_waived, "Even where the key is missing");
+  backup->callback([&] { command = Command::kBackup; });
+  auto* restore = app.add_subcommand(
+      "restore", "Make a copy the database again, while no control plane runs on it");
+  restore->add_option("file", flags.backup_file, "What backup made; - for standard input")
+      ->required();
+  restore->add_flag("--force", flags.replaces_database,
+                    "Even where there is a database, which is kept under another name");
+  restore->add_flag("--without-key", flags.is_key_waived,
+                    "Even where its encryption key is missing: what is sealed is lost then");
+  restore->callback([&] { command = Command::kRestore; });
   CLI11_PARSE(app, argc, argv);
 
   const auto done = run(command, flags);

@@ -70,13 +70,18 @@ Result<int> migrate(Database& database, std::span<const Migration> migrations) {
   return static_cast<int>(migrations.size());
 }
 
-Result<void> check_schema(Database& database, std::span<const Migration> migrations) {
+Result<int> schema_version(Database& database, std::span<const Migration> migrations) {
   WRENN_TRY_ASSIGN(const auto applied, database.read().query(kAppliedMigrations));
   WRENN_TRY(check_applied(applied, migrations));
-  if (applied.size() == migrations.size()) return {};
-  return base::fail(Code::kFailedPrecondition,
-                    concat("the database has schema ", applied.size(), ", and this program needs ",
-                           migrations.size()));
+  return static_cast<int>(applied.size());
+}
+
+Result<void> check_schema(Database& database, std::span<const Migration> migrations) {
+  WRENN_TRY_ASSIGN(const int version, schema_version(database, migrations));
+  if (static_cast<std::size_t>(version) == migrations.size()) return {};
+  return base::fail(
+      Code::kFailedPrecondition,
+      concat("the database has schema ", version, ", and this program needs ", migrations.size()));
 }
 
 bool is_postgres(const base::Secret& address) {

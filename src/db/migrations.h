@@ -23,6 +23,10 @@ std::span<const Migration> embedded_migrations();
 base::Result<int> migrate(Database& database,
                           std::span<const Migration> migrations = embedded_migrations());
 
+// How many of them the database has; nothing is applied. kFailedPrecondition as of migrate().
+base::Result<int> schema_version(Database& database,
+                                 std::span<const Migration> migrations = embedded_migrations());
+
 // Whether the database has all of them, as they are here: kFailedPrecondition when not. Blocking.
 base::Result<void> check_schema(Database& database,
                                 std::span<const Migration> migrations = embedded_migrations());

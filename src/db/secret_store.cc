@@ -48,6 +48,14 @@ Result<bool> SecretStore::has_sealed(Database& database) {
   return false;
 }
 
+Result<void> SecretStore::check_key() {
+  WRENN_TRY_ASSIGN(const auto rows, database_.read().query("SELECT name, value FROM secrets"));
+  for (const auto& row : rows) {
+    if (base::Sealer::is_sealed(row.text(1))) WRENN_TRY(open(sealer_, row.text(0), row.text(1)));
+  }
+  return {};
+}
+
 Result<void> SecretStore::seal_all() {
   Session session = database_.write();
   WRENN_TRY_ASSIGN(Transaction transaction,

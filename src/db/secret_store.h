@@ -20,6 +20,8 @@ class SecretStore {
 
   // Whether there are secrets already that open with their key alone.
   static base::Result<bool> has_sealed(Database& database);
+  // Whether the key opens all that are sealed; errors as of get_or_create(). Changes nothing.
+  base::Result<void> check_key();
   // Opens all there are, so that a wrong key is found at the start, and seals those that an earlier
   // version stored as they are. All or nothing; errors as of get_or_create().
   base::Result<void> seal_all();
