@@ -5,6 +5,7 @@
 #include <boost/json.hpp>
 
 #include "agent/host.h"
+#include "agent/host_checks.h"
 #include "agent/memory_budget.h"
 #include "base/cgroup.h"
 #include "base/strings.h"
@@ -127,6 +128,7 @@ std::vector<Check> examine(const AgentConfig& config) {
   checks.push_back(check_cgroups());
   checks.push_back(check_disks(config));
   checks.push_back(check_memory());
+  for (auto& check : check_host_settings(config.layout.root())) checks.push_back(std::move(check));
   return checks;
 }
 

@@ -11,6 +11,7 @@
 #include "cli/probe.h"
 #include "cli/programs.h"
 #include "cli/server_dir.h"
+#include "cli/services.h"
 #include "cli/session.h"
 
 namespace wrenn::cli {
@@ -76,18 +77,40 @@ class Doctor {
 
   void check_processes() {
     if (::geteuid() != 0) return;  // Only root may look into the directory.
+    bool is_installed = false;
     for (const auto& [part, name] :
          {std::pair(Part::kAgent, "host agent"), std::pair(Part::kControl, "control plane")}) {
-      if (const auto process = dir_.running(part)) {
-        ok(name, base::concat("runs as process ", process->pid));
-      } else {
-        add(name, Verdict::kWarn,
-            {base::Code::kUnavailable, "not running", "`wrenn up` starts it"});
-      }
+      const ServiceState service = service_state(part);
+      is_installed |= service.is_installed;
+      check_part(part, name, service);
+    }
+    if (is_installed) {
+      checks_.push_back(check_control_user());
+      for (auto& check : check_settings_files("/etc/wrenn")) checks_.push_back(std::move(check));
     }
     const SavedServer saved = dir_.saved();
     check_listen("listen address", "--listen", saved.listen);
     check_listen("proxy address", "--proxy-listen", saved.proxy_listen);
+  }
+
+  void check_part(Part part, const char* name, const ServiceState& service) {
+    const std::string unit(service_name(part));
+    if (service.is_active && service.starts_at_boot) {
+      return ok(name, base::concat("runs as ", unit, ", also after a restart of the machine"));
+    }
+    if (service.is_active) {
+      return add(name, Verdict::kWarn,
+                 {base::Code::kUnavailable,
+                  base::concat("runs as ", unit, ", until the machine is restarted"),
+                  base::concat("systemctl enable ", unit)});
+    }
+    if (const auto process = dir_.running(part)) {
+      return ok(name, base::concat("runs as process ", process->pid));
+    }
+    add(name, Verdict::kWarn,
+        {base::Code::kUnavailable, "not running",
+         service.is_installed ? base::concat("systemctl enable --now ", unit)
+                              : std::string("`wrenn up` starts it")});
   }
 
   void check_listen(const std::string& name, std::string_view option, const std::string& listen) {

@@ -9,6 +9,7 @@
 #include "cli/launcher.h"
 #include "cli/programs.h"
 #include "cli/progress.h"
+#include "cli/services.h"
 #include "cli/session.h"
 
 namespace wrenn::cli {
@@ -33,6 +34,7 @@ base::Result<int> down(const Session& session, const std::string& dir_flag) {
     session.console.say(base::concat("Nothing to stop: Wrenn never ran in ", dir.root().native()));
     return 0;
   }
+  WRENN_TRY(refuse_beside_services(dir));
   WRENN_TRY_ASSIGN(const base::Path agent, find_program("wrenn-agent"));
   WRENN_TRY_ASSIGN(const ServerLock lock, ServerLock::take(dir));
   WRENN_TRY(stop_part(session, dir, Part::kControl, "control plane", std::chrono::seconds(10)));

@@ -58,7 +58,8 @@ bool ServerDir::exists() const {
 }
 
 base::Result<void> ServerDir::make() const {
-  WRENN_TRY(make_dir(root_, 0755));
+  // One that is there keeps its mode: a package lets fewer people in.
+  WRENN_TRY(base::make_dirs(root_));
   // The control plane finds the agent's socket in run/, but may not look around.
   WRENN_TRY(make_dir(run(), 0711));
   WRENN_TRY(make_dir(root_ / "logs", 0750));

@@ -17,6 +17,7 @@
 #include "cli/probe.h"
 #include "cli/programs.h"
 #include "cli/proxy_listen.h"
+#include "cli/services.h"
 #include "cli/session.h"
 
 namespace wrenn::cli {
@@ -239,6 +240,7 @@ base::Result<int> up(Session& session, const UpOptions& options) {
                       "creating network namespaces and cgroups needs root", "run `sudo wrenn up`");
   }
   WRENN_TRY_ASSIGN(const ServerDir dir, ServerDir::locate(options.dir, session.environment));
+  WRENN_TRY(refuse_beside_services(dir));
   Programs programs;
   WRENN_TRY_ASSIGN(programs.agent, find_program("wrenn-agent"));
   WRENN_TRY_ASSIGN(programs.control, find_program("wrenn-cp"));
