@@ -9,7 +9,7 @@ PRESET ?= release
 # Where `make quickstart`, `make dev` and the tests keep images: never the machine's own Wrenn.
 export WRENN_DIR := $(CURDIR)/.wrenn
 
-.PHONY: help setup build install uninstall images quickstart stop test torture check fuzz bench dev dev-agent format clean
+.PHONY: help setup build install uninstall deb images quickstart stop test torture check fuzz bench dev dev-agent format clean
 
 help: ## List the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -28,6 +28,9 @@ install: ## Install Wrenn on this machine, or below DESTDIR for a package; PREFI
 
 uninstall: ## Remove what install installed; configuration and data stay (as root)
 	@deploy/install.sh --uninstall
+
+deb: ## Make a Debian package of what build made, in build/deb/
+	@deploy/package.sh
 
 quickstart: ## From nothing to code running in a sandbox (as root)
 	@scripts/quickstart.sh
