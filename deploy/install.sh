@@ -96,6 +96,7 @@ install_images() {
   cp -r --preserve=mode -- "$source/images" "$DESTDIR$share/wrenn/images"
   find "$DESTDIR$share/wrenn/images" -name __pycache__ -prune -exec rm -rf -- {} +
   chmod -R u=rwX,go=rX "$DESTDIR$share/wrenn"
+  chmod 0644 "$DESTDIR$share/wrenn/images"/{lib,debian}.sh # Sourced, never run.
 }
 
 install_completions() {

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Makes a Debian package of builds/: build/deb/wrenn_VERSION_amd64.deb. Root is not needed.
 # Usage: package.sh [--version VERSION] [--out DIR]     VERSION is that of the file VERSION, with the revision 1
+# DEBFULLNAME and DEBEMAIL say whose package it is.
 set -euo pipefail
 umask 022
 source=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd)
@@ -8,6 +9,7 @@ debian=$source/deploy/debian
 builds=${BUILDS:-$source/builds}
 version=$(<"$source/VERSION")-1
 out=$source/build/deb
+maintainer="${DEBFULLNAME:-Wrenn maintainers} <${DEBEMAIL:-wrenn@localhost}>"
 
 fail() {
   printf 'package: error: %s\n' "$1" >&2
@@ -51,14 +53,14 @@ doc=$root/usr/share/doc/wrenn
 install -m 0644 "$debian/copyright" "$doc/copyright"
 mv "$doc/CHANGELOG.md" "$doc/changelog"
 gzip -9n "$doc/changelog"
-printf 'wrenn (%s) unstable; urgency=medium\n\n  * See changelog.gz.\n\n -- Wrenn maintainers <wrenn@localhost>  %s\n' \
-  "$version" "$(date -R -u -r "$source/CHANGELOG.md")" | gzip -9n >"$doc/changelog.Debian.gz"
+printf 'wrenn (%s) unstable; urgency=medium\n\n  * See changelog.gz.\n\n -- %s  %s\n' \
+  "$version" "$maintainer" "$(date -R -u -r "$source/CHANGELOG.md")" | gzip -9n >"$doc/changelog.Debian.gz"
 install -D -m 0644 "$debian/wrenn.lintian-overrides" "$root/usr/share/lintian/overrides/wrenn"
 
 install -m 0755 "$debian"/{postinst,prerm,postrm} "$root/DEBIAN/"
 install -m 0644 "$debian/conffiles" "$root/DEBIAN/conffiles"
 (cd "$root" && find . -type f ! -path './DEBIAN/*' ! -path './etc/*' -printf '%P\0' | sort -z | xargs -0 md5sum >DEBIAN/md5sums)
-sed -e "s|@VERSION@|$version|" -e "s|@SHLIBS@|$shlibs|" -e "s|@SIZE@|$(du -sk --exclude=DEBIAN "$root" | cut -f1)|" \
+sed -e "s|@VERSION@|$version|" -e "s|@MAINTAINER@|$maintainer|" -e "s|@SHLIBS@|$shlibs|" -e "s|@SIZE@|$(du -sk --exclude=DEBIAN "$root" | cut -f1)|" \
   "$debian/control.in" >"$root/DEBIAN/control"
 
 mkdir -p "$out"

@@ -14,7 +14,7 @@ parse_options "$@"
 kernels=$cache
 cache=$out/cache/package-machine
 mkdir -p -- "$cache"
-packages=systemd,systemd-sysv,udev,dbus,chrony,sudo,kmod,procps,iproute2${depends:+,$depends}
+packages=systemd,systemd-sysv,udev,dbus,chrony,sudo,kmod,procps,iproute2,curl,logrotate${depends:+,$depends}
 tree=$cache/tree
 tree_stamp=$cache/tree.stamp
 image_dir=$cache/machine

@@ -139,7 +139,7 @@ class Machine:
         forward = f"hostfwd=tcp:127.0.0.1:{self.port}-:{SHELL_PORT},hostfwd=tcp:127.0.0.1:{self.api_port}-:8080"
         return ["qemu-system-x86_64", "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot", "-name", "wrenn-package-test",
                 "-machine", "microvm,acpi=on,rtc=on,isa-serial=on,auto-kernel-cmdline=off,pit=off,pic=off",
-                "-accel", "tcg,tb-size=512,thread=multi", "-cpu", "max", "-smp", "2", "-m", f"{MEMORY_MB}M",
+                "-accel", "tcg,tb-size=512,thread=multi", "-cpu", "max,-svm", "-smp", "2", "-m", f"{MEMORY_MB}M",
                 "-drive", f"if=none,id=disk,file={self.disk},format=raw,cache=unsafe", "-device", "virtio-blk-device,drive=disk",
                 "-netdev", f"user,id=net,restrict=on,{forward}", "-device", "virtio-net-device,netdev=net",
                 "-device", "virtio-rng-device", "-serial", f"file:{self.console}",

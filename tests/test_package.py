@@ -1,0 +1,306 @@
+"""The Debian package, installed into a clean Debian and run by systemd in a virtual machine of the tests' own. The tests follow one
+another on that machine: installed, used, upgraded, removed. Sandboxes inside it would be emulated by an emulated machine, which
+is too slow for them; everything up to that is real."""
+import json
+import pathlib
+import re
+import subprocess
+import urllib.error
+import urllib.request
+
+import pytest
+
+from support.debian_machine import Machine, dependencies, make_tree
+from support.server import IMAGES, ROOT
+
+CONTROL_UID = 1879099000
+OLD, NEW = "0.1.0-1", "0.1.0-2"
+UNITS = ("wrenn-agent", "wrenn-cp")
+
+
+def build(out, version):
+    done = subprocess.run([str(ROOT / "deploy/package.sh"), "--version", version, "--out", str(out)], text=True, check=False,
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert done.returncode == 0, done.stderr
+    return pathlib.Path(done.stdout.splitlines()[-1])
+
+
+@pytest.fixture(scope="module")
+def packages(tmp_path_factory):
+    out = tmp_path_factory.mktemp("packages")
+    return {version: build(out, version) for version in (OLD, NEW)}
+
+
+class Installed:
+    """What the installation into the tree said and left, before anything ran."""
+    output = ""
+    stats = ""
+    enabled = ""
+
+
+@pytest.fixture(scope="module")
+def installed():
+    return Installed()
+
+
+@pytest.fixture(scope="module")
+def machine(packages, installed):
+    make_tree(dependencies(packages[OLD]))
+
+    def install(tree):
+        for version, package in packages.items():
+            tree.copy(package, f"/root/{version}.deb")
+        installed.output = tree.run("dpkg", "-i", f"/root/{OLD}.deb")
+        installed.stats = tree.run("stat", "-c", "%n %a %U %G", "/var/lib/wrenn", "/var/lib/wrenn/run", "/var/lib/wrenn/control",
+                                   "/etc/wrenn", "/etc/wrenn/agent.env", "/etc/wrenn/control-plane.env", "/var/backups/wrenn")
+        installed.enabled = tree.run("sh", "-c", "systemctl is-enabled wrenn-agent wrenn-cp || true")
+        # As an operator goes on: docs/install.md.
+        for file in sorted((IMAGES / "kernels").iterdir()):
+            tree.copy(file, f"/var/lib/wrenn/kernels/{file.name}")
+        tree.run("sed", "-i", "s/^WRENN_CP_LISTEN_ADDR=.*/WRENN_CP_LISTEN_ADDR=0.0.0.0:8080/", "/etc/wrenn/control-plane.env")
+        tree.run("systemctl", "enable", "wrenn-agent", "wrenn-cp")
+    with Machine() as made:
+        made.prepare(install)
+        made.boot()
+        yield made
+
+
+def fetch(machine, path, key=None):
+    request = urllib.request.Request(f"http://127.0.0.1:{machine.api_port}{path}", headers={"X-API-Key": key} if key else {})
+    try:
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return answer.status, json.loads(answer.read())
+    except urllib.error.HTTPError as error:
+        return error.code, json.loads(error.read())
+
+
+def doctor(machine):
+    checks = json.loads(machine.attempt("wrenn doctor --json", 180)[1])["checks"]
+    return {check["name"]: check for check in checks}
+
+
+def test_the_package_is_lintian_clean(packages):
+    done = subprocess.run(["lintian", "--fail-on", "error,warning", "--allow-root", str(packages[OLD])], text=True, check=False,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    assert done.returncode == 0 and not done.stdout.strip(), done.stdout
+
+
+def test_installing_makes_what_is_needed_and_starts_nothing(machine, installed):
+    assert "nothing is started yet" in installed.output and "install.md" in installed.output
+    assert installed.enabled.split() == ["disabled", "disabled"]
+    assert installed.stats.splitlines() == [
+        "/var/lib/wrenn 750 root wrenn", "/var/lib/wrenn/run 711 root root", "/var/lib/wrenn/control 700 wrenn wrenn",
+        "/etc/wrenn 750 root root", "/etc/wrenn/agent.env 640 root root", "/etc/wrenn/control-plane.env 640 root root",
+        "/var/backups/wrenn 700 wrenn wrenn"]
+    assert machine.run("getent passwd wrenn").split(":")[2] == str(CONTROL_UID)
+    for file in ("usr/share/wrenn/images/build.sh", "usr/lib/wrenn/envd", "usr/share/bash-completion/completions/wrenn",
+                 "usr/share/doc/wrenn/install.md"):
+        machine.run(f"test -s /{file}")
+    # What logrotate is told is something it understands.
+    assert "error" not in machine.run("logrotate --debug /etc/logrotate.d/wrenn 2>&1")
+
+
+def test_both_units_start_and_answer(machine):
+    for unit in UNITS:
+        machine.wait_for(f"systemctl is-active {unit} || {{ journalctl -u {unit} --no-pager -n 20; false; }}", 120)
+    assert fetch(machine, "/health")[1]["status"] == "ok"
+    status, ready = fetch(machine, "/ready")
+    assert status == 200 and ready["status"] == "ready"
+    health = json.loads(machine.run("curl -s --unix-socket /var/lib/wrenn/run/agent.sock http://agent/health"))
+    assert health["status"] == "ok"
+    agent_ready = json.loads(machine.run("curl -s --unix-socket /var/lib/wrenn/run/agent.sock http://agent/ready"))
+    assert agent_ready["status"] == "ready", agent_ready
+    # The control plane has reached the agent by its socket.
+    machine.wait_for(f"curl -s http://127.0.0.1:8080/ready | grep -q '\"name\":\"hosts\",\"status\":\"ok\"'", 60)
+    log = machine.run("journalctl -u wrenn-agent --no-pager")
+    assert "hypervisor ready" in log and "accelerator=tcg" in log
+    assert "the default template is not ready" in log  # There is no image, and it says so.
+    for unit in UNITS:
+        assert machine.property(unit, "NRestarts") == "0"
+
+
+def test_the_control_plane_can_do_next_to_nothing(machine):
+    pid = machine.property("wrenn-cp", "MainPID")
+    status = dict(line.split(":\t", 1) for line in machine.run(f"cat /proc/{pid}/status").splitlines() if ":\t" in line)
+    assert status["Uid"].split() == [str(CONTROL_UID)] * 4 and status["Gid"].split() == [str(CONTROL_UID)] * 4
+    assert int(status["CapBnd"], 16) == int(status["CapEff"], 16) == 0
+    assert status["NoNewPrivs"] == "1" and status["Seccomp"] == "2"
+    inside = f"nsenter --target {pid} --mount --"
+    assert machine.run(f"{inside} ls -A /var/lib/wrenn").split() == ["control", "run"]
+    assert "Read-only" in machine.attempt(f"{inside} touch /usr/file")[1]
+    assert "Read-only" in machine.attempt(f"{inside} touch /var/lib/wrenn/run/file")[1]
+    machine.run(f"{inside} sh -c 'test -z \"$(ls -A /root 2>/dev/null)\" && test ! -e /dev/vda'")
+    report = machine.run("systemd-analyze security --no-pager wrenn-cp.service")
+    exposure = float(re.search(r"exposure level for wrenn-cp.service: ([0-9.]+)", report).group(1))
+    assert exposure <= 1.5, report
+
+
+def test_the_agent_has_the_capabilities_it_needs_and_no_others(machine):
+    pid = machine.property("wrenn-agent", "MainPID")
+    status = dict(line.split(":\t", 1) for line in machine.run(f"cat /proc/{pid}/status").splitlines() if ":\t" in line)
+    held = int(status["CapEff"], 16)
+    numbers = {"SYS_MODULE": 16, "SYS_RAWIO": 17, "SYS_BOOT": 22, "SYS_TIME": 25, "AUDIT_CONTROL": 30, "SYSLOG": 34, "BPF": 39}
+    assert not [name for name, bit in numbers.items() if held >> bit & 1]
+    assert status["Seccomp"] == "2"
+    # In the machine's own mount namespace: what it pins outlives it.
+    assert machine.run(f"readlink /proc/{pid}/ns/mnt") == machine.run("readlink /proc/1/ns/mnt")
+    assert machine.run("ls /run/netns").split()  # Network slots, made ahead.
+    assert machine.run("sysctl -n net.ipv4.ip_forward net.ipv4.neigh.default.gc_thresh3").split() == ["1", "16384"]
+
+
+@pytest.fixture(scope="module")
+def key(machine):
+    text = machine.run("wrenn-admin key create --name test").strip()
+    assert re.fullmatch(r"wrn_[0-9a-f]{32}", text), text
+    return text
+
+
+def test_the_operator_acts_as_the_control_plane(machine, key):
+    assert fetch(machine, "/v1/capsules", key)[0] == 200
+    assert fetch(machine, "/v1/capsules", "wrn_" + "0" * 32)[0] == 401
+    password = machine.run("wrenn-admin user create ann@example.com --name Ann").strip()
+    assert len(password) >= 16
+    assert "ann@example.com" in machine.run("wrenn-admin user ls")
+    assert machine.run("find /var/lib/wrenn/control ! -user wrenn") == ""
+    # The settings of the service count, and failures come through.
+    status, said = machine.attempt("wrenn-admin key revoke nosuchkey")
+    assert status == 1 and "key ls" in said
+    assert "sudo" in machine.attempt("setpriv --reuid=nobody --clear-groups wrenn-admin key ls")[1]
+
+
+def test_a_backup_comes_back(machine, key):
+    said = machine.run("wrenn-admin backup /var/backups/wrenn/first")
+    assert "control/encryption.key" in said
+    fingerprint = re.search(r"encryption key ([0-9a-f]{16})", said).group(1)
+    assert machine.run("stat -c '%a %U' /var/backups/wrenn/first").strip() == "600 wrenn"
+    machine.run("wrenn-admin backup - >/root/second 2>/dev/null && test -s /root/second")
+    # Somebody uses the database: nothing is changed.
+    status, said = machine.attempt("wrenn-admin restore --force /var/backups/wrenn/first")
+    assert status == 1 and "systemctl stop wrenn-cp" in said
+    later = machine.run("wrenn-admin key create --name later").strip()
+    machine.run("systemctl stop wrenn-cp")
+    status, said = machine.attempt("wrenn-admin restore /var/backups/wrenn/first")
+    assert status == 1 and "--force" in said
+    status, said = machine.attempt("mv /var/lib/wrenn/control/encryption.key /root/key && wrenn-admin restore --force /var/backups/wrenn/first")
+    assert status == 1 and fingerprint in said
+    machine.run("mv /root/key /var/lib/wrenn/control/encryption.key")
+    assert "Restored" in machine.run("wrenn-admin restore --force - </root/second")
+    machine.run("systemctl start wrenn-cp")
+    assert fetch(machine, "/v1/capsules", key)[0] == 200
+    assert fetch(machine, "/v1/capsules", later)[0] == 401
+    assert machine.run("ls /var/lib/wrenn/control").count("wrenn.db.replaced-") == 1
+
+
+def test_doctor_knows_the_services(machine):
+    checks = doctor(machine)
+    for name in ("host agent", "control plane", "control plane's user", "settings agent.env", "settings control-plane.env"):
+        assert checks[name]["status"] == "ok", checks[name]
+    assert "wrenn-agent.service" in checks["host agent"]["detail"]
+    for name in ("hardware virtualization", "kernel settings", "open files", "clock", "swap", "disk type"):
+        assert checks[name]["detail"], name
+    assert checks["kernel settings"]["status"] == "ok", checks["kernel settings"]
+    assert checks["templates"]["status"] == "fail" and checks["templates"]["remedy"]
+    machine.run("chmod 644 /etc/wrenn/agent.env && systemctl disable --quiet wrenn-cp")
+    checks = doctor(machine)
+    assert checks["settings agent.env"]["status"] == "fail" and "chmod 640" in checks["settings agent.env"]["remedy"]
+    assert checks["control plane"]["remedy"] == "systemctl enable wrenn-cp.service"
+    machine.run("chmod 640 /etc/wrenn/agent.env && systemctl enable --quiet wrenn-cp")
+    # Two that start things do not get in each other's way.
+    for command in ("up", "down"):
+        status, said = machine.attempt(f"wrenn {command}")
+        assert status == 1 and "systemctl stop" in said
+
+
+def test_a_key_may_be_a_credential(machine, key):
+    machine.run("""set -e
+        install -m 600 /var/lib/wrenn/control/encryption.key /etc/wrenn/encryption.key
+        mkdir -p /etc/systemd/system/wrenn-cp.service.d
+        printf '[Service]\\nLoadCredential=encryption.key:/etc/wrenn/encryption.key\\n' >/etc/systemd/system/wrenn-cp.service.d/key.conf
+        mv /var/lib/wrenn/control/encryption.key /root/key
+        systemctl daemon-reload
+        systemctl restart wrenn-cp""")
+    assert fetch(machine, "/v1/capsules", key)[0] == 200
+    machine.run("wrenn-admin backup /var/backups/wrenn/with-credential")
+    machine.run("""set -e
+        mv /root/key /var/lib/wrenn/control/encryption.key
+        rm /etc/wrenn/encryption.key /etc/systemd/system/wrenn-cp.service.d/key.conf
+        systemctl daemon-reload
+        systemctl restart wrenn-cp""")
+
+
+@pytest.fixture(scope="module")
+def bystanders(machine):
+    """Two processes that stand in for virtual machines, since none can run here: QEMU in a cgroup of its own, as the agent makes
+    them on a machine with cgroups, and in the service's own, where they are without."""
+    return machine.run("""set -e
+        group=/sys/fs/cgroup/wrenn-test/vm
+        mkdir -p $group
+        for controllers in /sys/fs/cgroup /sys/fs/cgroup/wrenn-test; do echo '+memory +cpu +pids' >$controllers/cgroup.subtree_control; done
+        echo 300M >$group/memory.max
+        echo '50000 100000' >$group/cpu.max
+        for place in $group /sys/fs/cgroup/system.slice/wrenn-agent.service; do
+          setsid qemu-system-x86_64 -M none -nodefaults -display none </dev/null >/dev/null 2>&1 &
+          echo $! >$place/cgroup.procs
+          echo $!
+        done""").split()
+
+
+def check_bystanders(machine, bystanders):
+    for pid in bystanders:
+        machine.run(f"test $(cat /proc/{pid}/comm) = qemu-system-x86")
+    # systemd has taken no controller away from the group beside its own.
+    limits = machine.run("cd /sys/fs/cgroup/wrenn-test/vm && cat cgroup.procs memory.max cpu.max").split()
+    assert limits == [bystanders[0], str(300 << 20), "50000", "100000"]
+
+
+def test_virtual_machines_outlive_the_agent(machine, bystanders):
+    before = machine.property("wrenn-agent", "MainPID")
+    machine.run("systemctl restart wrenn-agent && systemctl daemon-reload")
+    assert machine.property("wrenn-agent", "MainPID") != before
+    check_bystanders(machine, bystanders)
+    machine.run("systemctl stop wrenn-agent && sleep 1")
+    check_bystanders(machine, bystanders)
+    machine.run("systemctl start wrenn-agent")
+    check_bystanders(machine, bystanders)
+
+
+def test_a_killed_agent_is_started_again(machine, bystanders):
+    before = machine.property("wrenn-agent", "MainPID")
+    machine.run(f"kill -KILL {before}")
+    machine.wait_for("sleep 1; systemctl is-active wrenn-agent", 60)
+    assert machine.property("wrenn-agent", "MainPID") != before
+    check_bystanders(machine, bystanders)
+    machine.wait_for("curl -s http://127.0.0.1:8080/ready | grep -q '\"name\":\"hosts\",\"status\":\"ok\"'", 60)
+
+
+def test_an_upgrade_keeps_everything(machine, key, bystanders):
+    before = {unit: machine.property(unit, "MainPID") for unit in UNITS}
+    machine.run("echo '# mine' >>/etc/wrenn/agent.env")
+    settings = machine.run("cat /etc/wrenn/*.env")
+    said = machine.run(f"DEBIAN_FRONTEND=noninteractive dpkg -i /root/{NEW}.deb", 180)
+    assert "nothing is started yet" not in said
+    assert machine.run("dpkg-query -W -f '${Version} ${db:Status-Status}' wrenn").split() == [NEW, "installed"]
+    assert machine.run("cat /etc/wrenn/*.env") == settings
+    for unit in UNITS:
+        machine.wait_for(f"systemctl is-active {unit}", 60)
+        assert machine.property(unit, "MainPID") != before[unit], "the old program runs on"
+    check_bystanders(machine, bystanders)
+    assert fetch(machine, "/v1/capsules", key)[0] == 200
+    # And back: the older version knows the database still.
+    machine.run(f"DEBIAN_FRONTEND=noninteractive dpkg -i /root/{OLD}.deb", 180)
+    assert fetch(machine, "/v1/capsules", key)[0] == 200
+
+
+def test_removing_keeps_the_data(machine, key, bystanders):
+    machine.run("dpkg -r wrenn", 120)
+    for unit in UNITS:
+        assert machine.attempt(f"systemctl is-active {unit}")[1].strip() in ("inactive", "failed")
+    check_bystanders(machine, bystanders)
+    machine.run("test -e /etc/wrenn/control-plane.env -a -e /var/lib/wrenn/control/wrenn.db -a ! -e /usr/bin/wrenn-agent")
+    machine.run(f"DEBIAN_FRONTEND=noninteractive dpkg -i /root/{NEW}.deb", 180)
+    machine.run("systemctl start wrenn-agent wrenn-cp", 120)
+    assert fetch(machine, "/v1/capsules", key)[0] == 200
+    said = machine.run("dpkg --purge wrenn 2>&1", 120)
+    assert "rm -rf /var/lib/wrenn" in said
+    machine.run("test ! -e /etc/wrenn -a -e /var/lib/wrenn/control/wrenn.db -a -e /var/lib/wrenn/control/encryption.key")
+    assert machine.attempt("ls /etc/systemd/system/multi-user.target.wants/ | grep wrenn")[1] == ""
