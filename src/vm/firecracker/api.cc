@@ -1,0 +1,86 @@
+#include "vm/firecracker/api.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include <cerrno>
+
+#include "base/strings.h"
+#include "net/http_client.h"
+#include "net/scope.h"
+#include "vm/firecracker/reply.h"
+
+namespace wrenn::vm::firecracker {
+namespace {
+
+using base::Code;
+using base::concat;
+using base::Result;
+
+// The directory is the VM's: what lies there by this name may be anything, a link to a socket of
+// somebody else's for instance. So the very file that was looked at is connected to.
+struct Socket {
+  base::Fd file;
+  net::Endpoint endpoint;
+};
+Result<Socket> find_socket(const ApiOptions& options) {
+  WRENN_TRY_ASSIGN(const base::Fd directory,
+                   base::open_file(options.directory, O_PATH | O_DIRECTORY));
+  base::Fd file(::openat(directory.get(), kApiSocket, O_PATH | O_NOFOLLOW | O_CLOEXEC));
+  if (!file.valid()) {
+    if (errno != ENOENT) return base::fail_errno(errno, "cannot open Firecracker's API socket");
+    return base::fail(Code::kUnavailable, "Firecracker has made no API socket");
+  }
+  struct stat info{};
+  if (::fstat(file.get(), &info) != 0) return base::fail_errno(errno, "fstat");
+  if (!S_ISSOCK(info.st_mode) || info.st_uid != options.uid) {
+    return base::fail(Code::kPermissionDenied,
+                      "what lies in place of Firecracker's API socket is something else");
+  }
+  WRENN_TRY_ASSIGN(auto endpoint, net::Endpoint::unix_socket(concat("/proc/self/fd/", file.get())));
+  return Socket{std::move(file), std::move(endpoint)};
+}
+
+Result<std::string> judge(const ApiCall& call, int status, std::string body) {
+  constexpr int kOk = 200;
+  constexpr int kNoContent = 204;
+  if (status == kOk || status == kNoContent) return body;
+  const std::string what =
+      concat("Firecracker refused ", call.method, ' ', call.path, ": ", fault_in(body));
+  constexpr int kFirstRefusal = 400;
+  constexpr int kLastRefusal = 599;
+  if (status < kFirstRefusal || status > kLastRefusal) {
+    return base::fail(Code::kInternal, concat("Firecracker answered ", call.method, ' ', call.path,
+                                              " with ", status));
+  }
+  return base::fail(Code::kFailedPrecondition, what);
+}
+
+net::Task<Result<std::string>> ask_now(ApiOptions options, ApiCall call, base::Duration deadline) {
+  WRENN_CO_TRY_ASSIGN(const Socket socket, find_socket(options));
+  net::HttpClient client(
+      socket.endpoint, {.head = {}, .head_timeout = deadline, .max_idle = 0, .security = nullptr});
+  net::ClientRequest request;
+  request.method = call.method;
+  request.target = call.path;
+  request.body = call.body;
+  if (!call.body.empty()) request.headers.add("Content-Type", "application/json");
+  WRENN_CO_TRY_ASSIGN(net::ClientResponse response, co_await client.send(std::move(request)));
+  const int status = response.status();
+  WRENN_CO_TRY_ASSIGN(std::string body, co_await net::read_all(response, kMaxReplyBytes));
+  co_return judge(call, status, std::move(body));
+}
+
+}  // namespace
+
+net::Task<Result<std::string>> ask(ApiOptions options, ApiCall call, base::Duration deadline) {
+  const std::string what = concat(call.method, ' ', call.path, " of Firecracker");
+  auto answer =
+      co_await net::with_timeout(deadline, ask_now(std::move(options), std::move(call), deadline));
+  if (!answer && answer.error().code != Code::kFailedPrecondition) {
+    co_return base::fail(std::move(answer).error().with_context(what));
+  }
+  co_return answer;
+}
+
+}  // namespace wrenn::vm::firecracker
