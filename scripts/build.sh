@@ -26,5 +26,6 @@ install_program() {
 mkdir -p builds
 install_program wrenn-cp control/wrenn-cp
 install_program wrenn-agent agent/wrenn-agent
+install_program wrenn-page-handler vm/wrenn-page-handler
 install_program envd envd/envd
 install_program wrenn cli/wrenn

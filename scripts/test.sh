@@ -13,7 +13,7 @@ attempt() { local name=$1; shift; "$@" || failed+=("$name"); }
 step "Sources"
 attempt format scripts/check-format.sh
 attempt layering "$PYTHON" scripts/check-layering.py
-attempt "tests of the scripts" "$PYTHON" -m unittest -q scripts/check_layering_test.py images/oci/*_test.py
+attempt "tests of the scripts" "$PYTHON" -m unittest -q scripts/*_test.py images/oci/*_test.py
 
 step "Build"
 scripts/build.sh

@@ -44,7 +44,11 @@ struct VmSpec {
   // The hypervisor runs as this user and group, used by no other process of the machine.
   uid_t uid = 0;
   int netns_fd = -1;
-  int tap_fd = -1;  // -1: it has no network card.
+  // Its network card, as the hypervisor's network_card() says: a descriptor, or the name of a TAP
+  // in its network namespace that belongs to `uid` and that nobody else has open. Neither: it has
+  // none.
+  int tap_fd = -1;
+  std::string tap_name;
   std::vector<base::Path> cgroup_procs;
 };
 
@@ -55,6 +59,9 @@ inline constexpr const char* kDevicesFile = "devices.bin";
 struct MemoryImage {
   base::Path map;
   std::vector<base::Path> layers;
+  // A list of the pages that a guest touches first, for who brings it page by page; there may be no
+  // such file.
+  base::Path working_set;
 };
 
 struct BootSource {
@@ -69,6 +76,12 @@ struct VmStats {
 
 using VmProcess = base::ChildProcess;
 
+enum class NetworkCard { kDescriptor, kName };
+enum class DiskSupport {
+  kOverlays,  // Disks may lie on each other, and are switched and merged while a VM runs.
+  kRawOnly,   // A disk is one whole file, which is copied while its VM stands still.
+};
+
 class Hypervisor {
  public:
   virtual ~Hypervisor() = default;
@@ -76,6 +89,8 @@ class Hypervisor {
   virtual std::string_view name() const = 0;
   virtual std::string_view version() const = 0;
   virtual Accelerator accelerator() const = 0;
+  virtual NetworkCard network_card() const = 0;
+  virtual DiskSupport disk_support() const = 0;
 
   // Starts a VM from its kernel, with memory that is zero. Returns once the hypervisor runs;
   // whether the guest came up is for the caller to find out (console() helps).
@@ -100,14 +115,16 @@ class Hypervisor {
                                                          const VmProcess& process,
                                                          const MemoryMap& base, int layer,
                                                          int fd) = 0;
-  // From now on it writes to `file`, an empty overlay over its current disk, in its directory,
-  // named as VmSpec::disk_file is. The disk it wrote to before does not change any more.
+  // From now on it writes to `file`, in its directory, named as VmSpec::disk_file is: an empty
+  // overlay over its current disk, or for kRawOnly a copy of it that was made since it stands
+  // still. The disk it wrote to before does not change any more.
   virtual net::Task<base::Result<void>> switch_disk(const VmSpec& spec, std::string file) = 0;
   // The name of the file it writes to. At any time.
   virtual net::Task<base::Result<std::string>> current_disk(const VmSpec& spec) = 0;
   // Merging of disks, while the guest runs: what lies between its disk file and spec.backing[onto]
   // is copied into the former, which then lies on that directly. Returns when this has begun. Its
-  // end, whole or not, shows in what the disk file calls its backing file.
+  // end, whole or not, shows in what the disk file calls its backing file. kUnimplemented for
+  // kRawOnly, which never has a merge under way.
   virtual net::Task<base::Result<void>> start_merge(const VmSpec& spec, std::size_t onto) = 0;
   virtual net::Task<base::Result<bool>> is_merging(const VmSpec& spec) = 0;
   // Returns when none is under way any more: while one is, no disk can be switched.

@@ -1,14 +1,10 @@
 #include "vm/firecracker/api.h"
 
-#include <fcntl.h>
-#include <sys/stat.h>
-
-#include <cerrno>
-
 #include "base/strings.h"
 #include "net/http_client.h"
 #include "net/scope.h"
 #include "vm/firecracker/reply.h"
+#include "vm/vm_socket.h"
 
 namespace wrenn::vm::firecracker {
 namespace {
@@ -16,30 +12,6 @@ namespace {
 using base::Code;
 using base::concat;
 using base::Result;
-
-// The directory is the VM's: what lies there by this name may be anything, a link to a socket of
-// somebody else's for instance. So the very file that was looked at is connected to.
-struct Socket {
-  base::Fd file;
-  net::Endpoint endpoint;
-};
-Result<Socket> find_socket(const ApiOptions& options) {
-  WRENN_TRY_ASSIGN(const base::Fd directory,
-                   base::open_file(options.directory, O_PATH | O_DIRECTORY));
-  base::Fd file(::openat(directory.get(), kApiSocket, O_PATH | O_NOFOLLOW | O_CLOEXEC));
-  if (!file.valid()) {
-    if (errno != ENOENT) return base::fail_errno(errno, "cannot open Firecracker's API socket");
-    return base::fail(Code::kUnavailable, "Firecracker has made no API socket");
-  }
-  struct stat info{};
-  if (::fstat(file.get(), &info) != 0) return base::fail_errno(errno, "fstat");
-  if (!S_ISSOCK(info.st_mode) || info.st_uid != options.uid) {
-    return base::fail(Code::kPermissionDenied,
-                      "what lies in place of Firecracker's API socket is something else");
-  }
-  WRENN_TRY_ASSIGN(auto endpoint, net::Endpoint::unix_socket(concat("/proc/self/fd/", file.get())));
-  return Socket{std::move(file), std::move(endpoint)};
-}
 
 Result<std::string> judge(const ApiCall& call, int status, std::string body) {
   constexpr int kOk = 200;
@@ -57,7 +29,7 @@ Result<std::string> judge(const ApiCall& call, int status, std::string body) {
 }
 
 net::Task<Result<std::string>> ask_now(ApiOptions options, ApiCall call, base::Duration deadline) {
-  WRENN_CO_TRY_ASSIGN(const Socket socket, find_socket(options));
+  WRENN_CO_TRY_ASSIGN(const VmSocket socket, socket_of(options.directory, kApiSocket, options.uid));
   net::HttpClient client(
       socket.endpoint, {.head = {}, .head_timeout = deadline, .max_idle = 0, .security = nullptr});
   net::ClientRequest request;

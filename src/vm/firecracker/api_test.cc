@@ -111,7 +111,7 @@ TEST_F(FirecrackerApi, APeerThatLeavesOrIsSlow) {
 }
 
 TEST_F(FirecrackerApi, OnlyTheSocketOfTheVmIsSpokenTo) {
-  expect(ask_nobody(options()), Code::kUnavailable, "no API socket");
+  expect(ask_nobody(options()), Code::kUnavailable, "no socket api.sock");
   expect(ask_nobody({dir_->path() / "nowhere", 0}), Code::kNotFound, "/version");
   // A socket of somebody else, by a link in the VM's directory.
   const base::Path other = dir_->path() / "other.sock";

@@ -1,10 +1,12 @@
 #include "vm/firecracker/test_contract.h"
 
-#include <cstdio>
-#include <cstdlib>
+#include <cstdint>
 
-#include "base/files.h"
 #include "base/strings.h"
+
+// Defined in test_contract_blob.S.
+extern "C" const char wrenn_contract_begin[];
+extern "C" const char wrenn_contract_end[];
 
 namespace wrenn::vm::firecracker {
 namespace {
@@ -38,12 +40,9 @@ bool has_type(const json::value& value, std::string_view type) {
 }  // namespace
 
 Contract::Contract() {
-  const auto text = base::read_file(WRENN_FIRECRACKER_CONTRACT);
-  if (!text) {
-    std::fprintf(stderr, "%s\n", text.error().to_string().c_str());
-    std::abort();
-  }
-  contract_ = json::parse(*text).as_object();
+  const json::string_view text(wrenn_contract_begin,
+                               static_cast<std::size_t>(wrenn_contract_end - wrenn_contract_begin));
+  contract_ = json::parse(text).as_object();
   version_ = view(contract_.at("version").as_string());
 }
 

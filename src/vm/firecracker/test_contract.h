@@ -18,7 +18,7 @@ struct Verdict {
 
 class Contract {
  public:
-  // The committed one. Aborts when it cannot be read.
+  // The committed one, as it was when this was built.
   Contract();
 
   // Method, path, body and phase. Everything in the body must be known, of its type and within its

@@ -2,8 +2,6 @@
 
 #include <fcntl.h>
 #include <poll.h>
-#include <sys/stat.h>
-#include <sys/sysmacros.h>
 #include <sys/utsname.h>
 
 #include <array>
@@ -14,6 +12,7 @@
 
 #include "base/log.h"
 #include "base/strings.h"
+#include "vm/device_node.h"
 #include "vm/qemu/tsc.h"
 
 namespace wrenn::vm {
@@ -103,7 +102,7 @@ base::Result<ProbeOutcome> boot_with_kvm(const ProbeRequest& request, const base
   jail.binds.push_back({request.boot.kernel, kJailKernel});
   jail.binds.push_back({request.boot.initramfs, kJailInitramfs});
   jail.binds.push_back({device, kHostDevice, base::MountAccess::kDevice});
-  jail.credentials = base::Credentials{request.uid, request.uid, {kKvmGroup}};
+  jail.credentials = base::Credentials{request.uid, request.uid, {kDeviceGroup}};
   jail.fds = {{to_us.get(), 1}, {to_us.get(), 2}};
   jail.new_pid_namespace = true;
   WRENN_TRY_ASSIGN(const auto child, base::spawn(jail));
@@ -116,15 +115,7 @@ base::Result<ProbeOutcome> boot_with_kvm(const ProbeRequest& request, const base
 }  // namespace
 
 base::Result<base::Path> kvm_device(const base::Path& directory) {
-  struct stat host{};
-  if (::stat(kHostDevice, &host) != 0 || !S_ISCHR(host.st_mode)) return base::Path();
-  const base::Path node = directory / "kvm";
-  ::unlink(node.c_str());
-  if (::mknod(node.c_str(), S_IFCHR | 0600, host.st_rdev) != 0 ||
-      ::chown(node.c_str(), 0, kKvmGroup) != 0 || ::chmod(node.c_str(), 0660) != 0) {
-    return base::fail_errno(errno, concat("cannot make ", node.native()));
-  }
-  return node;
+  return device_node(kHostDevice, directory);
 }
 
 base::Result<AcceleratorChoice> choose_accelerator(const ProbeRequest& request) {

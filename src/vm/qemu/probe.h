@@ -31,7 +31,5 @@ base::Result<AcceleratorChoice> choose_accelerator(const ProbeRequest& request);
 // A device node for KVM that the unprivileged hypervisors may open, made in `directory`; empty when
 // the machine has no KVM.
 base::Result<base::Path> kvm_device(const base::Path& directory);
-// The group that may open it; supplementary for every hypervisor.
-inline constexpr gid_t kKvmGroup = 1879099001;
 
 }  // namespace wrenn::vm

@@ -10,7 +10,9 @@
 #include "base/semver.h"
 #include "base/strings.h"
 #include "net/scope.h"
+#include "vm/device_node.h"
 #include "vm/memory_save.h"
+#include "vm/program_output.h"
 #include "vm/qemu/probe.h"
 #include "vm/qemu/qmp.h"
 #include "vm/qemu/reply.h"
@@ -32,23 +34,6 @@ constexpr auto kCommandTimeout = std::chrono::seconds(30);
 constexpr auto kRestoreTimeout = std::chrono::seconds(30);
 // QEMU's own complaints. Short: it logs nothing on behalf of the guest.
 constexpr const char* kLogFile = "qemu.log";
-
-// Runs a short command and returns what it prints.
-base::Result<std::string> output_of(std::vector<std::string> argv) {
-  std::array<int, 2> pipe{};
-  if (::pipe2(pipe.data(), O_CLOEXEC) != 0) return base::fail_errno(errno, "cannot make a pipe");
-  const base::Fd from_child(pipe[0]);
-  base::Fd to_us(pipe[1]);
-  base::JailSpec spec;
-  spec.argv = std::move(argv);
-  spec.root = base::JailRoot::kHost;
-  spec.fds = {{to_us.get(), 1}};
-  WRENN_TRY_ASSIGN(const auto child, base::spawn(spec));
-  to_us.reset();
-  WRENN_TRY_ASSIGN(std::string text, base::read_file(concat("/proc/self/fd/", from_child.get())));
-  WRENN_TRY(base::reap(child, std::chrono::seconds(5)));
-  return text;
-}
 
 // "QEMU emulator version 7.2.19 (Debian 1:7.2+dfsg-7)" -> "7.2.19"
 std::string version_in(std::string_view text) {
@@ -154,7 +139,7 @@ base::JailSpec Qemu::jail(const VmSpec& spec, StartMode mode) const {
   jail.credentials = base::Credentials{spec.uid, spec.uid, {}};
   if (accelerator_ == Accelerator::kKvm) {
     jail.binds.push_back({device_dir_ / "kvm", "/dev/kvm", base::MountAccess::kDevice});
-    jail.credentials->groups.push_back(kKvmGroup);
+    jail.credentials->groups.push_back(kDeviceGroup);
   }
   jail.fds = {{preload_.get(), kPreloadFd}};
   if (spec.tap_fd >= 0) jail.fds.push_back({spec.tap_fd, kTapFd});

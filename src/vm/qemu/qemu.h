@@ -22,6 +22,8 @@ class Qemu final : public Hypervisor {
   std::string_view name() const override { return "qemu"; }
   std::string_view version() const override { return binary_.version; }
   Accelerator accelerator() const override { return accelerator_; }
+  NetworkCard network_card() const override { return NetworkCard::kDescriptor; }
+  DiskSupport disk_support() const override { return DiskSupport::kOverlays; }
 
   net::Task<base::Result<VmProcess>> boot(const VmSpec& spec, const BootSource& source) override;
   net::Task<base::Result<VmProcess>> restore(const VmSpec& spec, const MemoryImage& memory,

@@ -1,14 +1,12 @@
 #include "vm/qemu/qmp.h"
 
-#include <fcntl.h>
-#include <sys/socket.h>
-
 #include <array>
 
 #include <boost/json.hpp>
 
 #include "base/strings.h"
 #include "vm/qemu/command.h"
+#include "vm/vm_socket.h"
 
 namespace wrenn::vm {
 namespace {
@@ -27,33 +25,14 @@ base::Result<json::object> parse_object(std::string_view line) {
   return std::move(value.as_object());
 }
 
-// A socket in a directory, however long the directory's path is.
-struct SocketAddress {
-  base::Fd directory;
-  net::Endpoint endpoint;
-};
-base::Result<SocketAddress> qmp_address(const base::Path& vm_directory) {
-  WRENN_TRY_ASSIGN(base::Fd directory, base::open_file(vm_directory, O_PATH | O_DIRECTORY));
-  WRENN_TRY_ASSIGN(auto endpoint, net::Endpoint::unix_socket(base::concat(
-                                      "/proc/self/fd/", directory.get(), '/', kQmpSocket)));
-  return SocketAddress{std::move(directory), std::move(endpoint)};
-}
-
 }  // namespace
 
 base::Result<base::Fd> listen_for_qmp(const base::Path& vm_directory) {
-  WRENN_TRY_ASSIGN(const SocketAddress address, qmp_address(vm_directory));
-  WRENN_TRY_ASSIGN(base::Fd socket, address.endpoint.make_socket());
-  if (const int error = address.endpoint.bind(socket.get()); error != 0) {
-    return base::fail_errno(error, "cannot make the control socket of a VM");
-  }
-  constexpr int kBacklog = 8;
-  if (::listen(socket.get(), kBacklog) != 0) return base::fail_errno(errno, "listen");
-  return socket;
+  return listen_in(vm_directory, kQmpSocket);
 }
 
 net::Task<base::Result<std::unique_ptr<Qmp>>> Qmp::connect(base::Path vm_directory) {
-  WRENN_CO_TRY_ASSIGN(const SocketAddress address, qmp_address(vm_directory));
+  WRENN_CO_TRY_ASSIGN(const VmSocket address, socket_in(vm_directory, kQmpSocket));
   const net::Endpoint& endpoint = address.endpoint;
   WRENN_CO_TRY_ASSIGN(auto stream, co_await net::connect(endpoint));
   std::unique_ptr<Qmp> qmp(new Qmp(std::move(stream)));
