@@ -47,6 +47,7 @@ This machine
   up                 Start Wrenn here (as root)
   down               Stop it and remove every sandbox (as root)
   doctor             Say what works here, what does not, and why
+  setup firecracker  Install Firecracker for sandboxes to run under (as root)
 
 Other
   completion         Print the completion script for bash, zsh or fish

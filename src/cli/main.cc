@@ -39,6 +39,7 @@ void add_commands(CLI::App& app, Session& session) {
   add_up_command(app, session);
   add_down_command(app, session);
   add_doctor_command(app, session);
+  add_setup_command(app, session);
   add_completion_command(app, session);
   app.add_subcommand("version", "Print the version")->callback([&session, print_version] {
     session.action = print_version;

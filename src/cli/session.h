@@ -52,6 +52,7 @@ void add_files_commands(CLI::App& app, Session& session);
 void add_up_command(CLI::App& app, Session& session);
 void add_down_command(CLI::App& app, Session& session);
 void add_doctor_command(CLI::App& app, Session& session);
+void add_setup_command(CLI::App& app, Session& session);
 void add_completion_command(CLI::App& app, Session& session);
 
 }  // namespace wrenn::cli
