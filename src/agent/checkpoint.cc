@@ -56,7 +56,7 @@ DiskChain Checkpoint::disks() const {
 }
 
 vm::MemoryImage Checkpoint::memory() const {
-  vm::MemoryImage image{directory / kMemoryMapFile, {}};
+  vm::MemoryImage image{directory / kMemoryMapFile, {}, directory / kWorkingSetFile};
   for (int layer = 0; layer < manifest.memory_layers; ++layer) {
     image.layers.push_back(directory / memory_layer_file(layer));
   }

@@ -41,6 +41,7 @@ using CheckpointPtr = std::shared_ptr<const Checkpoint>;
 
 // The names of the files.
 inline constexpr const char* kMemoryMapFile = "memory.map";
+inline constexpr const char* kWorkingSetFile = "memory.pages";  // There may be none.
 inline constexpr const char* kDevicesFile = vm::kDevicesFile;
 std::string memory_layer_file(int layer);
 std::string disk_file(std::size_t index);

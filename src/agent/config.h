@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <string_view>
 
+#include "agent/hypervisor_choice.h"
 #include "agent/memory_budget.h"
 #include "base/files.h"
 #include "base/time.h"
@@ -42,6 +43,7 @@ struct AgentConfig {
   std::size_t slots_ahead = 4;     // Network slots kept ready.
   std::uint64_t reserve_mb = 256;  // Memory that sandboxes must leave to the machine.
   std::uint64_t memory_overcommit = kMemoryOvercommit;  // Of the rest, so many times is promised.
+  HypervisorWish hypervisor;
 
   explicit AgentConfig(const base::Path& directory)
       : layout(directory),

@@ -107,6 +107,7 @@ net::Task<Result<void>> settle_merge(Host& host, const DiskChain& base, VmPlace&
 }
 
 net::Task<Result<void>> start_merge(Host& host, VmPlace& place) {
+  if (host.hypervisor->disk_support() == vm::DiskSupport::kRawOnly) co_return {};
   WRENN_CO_TRY_ASSIGN(const std::size_t onto,
                       co_await host.pool->run([&place] { return merge_base(place); }));
   WRENN_CO_TRY(co_await host.hypervisor->start_merge(place.spec(), onto));

@@ -37,7 +37,8 @@ base::Result<void> read_chain(const DiskChain& base, std::string_view current, V
 // Lets a merge that is under way go, and notes how far the chain has come. For who holds the
 // sandbox.
 net::Task<base::Result<void>> settle_merge(Host& host, const DiskChain& base, VmPlace& place);
-// Begins to merge. For who holds the sandbox.
+// Begins to merge; nothing happens with a hypervisor whose disks are always whole. For who holds
+// the sandbox.
 net::Task<base::Result<void>> start_merge(Host& host, VmPlace& place);
 // Until it has ended, by itself or because somebody settled it.
 net::Task<base::Result<void>> wait_for_merge(Host& host, vm::VmSpec spec);

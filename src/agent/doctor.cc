@@ -70,17 +70,27 @@ Check check_qemu() {
           ""};
 }
 
-Check check_accelerator(const AgentConfig& config) {
+// The accelerator and the hypervisor.
+void check_hypervisor(const AgentConfig& config, std::vector<Check>& checks) {
   if (::geteuid() != 0) {
-    return {"accelerator", CheckStatus::kWarn, "not probed without root", "run it with sudo"};
+    checks.push_back(
+        {"accelerator", CheckStatus::kWarn, "not probed without root", "run it with sudo"});
+    return;
   }
-  if (auto made = config.layout.create(); !made) return failed("accelerator", made.error());
+  if (auto made = config.layout.create(); !made) {
+    checks.push_back(failed("accelerator", made.error()));
+    return;
+  }
   const auto tools = find_host_tools(config);
-  if (!tools) return failed("accelerator", tools.error());
+  if (!tools) {
+    checks.push_back(failed("hypervisor", tools.error()));
+    return;
+  }
   const bool is_kvm = tools->accelerator.accelerator == vm::Accelerator::kKvm;
-  return {"accelerator", is_kvm ? CheckStatus::kOk : CheckStatus::kWarn,
-          tools->accelerator.explanation,
-          is_kvm ? "" : "sandboxes work, but run about ten times slower than with KVM"};
+  checks.push_back({"accelerator", is_kvm ? CheckStatus::kOk : CheckStatus::kWarn,
+                    tools->accelerator.explanation,
+                    is_kvm ? "" : "sandboxes work, but run about ten times slower than with KVM"});
+  checks.push_back({"hypervisor", CheckStatus::kOk, tools->hypervisor.explanation, ""});
 }
 
 void check_network(std::vector<Check>& checks) {
@@ -123,7 +133,8 @@ Check check_memory() {
 
 std::vector<Check> examine(const AgentConfig& config) {
   std::vector<Check> checks = {check_root(), check_qemu(), check_kernel(config),
-                               check_templates(config), check_accelerator(config)};
+                               check_templates(config)};
+  check_hypervisor(config, checks);
   if (::geteuid() == 0) check_network(checks);
   checks.push_back(check_cgroups());
   checks.push_back(check_disks(config));

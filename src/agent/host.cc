@@ -2,9 +2,12 @@
 
 #include <unistd.h>
 
+#include <filesystem>
+
 #include "base/log.h"
 #include "base/strings.h"
 #include "hostnet/host_network.h"
+#include "vm/firecracker/firecracker.h"
 #include "vm/qemu/qemu.h"
 
 namespace wrenn::agent {
@@ -17,9 +20,34 @@ constexpr hostnet::SlotIndex kProbeSlot = 0;
 constexpr std::size_t kPoolThreads = 8;
 constexpr std::size_t kTransferThreads = 4;
 
+// What serves page faults stands beside this very program.
+base::Path page_handler() {
+  std::error_code error;
+  return std::filesystem::read_symlink("/proc/self/exe", error).parent_path() /
+         "wrenn-page-handler";
+}
+
+Result<std::unique_ptr<vm::Hypervisor>> make_hypervisor(const AgentConfig& config,
+                                                        const HostTools& tools,
+                                                        net::BlockingPool& pool) {
+  const base::Path devices = config.layout.run_dir();
+  if (tools.hypervisor.kind == HypervisorKind::kQemu) {
+    return vm::Qemu::create(tools.qemu, tools.accelerator.accelerator, devices, pool);
+  }
+  WRENN_TRY(vm::make_firecracker_devices(devices));
+  return std::make_unique<vm::Firecracker>(
+      tools.firecracker.value(),
+      vm::FirecrackerOptions{.device_dir = devices,
+                             .page_handler = page_handler(),
+                             .huge_pages = config.hypervisor.huge_pages
+                                               ? vm::firecracker::HugePages::k2M
+                                               : vm::firecracker::HugePages::kNone},
+      pool);
+}
+
 }  // namespace
 
-Result<HostTools> find_host_tools(const AgentConfig& config) {
+Result<HostTools> find_host_tools(const AgentConfig& config, std::set<std::string> running) {
   HostTools tools;
   WRENN_TRY_ASSIGN(tools.kernel, config.layout.newest_kernel());
   WRENN_TRY_ASSIGN(tools.qemu, vm::find_qemu());
@@ -29,36 +57,48 @@ Result<HostTools> find_host_tools(const AgentConfig& config) {
                          .directory = config.layout.run_dir(),
                          .uid = config.sandbox_uid(kProbeSlot)};
   WRENN_TRY_ASSIGN(tools.accelerator, vm::choose_accelerator(probe));
+  WRENN_TRY_ASSIGN(tools.disks, storage::probe_cow(config.layout.root()));
+  HypervisorFacts facts{.has_kvm = tools.accelerator.accelerator == vm::Accelerator::kKvm,
+                        .shares_blocks = tools.disks.backend == storage::CowBackend::kReflink,
+                        .firecracker = {},
+                        .why_no_firecracker = {},
+                        .running = std::move(running)};
+  if (auto found = vm::firecracker::find_binary(config.hypervisor.firecracker)) {
+    facts.firecracker = found->version;
+    tools.firecracker = *std::move(found);
+  } else {
+    facts.why_no_firecracker = found.error().message;
+  }
+  WRENN_TRY_ASSIGN(tools.hypervisor, choose_hypervisor(config.hypervisor, facts));
   return tools;
 }
 
-Result<std::unique_ptr<Host>> open_host(const AgentConfig& config,
-                                        std::vector<hostnet::SlotIndex> keep) {
-  WRENN_TRY_ASSIGN(const HostTools tools, find_host_tools(config));
-  base::log_info("hypervisor ready",
-                 {{"qemu", tools.qemu.version},
-                  {"guest_kernel", tools.kernel.version},
-                  {"accelerator", vm::accelerator_name(tools.accelerator.accelerator)}});
-  WRENN_TRY_ASSIGN(const auto cow, storage::probe_cow(config.layout.root()));
-  base::log_info("disks ready", {{"backend", storage::backend_name(cow.backend)}});
-  std::set<hostnet::SlotIndex> living(keep.begin(), keep.end());
+Result<std::unique_ptr<Host>> open_host(const AgentConfig& config, RunningVms running) {
+  WRENN_TRY_ASSIGN(const HostTools tools, find_host_tools(config, std::move(running.hypervisors)));
+  std::set<hostnet::SlotIndex> living(running.slots.begin(), running.slots.end());
   WRENN_TRY_ASSIGN(
       const auto settings,
       hostnet::start_host_network({.tag = config.tag,
                                    .range = std::nullopt,
                                    .state_file = config.layout.run_dir() / "network.state",
-                                   .keep = std::move(keep)}));
+                                   .keep = std::move(running.slots)}));
   auto host = std::make_unique<Host>(
       Host{.config = config,
            .kernel = tools.kernel,
            .cgroups = base::CgroupSupport::detect(),
-           .disk_backend = cow.backend,
+           .disk_backend = tools.disks.backend,
            .pool = std::make_unique<net::BlockingPool>(kPoolThreads),
            .transfers = std::make_unique<net::BlockingPool>(kTransferThreads),
            .hypervisor = nullptr,
            .slots = nullptr});
-  WRENN_TRY_ASSIGN(host->hypervisor, vm::Qemu::create(tools.qemu, tools.accelerator.accelerator,
-                                                      config.layout.run_dir(), *host->pool));
+  WRENN_TRY_ASSIGN(host->hypervisor, make_hypervisor(config, tools, *host->pool));
+  base::log_info("hypervisor ready",
+                 {{"name", host->hypervisor->name()},
+                  {"version", host->hypervisor->version()},
+                  {"why", tools.hypervisor.explanation},
+                  {"guest_kernel", tools.kernel.version},
+                  {"accelerator", vm::accelerator_name(host->hypervisor->accelerator())}});
+  base::log_info("disks ready", {{"backend", storage::backend_name(tools.disks.backend)}});
   host->slots =
       std::make_unique<hostnet::SlotPool>(settings, config.slots_ahead, std::move(living));
   return host;

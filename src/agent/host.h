@@ -2,6 +2,8 @@
 #pragma once
 
 #include <memory>
+#include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -11,6 +13,7 @@
 #include "net/blocking.h"
 #include "storage/cow_disk.h"
 #include "storage/layout.h"
+#include "vm/firecracker/launch.h"
 #include "vm/hypervisor.h"
 #include "vm/qemu/probe.h"
 
@@ -28,17 +31,27 @@ struct Host {
   std::unique_ptr<hostnet::SlotPool> slots;
 };
 
-// Finds the kernel and QEMU and probes the accelerator (up to 10 s the first time). No slots and no
-// pool yet. Errors say what to install or build. Blocking.
+// Finds the kernel and the hypervisors and probes the accelerator (up to 10 s the first time). No
+// slots and no pool yet. Errors say what to install or build. `running`: under what sandboxes run
+// at this moment. Blocking.
 struct HostTools {
   storage::Kernel kernel;
   vm::QemuBinary qemu;
   vm::AcceleratorChoice accelerator;
+  std::optional<vm::firecracker::Binary> firecracker;
+  storage::CowProbe disks;
+  HypervisorChoice hypervisor;
 };
-base::Result<HostTools> find_host_tools(const AgentConfig& config);
+base::Result<HostTools> find_host_tools(const AgentConfig& config,
+                                        std::set<std::string> running = {});
 
-// The whole host, ready for sandboxes. `keep`: slots of VMs that still run. Blocking.
-base::Result<std::unique_ptr<Host>> open_host(const AgentConfig& config,
-                                              std::vector<hostnet::SlotIndex> keep);
+// VMs of an older agent that still run.
+struct RunningVms {
+  std::vector<hostnet::SlotIndex> slots;
+  std::set<std::string> hypervisors;  // Their names.
+};
+
+// The whole host, ready for sandboxes. Blocking.
+base::Result<std::unique_ptr<Host>> open_host(const AgentConfig& config, RunningVms running);
 
 }  // namespace wrenn::agent

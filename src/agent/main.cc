@@ -42,8 +42,20 @@ struct Options {
   std::string metrics_listen;
   std::string registration_token;
   agent::RemoteOptions remote;
+  std::string hypervisor = "auto";
+  std::string firecracker = agent::HypervisorWish().firecracker;
+  bool huge_pages = false;
   bool json = false;
 };
+
+agent::HypervisorWish wish_of(const Options& options) {
+  agent::HypervisorWish wish;
+  if (options.hypervisor == "qemu") wish.kind = agent::HypervisorKind::kQemu;
+  if (options.hypervisor == "firecracker") wish.kind = agent::HypervisorKind::kFirecracker;
+  wish.firecracker = options.firecracker;
+  wish.huge_pages = options.huge_pages;
+  return wish;
+}
 
 Result<void> need_root() {
   if (::geteuid() == 0) return {};
@@ -131,6 +143,7 @@ Result<void> serve(const Options& options) {
   agent::AgentConfig config{options.directory};
   config.reserve_mb = options.reserve_mb.value_or(config.reserve_mb);
   config.memory_overcommit = options.memory_overcommit;
+  config.hypervisor = wish_of(options);
   WRENN_TRY(config.layout.create());
   WRENN_TRY_ASSIGN(const base::Fd lock, agent::lock_installation(config));
   WRENN_TRY_ASSIGN(auto signals, net::Signals::create({SIGTERM, SIGINT}));
@@ -138,11 +151,12 @@ Result<void> serve(const Options& options) {
   base::log_info("starting", {{"version", WRENN_VERSION}, {"dir", config.layout.root().native()}});
   WRENN_TRY_ASSIGN(auto remote, agent::open_remote_access(options.remote, config.layout.root()));
   WRENN_TRY_ASSIGN(auto recovered, agent::recover(config));
-  std::vector<hostnet::SlotIndex> keep;
+  agent::RunningVms running;
   for (const auto& one : recovered.running) {
-    keep.push_back(static_cast<hostnet::SlotIndex>(one.slot));
+    running.slots.push_back(static_cast<hostnet::SlotIndex>(one.slot));
+    running.hypervisors.insert(one.hypervisor);
   }
-  WRENN_TRY_ASSIGN(const auto host, agent::open_host(config, std::move(keep)));
+  WRENN_TRY_ASSIGN(const auto host, agent::open_host(config, std::move(running)));
   WRENN_TRY_ASSIGN(const auto data_plane,
                    agent::DataPlane::start(config, options.proxy_limits,
                                            remote ? std::optional(remote->proxy)
@@ -161,7 +175,9 @@ Result<void> purge(const Options& options) {
 }
 
 Result<void> doctor(const Options& options) {
-  const auto checks = agent::examine(agent::AgentConfig{options.directory});
+  agent::AgentConfig config{options.directory};
+  config.hypervisor = wish_of(options);
+  const auto checks = agent::examine(config);
   const std::string text = options.json ? agent::to_json(checks) + "\n" : agent::to_text(checks);
   std::fputs(text.c_str(), stdout);
   return {};
@@ -184,6 +200,17 @@ int main(int argc, char** argv) {
   app.add_option("--log-format", options.log_format, "text, or json: one object a line")
       ->envname("LOG_FORMAT")
       ->capture_default_str();
+  app.add_option("--hypervisor", options.hypervisor,
+                 "What sandboxes run under: qemu, firecracker, or auto, the best that works here")
+      ->envname("WRENN_HYPERVISOR")
+      ->check(CLI::IsMember({"auto", "qemu", "firecracker"}))
+      ->capture_default_str();
+  app.add_option("--firecracker", options.firecracker, "Where Firecracker's program is")
+      ->envname("WRENN_FIRECRACKER_BIN")
+      ->capture_default_str();
+  app.add_flag("--huge-pages", options.huge_pages,
+               "With Firecracker: guests have pages of 2 MiB, which the host must set aside")
+      ->envname("WRENN_HUGE_PAGES");
   app.add_option("--register", options.registration_token,
                  "Token to register with; needed at the first start only. Everybody sees "
                  "arguments: the variable is better")

@@ -32,7 +32,7 @@ class Saving {
     }
     WRENN_CO_TRY(co_await settle_disks());
     const bool goes_on = request_.afterwards == Afterwards::kGoesOn;
-    if (goes_on) {
+    if (goes_on && has_overlays()) {
       WRENN_CO_TRY_ASSIGN(new_disk_,
                           co_await host_.pool->run([this] { return make_overlay(vm_.place); }));
     }
@@ -95,6 +95,11 @@ class Saving {
     saved_disks_ = vm_.place.lower_disks;
     saved_disks_.push_back({vm_.place.disk.path, vm_.place.disk.format});
     if (request_.afterwards == Afterwards::kStays) co_return {};
+    if (!has_overlays()) {
+      WRENN_CO_TRY(co_await host_.pool->run([this] { return copy_disk(); }));
+      watch.lap("disk");
+      co_return {};
+    }
     const std::string file = new_disk_->path.filename();
     if (auto switched = co_await host_.hypervisor->switch_disk(spec, file); !switched) {
       // It may have done so and said it too late.
@@ -108,8 +113,29 @@ class Saving {
     co_return {};
   }
 
+  bool has_overlays() const {
+    return host_.hypervisor->disk_support() == vm::DiskSupport::kOverlays;
+  }
+
+  // Blocking. A disk that is one whole file is copied, which is no work where blocks are shared,
+  // and the VM goes on with its own.
+  Result<void> copy_disk() {
+    copied_disk_ = request_.directory / "disk.tmp";
+    WRENN_TRY(storage::create_disk({.backend = host_.disk_backend,
+                                    .base = vm_.place.disk.path,
+                                    .target = copied_disk_,
+                                    .backing_name = {}}));
+    saved_disks_ = {{copied_disk_, storage::DiskFormat::kRaw}};
+    return {};
+  }
+
   // Blocking.
   Result<void> keep_files() {
+    WRENN_TRY(write_files());
+    return copied_disk_.empty() ? Result<void>() : base::remove_tree(copied_disk_);
+  }
+
+  Result<void> write_files() {
     auto manifest = new_checkpoint_manifest(host_, vm_.place.shape);
     manifest.envd_version = base().envd_version;
     if (request_.what == SaveWhat::kMemoryAndDisk) {
@@ -151,6 +177,7 @@ class Saving {
   base::Fd layer_file_;
   std::optional<storage::Disk> new_disk_;  // Until it is switched to.
   bool is_new_disk_unused_ = true;
+  base::Path copied_disk_;  // In the request's directory, until it has its name.
   DiskChain saved_disks_;
 };
 

@@ -88,10 +88,10 @@ Result<std::string> TemplateStore::hash_inputs(const storage::Name& name,
   }
   WRENN_TRY_ASSIGN(const std::string kernel, file_stamp(host_.kernel.image));
   WRENN_TRY_ASSIGN(const std::string initramfs, file_stamp(host_.kernel.initramfs));
-  return base::sha256_hex(concat(kBuildFormat, '\n', *rootfs, kernel, initramfs, shape.name(), '\n',
-                                 host_.hypervisor->name(), ' ', host_.hypervisor->version(), ' ',
-                                 vm::accelerator_name(host_.hypervisor->accelerator()), '\n',
-                                 processor_name()));
+  return base::sha256_hex(concat(
+      kBuildFormat, '\n', *rootfs, kernel, initramfs, shape.name(), '\n', host_.hypervisor->name(),
+      ' ', host_.hypervisor->version(), ' ', vm::accelerator_name(host_.hypervisor->accelerator()),
+      host_.config.hypervisor.huge_pages ? " huge pages" : "", '\n', processor_name()));
 }
 
 Result<CheckpointPtr> TemplateStore::load(const storage::Name& name, const Shape& shape,

@@ -73,6 +73,11 @@ Result<void> fill_place(Host& host, const DiskChain& base_disks, VmPlace& place)
   WRENN_TRY(give_to(place.directory, place.uid));
   WRENN_TRY(make_disk(host, base_disks, place));
   WRENN_TRY_ASSIGN(place.tap, place.slot.open_tap(place.uid));
+  if (host.hypervisor->network_card() == vm::NetworkCard::kName) {
+    // It belongs to the VM's user now, and only one may have it open.
+    place.tap.reset();
+    place.tap_name = hostnet::kTapName;
+  }
   WRENN_TRY_ASSIGN(place.cgroup, base::Cgroup::create(host.cgroups, host.config.tag.cgroup_parent(),
                                                       place.id, limits_of(place.shape)));
   return {};
@@ -98,6 +103,7 @@ vm::VmSpec VmPlace::spec() const {
           .uid = uid,
           .netns_fd = slot.netns.get(),
           .tap_fd = tap.get(),
+          .tap_name = tap_name,
           .cgroup_procs = cgroup.procs_files()};
 }
 

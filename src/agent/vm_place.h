@@ -21,7 +21,8 @@ struct VmPlace {
   storage::Disk disk;
   bool is_merging = false;  // See disk_chain.h.
   hostnet::Slot slot;
-  base::Fd tap;
+  base::Fd tap;          // Until the VM has started; empty for a hypervisor that opens it by name,
+  std::string tap_name;  // which is given this.
   base::Cgroup cgroup;
   uid_t uid = 0;
 
