@@ -28,7 +28,7 @@ unit_dir=$PREFIX/lib/systemd/system
 [ "$PREFIX" != /usr ] || unit_dir=/lib/systemd/system
 readonly unit_dir
 readonly sbin=$PREFIX/sbin bin=$PREFIX/bin lib=$PREFIX/lib/wrenn share=$PREFIX/share
-readonly programs=(wrenn wrenn-agent wrenn-cp)
+readonly programs=(wrenn wrenn-agent wrenn-cp wrenn-page-handler)
 # Where a package's files lie is written as /usr in all of them.
 readonly generated=("$sbin/wrenn-admin" "$sbin/wrenn-images" "$unit_dir/wrenn-cp.service" "$unit_dir/wrenn-agent.service"
                     "$PREFIX/lib/sysusers.d/wrenn.conf" "$PREFIX/lib/tmpfiles.d/wrenn.conf")

@@ -33,7 +33,7 @@ root=$work/root
 mkdir -p "$root/DEBIAN" "$work/builds"
 
 # Copies without symbols: those in builds/ are for debugging.
-for program in wrenn wrenn-agent wrenn-cp envd; do
+for program in wrenn wrenn-agent wrenn-cp wrenn-page-handler envd; do
   [ -x "$builds/$program" ] || fail "$builds/$program is missing" "build it first: make build"
   strip --strip-unneeded -o "$work/builds/$program" "$builds/$program"
 done
@@ -43,7 +43,7 @@ BUILDS=$work/builds DESTDIR=$root PREFIX=/usr "$source/deploy/install.sh"
 dependencies() {
   mkdir -p "$work/debian"
   printf 'Source: wrenn\nMaintainer: nobody\n\nPackage: wrenn\nArchitecture: amd64\n' >"$work/debian/control"
-  (cd "$work" && dpkg-shlibdeps -O "$root"/usr/bin/wrenn{,-agent,-cp} 2>"$work/shlibdeps.log") |
+  (cd "$work" && dpkg-shlibdeps -O "$root"/usr/bin/wrenn{,-agent,-cp,-page-handler} 2>"$work/shlibdeps.log") |
     sed -n 's/^shlibs:Depends=//p'
 }
 shlibs=$(dependencies)
