@@ -13,8 +13,10 @@
 namespace wrenn::control {
 namespace {
 
-constexpr std::size_t kBatch = 200;
-constexpr auto kPeriod = std::chrono::milliseconds(500);
+// Few at a time and often: while they are written nobody else writes, and whoever makes a sandbox
+// waits for that.
+constexpr std::size_t kBatch = 25;
+constexpr auto kPeriod = std::chrono::milliseconds(100);
 
 bool may_pass(base::Code code) {
   return code == base::Code::kUnavailable || code == base::Code::kResourceExhausted ||

@@ -29,7 +29,7 @@ class AuditLog {
   // may be empty.
   void add_own(std::string_view team_id, std::string_view action, std::string_view resource_type,
                std::string_view resource_id, std::string_view reason = {});
-  // Writes what waits, twice a second, until it is stopped. One at a time.
+  // Writes what waits, ten times a second, until it is stopped. One at a time.
   net::Task<void> run();
   // Writes all that waits. What cannot be written for now stays, in its order; what the database
   // will never take is logged and counted.
