@@ -87,6 +87,19 @@ TEST_F(FirecrackerApi, AnswersAndWhatWasAsked) {
   EXPECT_EQ(ask_peer(http("200 OK", R"({"a":1})")).value_or("failed"), R"({"a":1})");
 }
 
+// As Firecracker's own HTTP server writes it: there is no reason phrase.
+TEST_F(FirecrackerApi, TheVeryBytesOfFirecracker) {
+  constexpr const char* kFields = "Server: Firecracker API\r\nConnection: keep-alive\r\n";
+  EXPECT_EQ(ask_peer(base::concat("HTTP/1.1 204 \r\n", kFields, "\r\n")).value_or("failed"), "");
+  EXPECT_EQ(ask_peer(base::concat("HTTP/1.1 200 \r\n", kFields,
+                                  "Content-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"))
+                .value_or("failed"),
+            "{}");
+  expect(ask_peer("HTTP/1.1 503\r\nServer: Firecracker API\r\nConnection: close\r\n"
+                  "Content-Length: 40\r\n\r\n{ \"error\": \"Too many open connections\" }"),
+         Code::kFailedPrecondition, "Too many open connections");
+}
+
 TEST_F(FirecrackerApi, ARefusalSaysWhatAndWhy) {
   const std::string fault = R"({"fault_message":"the balloon is flat"})";
   expect(ask_peer(http("400 Bad Request", fault)), Code::kFailedPrecondition,

@@ -45,7 +45,9 @@ std::string_view text_of(const json::object& object, std::string_view name) {
 std::string fault_in(std::string_view reply) {
   constexpr std::size_t kMaxShown = 400;
   const auto object = object_in(reply);
-  const std::string_view fault = object ? text_of(*object, "fault_message") : std::string_view();
+  std::string_view fault = object ? text_of(*object, "fault_message") : std::string_view();
+  // What its HTTP server finds wrong before the API sees a call.
+  if (object && fault.empty()) fault = text_of(*object, "error");
   if (fault.empty()) return "it gives no reason";
   std::string shown(fault.substr(0, kMaxShown));
   std::ranges::replace_if(shown, [](unsigned char c) { return c < ' ' || c > '~'; }, ' ');

@@ -13,8 +13,8 @@ namespace wrenn::vm::firecracker {
 // No answer to a call of ours is anywhere near as long.
 inline constexpr std::size_t kMaxReplyBytes = 256 * 1024;
 
-// The `fault_message` of a refusal, in one line of at most 400 printable characters; or, for
-// anything else, that it gave no reason.
+// The `fault_message` of a refusal, or the `error` of its HTTP server, in one line of at most 400
+// printable characters; or, for anything else, that it gave no reason.
 std::string fault_in(std::string_view reply);
 
 enum class InstanceState { kNotStarted, kRunning, kPaused };

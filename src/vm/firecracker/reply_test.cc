@@ -7,6 +7,7 @@ namespace {
 
 TEST(FirecrackerReply, WhyItRefused) {
   EXPECT_EQ(fault_in(R"({"fault_message":"no such drive"})"), "no such drive");
+  EXPECT_EQ(fault_in(R"({ "error": "Too many open connections" })"), "Too many open connections");
   EXPECT_EQ(fault_in("{\"fault_message\":\"a\\nb\\u001b[31m\"}"), "a b [31m");
   EXPECT_EQ(fault_in(R"({"fault_message":")" + std::string(5000, 'x') + "\"}").size(), 400u);
   for (const auto* reply : {"", "no", "[]", "{}", R"({"fault_message":1})", "{"}) {
