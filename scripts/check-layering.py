@@ -20,8 +20,9 @@ ALLOWED = {
     "envd": {"base", "net", "connect", "proto"},
     "agent": {"base", "net", "connect", "proxy", "proto", "vm", "hostnet", "storage"},
     "db": {"base"},
-    "control": {"base", "net", "connect", "proxy", "proto", "db"},
-    "cli": {"base", "net"},
+    "recipe": {"base"},
+    "control": {"base", "net", "connect", "proxy", "proto", "db", "recipe"},
+    "cli": {"base", "net", "recipe"},
 }
 
 # Headers of libraries that are kept inside one folder; nobody else may include them.
