@@ -71,6 +71,9 @@ std::optional<std::string> percent_decode(std::string_view text);
 // Everything but RFC 3986 unreserved characters is escaped.
 std::string percent_encode(std::string_view text);
 
+// A word that a POSIX shell takes for exactly this text: in single quotes, unless it needs none.
+std::string shell_quote(std::string_view text);
+
 // 1536 -> "1.5 KiB".
 std::string human_bytes(std::uint64_t bytes);
 

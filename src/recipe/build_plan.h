@@ -45,7 +45,6 @@ struct ReadyCheck {
   Duration interval = std::chrono::seconds(3);
   Duration timeout = std::chrono::seconds(10);  // Of one try.
   Duration start_period{};                      // Failures in it are not counted.
-  Duration start_interval{};                    // Between tries in it; 0: as `interval`.
   unsigned retries = 0;                         // Failures that are forgiven; 0: any number.
   // From the start to when the build gives up, whatever `retries` says.
   Duration deadline = std::chrono::minutes(10);
@@ -208,11 +207,11 @@ struct BuildPlan {
 // What `target` needs, as BuildPlan::needed has it.
 std::vector<std::size_t> stages_needed_by(const std::vector<Stage>& stages, std::size_t target);
 
-// How long after the start the next try is made, when `elapsed` has gone by since the start and
-// `counted_failures` failed tries count (see `counts`); nothing when the build is to give up.
-std::optional<Duration> next_try(const ReadyCheck& check, Duration elapsed,
-                                 unsigned counted_failures);
-// Whether a try that failed at `elapsed` counts.
-bool counts(const ReadyCheck& check, Duration elapsed);
+// How long to wait before the next try (the first one, too), when `elapsed` has gone by since the
+// start and `failures` tries failed that count; nothing when the build is to give up.
+std::optional<Duration> pause_before_try(const ReadyCheck& check, Duration elapsed,
+                                         unsigned failures);
+// Whether a try that fails at `elapsed` counts.
+bool failure_counts(const ReadyCheck& check, Duration elapsed);
 
 }  // namespace wrenn::recipe

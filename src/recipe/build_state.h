@@ -77,8 +77,8 @@ struct EnsureUser {
 using Action = std::variant<std::monostate, Execute, Launch, CopyFiles, MakeDirectory, EnsureUser>;
 
 // The whole environment of a build, and each value in it.
-inline constexpr std::size_t kMaxEnvironment = std::size_t{1} << 20;
-inline constexpr std::size_t kMaxValue = 128 * 1024 - 256;
+inline constexpr std::size_t kMaxEnvironment = 256 * 1024;
+inline constexpr std::size_t kMaxValue = 64 * 1024;
 
 inline constexpr std::string_view kDefaultPath =
     "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -104,12 +104,10 @@ class BuildState {
  private:
   BuildState() = default;
 
-  base::Result<Action> dispatch(const Instruction& instruction);
   base::Result<std::string> expand(std::string_view word) const;
   base::Result<std::string> expand_required(std::string_view word, std::string_view what) const;
-  Environment process_environment() const;
   std::vector<std::string> in_shell(const Command& command) const;
-  Process process(const Command& command) const;
+  Process process(const Command& command, const Environment& environment) const;
 
   base::Result<Action> apply_one(const Run& run);
   base::Result<Action> apply_one(const Copy& copy);
@@ -131,7 +129,7 @@ class BuildState {
   char escape_ = '\\';
   Environment build_args_;
   Environment global_args_;
-  Environment args_;         // Declared in this stage, with a value.
+  Environment variables_;    // What can be filled in: those of ENV, and of ARG where it is not set.
   bool cmd_is_own_ = false;  // CMD was set in this stage, not inherited.
   ImageConfig config_;
 };

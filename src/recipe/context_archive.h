@@ -1,6 +1,8 @@
 // TarReader: takes a tar stream (ustar, pax, GNU) apart as it comes, in constant memory but for the
 // names it has seen. Strict: what is not an ordinary file, directory or link with a path inside
-// the archive is refused. Pure; meets hostile bytes and is fuzzed. gzip is undone elsewhere.
+// the archive is refused, as is a path that comes twice or leads through a link. Only directories
+// may be named again, which means nothing; those that are not named have no entry. Pure; meets
+// hostile bytes and is fuzzed. gzip is undone elsewhere.
 //
 //   TarReader reader(limits);
 //   while (true) {
@@ -12,7 +14,9 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -67,41 +71,49 @@ class TarReader {
 
  private:
   enum class State { kHeader, kExtended, kData, kPadding, kEndMark, kEnd };
+  // What pax and GNU headers say about the entry that follows them.
   struct Extended {
-    std::string path;
-    std::string target;
-    bool has_path = false;
-    bool has_target = false;
-    bool has_size = false;
-    std::uint64_t size = 0;
-    bool has_mtime = false;
-    std::int64_t mtime = 0;
+    std::optional<std::string> path;
+    std::optional<std::string> target;
+    std::optional<std::uint64_t> size;
+    std::optional<std::int64_t> mtime;
+    bool is_empty() const { return !path && !target && !size && !mtime; }
+  };
+  struct Seen {
+    ContextEntry::Type type = ContextEntry::Type::kDirectory;
+    bool implied = false;  // Only something in it was seen.
   };
 
   bool fill_block();
-  base::Result<void> begin_entry();
+  std::string_view take(std::uint64_t most);
+  base::Result<bool> read_header();
+  void begin_padding(std::uint64_t size);
   base::Result<void> begin_extended(char type, std::uint64_t size);
   base::Result<void> end_extended();
-  base::Result<void> parse_pax(std::string_view text);
-  base::Result<ContextEntry> make_entry(char type, std::uint64_t size);
-  base::Result<void> check_place(const ContextEntry& entry);
-  std::string_view take(std::uint64_t most);
+  base::Result<void> parse_pax(std::string_view records);
+  base::Result<void> pax_record(std::string_view key, std::string_view value);
+  // False for an entry that says nothing new: the root, or a directory again.
+  base::Result<bool> begin_entry(char type, std::uint64_t size);
+  base::Result<ContextEntry> entry_of(char type) const;
+  base::Result<std::string> path_of(std::string_view text, std::string_view what) const;
+  base::Result<bool> remember(const ContextEntry& entry);
+  base::Result<void> remember_parents(std::string_view path);
+  base::Result<void> insert(std::string path, Seen seen);
 
   ArchiveLimits limits_;
   State state_ = State::kHeader;
   std::string_view input_;
   std::uint64_t position_ = 0;  // Bytes of the stream that were dealt with.
-  std::string block_;
-  std::string extended_text_;
+  std::string block_;           // As much of a header as there is.
   char extended_type_ = 0;
+  std::string extended_text_;
   Extended extended_;
-  std::uint64_t remaining_ = 0;
-  std::uint64_t padding_ = 0;
+  std::uint64_t remaining_ = 0;  // Content of the entry or header that is yet to come,
+  std::uint64_t padding_ = 0;    // and what fills its last block.
   std::uint64_t total_size_ = 0;
   std::size_t names_ = 0;
-  bool entry_ready_ = false;
   ContextEntry entry_;
-  std::map<std::string, ContextEntry::Type, std::less<>> seen_;
+  std::map<std::string, Seen, std::less<>> seen_;
 };
 
 }  // namespace wrenn::recipe

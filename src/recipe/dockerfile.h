@@ -22,6 +22,8 @@ inline constexpr std::size_t kMaxInstructions = 1000;
 inline constexpr std::size_t kMaxBuildArgs = 1000;
 // Words of one instruction.
 inline constexpr std::size_t kMaxWords = 4096;
+// Bytes of a command: the kernel takes 128 KiB as one argument.
+inline constexpr std::size_t kMaxCommand = 120 * 1024;
 
 // kInvalidArgument for what cannot be built, kUnimplemented for what Docker could build and this
 // cannot, kResourceExhausted past a limit; each names the line and says what to do. What has no

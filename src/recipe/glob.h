@@ -16,13 +16,13 @@ namespace wrenn::recipe {
 class Glob {
  public:
   enum class DoubleStar {
-    kDirectories,  // "**" matches across slashes, and "**/" also nothing at all.
+    kDirectories,  // "**" is any number of directories; at the end it is whatever there may be.
     kNone,         // "**" is "*".
   };
   static constexpr std::size_t kMaxPattern = 4096;
 
-  // '*', '?', '[a-z]', '[^a-z]' and '\' before a character that stands for itself.
-  // kInvalidArgument for a set without an end or a backslash before nothing.
+  // '*', '?', '[a-z]', '[^a-z]', none of which is a slash, and '\' before a character that stands
+  // for itself. kInvalidArgument for a set without an end or a backslash before nothing.
   static base::Result<Glob> parse(std::string_view pattern, DoubleStar double_star);
 
   bool matches(std::string_view path) const;
@@ -32,12 +32,14 @@ class Glob {
 
  private:
   struct Token {
-    enum class Kind { kByte, kAny, kSet, kStar, kDeepStar, kDirectories };
-    Kind kind = Kind::kByte;
-    char byte = 0;
+    enum class Kind { kCharacter, kAny, kSet, kStar, kDeepStar, kDirectories };
+    Kind kind = Kind::kCharacter;
+    std::uint32_t character = 0;
     bool negated = false;
     std::vector<std::pair<std::uint32_t, std::uint32_t>> ranges{};
   };
+  static bool takes_one(const Token& token, std::uint32_t character);
+  // A set whose first member is at `at`; where it ends.
   base::Result<std::size_t> parse_set(std::string_view pattern, std::size_t at);
 
   std::vector<Token> tokens_;

@@ -32,7 +32,7 @@ class IgnoreFile {
  private:
   struct Rule {
     Glob glob;
-    std::string text;
+    std::string text;  // Cleaned: "a/*", without "!".
     bool keep = false;
   };
   base::Result<void> add(std::string_view line);
