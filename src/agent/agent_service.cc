@@ -72,6 +72,7 @@ pb::TemplateInfo to_template_info(const TemplateView& view) {
   info.set_type(view.is_snapshot ? "snapshot" : "base");
   info.set_size_bytes(static_cast<std::int64_t>(view.size_bytes));
   info.set_created_at_unix(view.created_unix_ms / 1000);
+  info.set_version(view.version);
   if (!view.is_snapshot) return info;
   info.set_vcpus(view.shape.vcpus);
   info.set_memory_mb(view.shape.memory_mb);
@@ -263,8 +264,14 @@ AgentService::Reply<pb::ForkSandboxResponse> AgentService::fork(
 AgentService::Reply<pb::SnapshotSandboxResponse> AgentService::snapshot(
     Context&, const pb::SnapshotSandboxRequest& request) {
   Timings timings;
+  std::optional<storage::GuestDefaults> defaults;
+  if (request.has_defaults()) {
+    const auto& given = request.defaults();
+    defaults = {given.user(), given.workdir(), {given.envs().begin(), given.envs().end()}};
+  }
   WRENN_CO_TRY_ASSIGN(const TemplateView made,
-                      co_await manager_.snapshot(request.sandbox_id(), request.name(), timings));
+                      co_await manager_.snapshot(request.sandbox_id(), request.name(),
+                                                 std::move(defaults), timings));
   pb::SnapshotSandboxResponse response;
   *response.mutable_template_() = to_template_info(made);
   set_timings(timings, response);

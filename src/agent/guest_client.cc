@@ -107,6 +107,7 @@ net::Task<Result<void>> GuestClient::init(GuestInit request) {
   message.set_template_id(std::move(request.template_id));
   message.set_entropy(base::random_bytes(kEntropyBytes));
   message.set_default_user(std::move(request.default_user));
+  message.set_default_workdir(std::move(request.default_workdir));
   message.set_restored(request.is_restored);
   for (auto& [name, value] : request.envs) (*message.mutable_env_vars())[name] = std::move(value);
   WRENN_CO_TRY_ASSIGN(std::string body, connect::encode(message, connect::Codec::kProto));

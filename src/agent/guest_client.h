@@ -6,6 +6,7 @@
 // loop.
 #pragma once
 
+#include <chrono>
 #include <map>
 #include <optional>
 #include <string>
@@ -39,11 +40,15 @@ struct Command {
   std::optional<TerminalSize> pty;  // It gets a terminal.
 };
 
+// For a guest that runs to take on what init() brings.
+inline constexpr auto kGuestTimeout = std::chrono::seconds(30);
+
 struct GuestInit {
   std::string hostname;
-  std::string sandbox_id = {};   // Empty for a guest that becomes a template.
-  std::string template_id = {};  // Likewise.
-  std::string default_user;      // Empty: stays as it is.
+  std::string sandbox_id = {};       // Empty for a guest that becomes a template.
+  std::string template_id = {};      // Likewise.
+  std::string default_user;          // Empty: stays as it is.
+  std::string default_workdir = {};  // Likewise.
   std::map<std::string, std::string> envs;
   bool is_restored = false;  // Its connections to others are dead.
   // The token that the guest holds now, which opens it once more; absent: the client's own, or

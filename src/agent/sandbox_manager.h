@@ -100,7 +100,9 @@ class SandboxManager {
   net::Task<base::Result<Outcome>> resume(std::string id, std::optional<Lifecycle> lifecycle);
   // One outcome for each id, in order. Fails as a whole when the source cannot be copied.
   net::Task<base::Result<std::vector<ForkOutcome>>> fork(ForkRequest request, Timings& timings);
+  // With defaults, which it takes on itself, it has to run.
   net::Task<base::Result<TemplateView>> snapshot(std::string id, std::string name,
+                                                 std::optional<storage::GuestDefaults> defaults,
                                                  Timings& timings);
   net::Task<base::Result<void>> set_lifecycle(std::string id, Lifecycle lifecycle);
 
@@ -148,9 +150,13 @@ class SandboxManager {
   net::Task<base::Result<Hibernated>> hibernate_now(std::string id);
   net::Task<base::Result<Outcome>> wake_now(std::string id, std::optional<Lifecycle> lifecycle);
   net::Task<base::Result<TemplateView>> snapshot_now(std::string id, std::string name,
+                                                     std::optional<storage::GuestDefaults> defaults,
                                                      Timings& timings);
-  net::Task<base::Result<CheckpointPtr>> save_copy(SandboxPtr sandbox, base::Path directory,
-                                                   Timings& timings);
+  net::Task<base::Result<void>> set_defaults(Sandbox& sandbox,
+                                             const storage::GuestDefaults& defaults);
+  net::Task<base::Result<CheckpointPtr>> save_copy(
+      SandboxPtr sandbox, base::Path directory, Timings& timings,
+      std::optional<storage::GuestDefaults> defaults = std::nullopt);
   // The rest of a pause: the VM, its place, and what it ran on are gone.
   net::Task<void> let_go(SandboxPtr sandbox);
   net::Task<base::Result<void>> end_dead(SandboxPtr sandbox, std::string reason);

@@ -138,6 +138,7 @@ class Saving {
   Result<void> write_files() {
     auto manifest = new_checkpoint_manifest(host_, vm_.place.shape);
     manifest.envd_version = base().envd_version;
+    manifest.defaults = request_.defaults.value_or(base().defaults);
     if (request_.what == SaveWhat::kMemoryAndDisk) {
       manifest.has_memory = true;
       manifest.memory_layers = layer_ + 1;
@@ -194,6 +195,7 @@ Result<void> save_disk(const Host& host, const VmPlace& place, const CheckpointP
                        const base::Path& directory) {
   auto manifest = new_checkpoint_manifest(host, place.shape);
   manifest.envd_version = base->manifest.envd_version;
+  manifest.defaults = base->manifest.defaults;
   DiskChain disks = place.lower_disks;
   disks.push_back({place.disk.path, place.disk.format});
   return Saving::keep_disks(disks, std::move(manifest), directory);

@@ -18,7 +18,9 @@ struct SaveRequest {
   // What the VM runs on: files that have not changed are linked from there.
   CheckpointPtr base;
   base::Secret envd_token;  // What its guest knows.
-  base::Path directory;     // Exists, empty, on the file system of all others.
+  std::optional<storage::GuestDefaults> defaults =
+      {};                // Which it knows, too; none: those of `base`.
+  base::Path directory;  // Exists, empty, on the file system of all others.
 };
 
 // Stops the guest and fills the directory; nothing is synced. "source_stopped" of the timings is

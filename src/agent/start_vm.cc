@@ -17,7 +17,6 @@ namespace {
 using base::concat;
 using base::Result;
 
-constexpr auto kGuestTimeout = std::chrono::seconds(30);
 constexpr auto kBootTimeout = std::chrono::seconds(120);
 // How long a guest that does not answer may take to shut down.
 constexpr auto kEndTimeout = std::chrono::seconds(5);
@@ -74,7 +73,7 @@ struct Starting {
     GuestInit init{.hostname = guest_hostname(manifest.id),
                    .sandbox_id = manifest.id,
                    .template_id = manifest.template_name,
-                   .default_user = {},  // The template has one.
+                   .default_user = {},  // This and the next two: what has memory knows them.
                    .envs = {}};
     if (checkpoint->manifest.has_memory) {
       init.is_restored = true;
@@ -84,7 +83,10 @@ struct Starting {
       if (!booted) {
         co_return base::fail(std::move(booted).error().with_context("the guest does not start"));
       }
-      init.default_user = std::string(kDefaultUser);
+      const storage::GuestDefaults& defaults = checkpoint->manifest.defaults;
+      init.default_user = defaults.user.empty() ? std::string(kDefaultUser) : defaults.user;
+      init.default_workdir = defaults.workdir;
+      init.envs = defaults.env;
     }
     co_return co_await net::with_timeout(kGuestTimeout, guest->init(std::move(init)));
   }

@@ -106,6 +106,15 @@ Result<CheckpointPtr> TemplateStore::load(const storage::Name& name, const Shape
   return load_checkpoint(layout.snapshot_dir(name, shape_name));
 }
 
+// What it was made from, by those who make images; else that the file is another one.
+Result<std::string> TemplateStore::image_version(const storage::Name& name) const {
+  const auto& layout = host_.config.layout;
+  auto made_from = storage::read_image_inputs(layout.image_dir(name) / storage::kManifestFile);
+  if (made_from && !made_from->empty()) return made_from;
+  WRENN_TRY_ASSIGN(const std::string stamp, file_stamp(layout.image_rootfs(name)));
+  return base::sha256_hex(stamp);
+}
+
 base::Path TemplateStore::snapshot_directory(const storage::Name& name) const {
   return host_.config.layout.template_dir(name) / kSnapshotShape;
 }
@@ -125,6 +134,7 @@ Result<std::vector<TemplateView>> TemplateStore::list_now() const {
     TemplateView view;
     view.name = image.text();
     view.size_bytes = storage::disk_usage(host_.config.layout.image_rootfs(image)).value_or(0);
+    WRENN_TRY_ASSIGN(view.version, image_version(image));
     views.push_back(std::move(view));
   }
   WRENN_TRY_ASSIGN(const auto names, host_.config.layout.list_snapshot_templates());

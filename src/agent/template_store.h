@@ -24,6 +24,7 @@ struct TemplateView {
   Shape shape;  // This and the next two: of a snapshot.
   std::uint64_t size_bytes = 0;
   std::int64_t created_unix_ms = 0;
+  std::string version;  // Of an image: another one whenever what is in it has changed.
 };
 
 // For one loop.
@@ -51,6 +52,7 @@ class TemplateStore {
   base::Result<CheckpointPtr> load(const storage::Name& name, const Shape& shape,
                                    const std::string& input_hash) const;
   base::Result<std::string> hash_inputs(const storage::Name& name, const Shape& shape) const;
+  base::Result<std::string> image_version(const storage::Name& name) const;
   base::Path snapshot_directory(const storage::Name& name) const;
   bool is_image(const storage::Name& name) const;
   base::Result<std::vector<TemplateView>> list_now() const;

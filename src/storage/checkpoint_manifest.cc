@@ -43,6 +43,9 @@ std::string to_json(const CheckpointManifest& m) {
                         {"accelerator", m.accelerator},
                         {"processor", m.processor},
                         {"envd_token", m.envd_token.reveal()},
+                        {"default_user", m.defaults.user},
+                        {"default_workdir", m.defaults.workdir},
+                        {"default_env", texts_json(m.defaults.env)},
                         {"created_unix_ms", m.created_unix_ms}});
 }
 
@@ -65,6 +68,9 @@ Result<CheckpointManifest> parse_checkpoint_manifest(std::string_view text) {
   m.accelerator = fields.filled_text("accelerator");
   m.processor = fields.text("processor");
   m.envd_token = base::Secret(fields.text("envd_token"));
+  m.defaults.user = fields.optional_text("default_user");
+  m.defaults.workdir = fields.optional_text("default_workdir", kMaxManifestPath);
+  if (object.contains("default_env")) m.defaults.env = fields.texts("default_env");
   m.created_unix_ms = fields.number<std::int64_t>("created_unix_ms", 0, kMaxInt64);
   WRENN_TRY(fields.status());
   return m;

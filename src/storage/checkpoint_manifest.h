@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -19,6 +20,15 @@ namespace wrenn::storage {
 
 inline constexpr const char* kCheckpointFile = "checkpoint.json";
 inline constexpr std::size_t kMaxChainDisks = 64;
+
+// What commands get that do not say otherwise. A guest with memory knows it; one that boots is
+// told.
+struct GuestDefaults {
+  std::string user;                        // Empty: the host's own default.
+  std::string workdir;                     // Empty: the user's home.
+  std::map<std::string, std::string> env;  // At most kMaxMetadataEntries, as long as those may be.
+  bool operator==(const GuestDefaults&) const = default;
+};
 
 struct CheckpointManifest {
   int vcpus = 1;
@@ -36,6 +46,7 @@ struct CheckpointManifest {
   std::string accelerator;
   std::string processor;
   base::Secret envd_token;  // What the guest was told last; empty: nothing.
+  GuestDefaults defaults = {};
   std::int64_t created_unix_ms = 0;
 };
 

@@ -21,6 +21,7 @@ CheckpointManifest sample() {
   m.processor = "model name : One";
   m.envd_token = base::Secret("0123456789abcdef");
   m.created_unix_ms = 1700000000123;
+  m.defaults = {"ann", "/srv/app", {{"PATH", "/bin"}, {"EMPTY", ""}}};
   return m;
 }
 
@@ -38,6 +39,17 @@ TEST(CheckpointManifestTest, RoundTrip) {
   EXPECT_EQ(read->disks, sample().disks);
   EXPECT_TRUE(read->has_memory);
   EXPECT_EQ(read->envd_token.reveal(), "0123456789abcdef");
+  EXPECT_EQ(read->defaults, sample().defaults);
+}
+
+TEST(CheckpointManifestTest, OlderOnesSayNothingOfDefaults) {
+  std::string text = to_json(sample());
+  const auto from = text.find(",\"default_user\"");
+  const auto to = text.find(",\"created_unix_ms\"");
+  ASSERT_LT(from, to) << text;
+  const auto read = parse_checkpoint_manifest(text.erase(from, to - from));
+  ASSERT_TRUE(read) << read.error().to_string();
+  EXPECT_EQ(read->defaults, GuestDefaults());
 }
 
 TEST(CheckpointManifestTest, WhatIsWrongIsNamed) {

@@ -20,12 +20,6 @@ constexpr std::array<std::pair<StoredState, std::string_view>, 2> kStateNames = 
     {StoredState::kPaused, "paused"},
 }};
 
-json::object metadata_json(const std::map<std::string, std::string>& metadata) {
-  json::object out;
-  for (const auto& [key, value] : metadata) out.emplace(key, value);
-  return out;
-}
-
 json::object file_json(const FileStamp& stamp) {
   return {{"path", stamp.path.native()},
           {"sha256", stamp.sha256},
@@ -62,6 +56,12 @@ std::optional<StoredState> stored_state_from_name(std::string_view name) {
   return std::nullopt;
 }
 
+json::object texts_json(const std::map<std::string, std::string>& texts) {
+  json::object out;
+  for (const auto& [key, value] : texts) out.emplace(key, value);
+  return out;
+}
+
 std::string to_json(const SandboxManifest& m) {
   return manifest_text({{"format", kManifestFormat},
                         {"id", m.id},
@@ -80,7 +80,7 @@ std::string to_json(const SandboxManifest& m) {
                         {"kernel_version", m.kernel_version},
                         {"hypervisor", m.hypervisor},
                         {"envd_token", m.envd_token.reveal()},
-                        {"metadata", metadata_json(m.metadata)},
+                        {"metadata", texts_json(m.metadata)},
                         {"checkpoint", m.checkpoint},
                         {"boot_id", m.boot_id},
                         {"end_at_unix_ms", m.end_at_unix_ms},
@@ -103,7 +103,7 @@ std::string to_json(const TemplateManifest& m) {
                         {"created_unix_ms", m.created_unix_ms},
                         {"envd_version", m.envd_version},
                         {"input_hash", m.input_hash},
-                        {"metadata", metadata_json(m.metadata)}});
+                        {"metadata", texts_json(m.metadata)}});
 }
 
 Result<SandboxManifest> parse_sandbox_manifest(std::string_view text) {
@@ -200,6 +200,15 @@ Result<Scan<TemplateManifest>> scan_snapshots(const Layout& layout) {
     }
   }
   return scan;
+}
+
+Result<std::string> read_image_inputs(const Path& path) {
+  WRENN_TRY_ASSIGN(const std::string text, read_manifest_file(path));
+  WRENN_TRY_ASSIGN(const json::object object, parse_json_object(text));
+  Fields fields(object);
+  std::string inputs = fields.optional_text("sha256_inputs");
+  WRENN_TRY(fields.status());
+  return inputs;
 }
 
 }  // namespace wrenn::storage

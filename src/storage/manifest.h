@@ -87,6 +87,10 @@ struct TemplateManifest {
   std::map<std::string, std::string> metadata;
 };
 
+// Of an image: the hash of what it was made from, as those write it who make images. Empty when it
+// does not say.
+base::Result<std::string> read_image_inputs(const Path& path);
+
 // Pure: text form and back.
 std::string to_json(const SandboxManifest& manifest);
 std::string to_json(const TemplateManifest& manifest);

@@ -118,6 +118,7 @@ class Fields {
 base::Result<boost::json::object> parse_json_object(std::string_view text);
 // The object of a manifest whose format this program knows; kFailedPrecondition for a newer one.
 base::Result<boost::json::object> parse_manifest_object(std::string_view text);
+boost::json::object texts_json(const std::map<std::string, std::string>& texts);
 // With the line end that files have.
 std::string manifest_text(const boost::json::object& object);
 // Never blocks on a FIFO and follows no link, whoever may write into the directory.
