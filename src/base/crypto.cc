@@ -24,6 +24,29 @@ std::string sha256_hex(std::string_view bytes) {
   return to_hex(sha256(bytes));
 }
 
+struct Sha256::State {
+  crypto_hash_sha256_state hash;
+};
+
+void Sha256::Free::operator()(State* state) const {
+  std::default_delete<State>()(state);
+}
+
+Sha256::Sha256() : state_(std::make_unique<State>().release()) {
+  crypto_hash_sha256_init(&state_->hash);
+}
+
+void Sha256::update(std::string_view bytes) {
+  crypto_hash_sha256_update(&state_->hash, reinterpret_cast<const unsigned char*>(bytes.data()),
+                            bytes.size());
+}
+
+std::string Sha256::finish_hex() {
+  std::string out(crypto_hash_sha256_BYTES, '\0');
+  crypto_hash_sha256_final(&state_->hash, reinterpret_cast<unsigned char*>(out.data()));
+  return to_hex(out);
+}
+
 std::string hmac_sha256(std::string_view key, std::string_view message) {
   crypto_auth_hmacsha256_state state;
   crypto_auth_hmacsha256_init(&state, reinterpret_cast<const unsigned char*>(key.data()),

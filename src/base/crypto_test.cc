@@ -18,6 +18,16 @@ TEST(HmacSha256, IsTheOneOfTheStandard) {
             "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54");
 }
 
+TEST(Sha256, InPartsIsTheSame) {
+  Sha256 hash;
+  hash.update("ab");
+  hash.update("");
+  hash.update("c");
+  // FIPS 180-2, appendix B.1.
+  EXPECT_EQ(hash.finish_hex(), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+  EXPECT_EQ(Sha256().finish_hex(), sha256_hex(""));
+}
+
 TEST(ConstantTimeEqual, ComparesContentAndLength) {
   EXPECT_TRUE(constant_time_equal("", ""));
   EXPECT_TRUE(constant_time_equal("abc", "abc"));

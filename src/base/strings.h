@@ -65,6 +65,8 @@ std::optional<std::string> from_any_base64(std::string_view text);
 
 // RFC 3629: no overlong forms, no surrogates.
 bool is_valid_utf8(std::string_view bytes);
+// Every byte that is not part of a character, and every NUL, becomes U+FFFD.
+std::string to_valid_utf8(std::string_view bytes);
 
 // "%41" -> "A". Nothing for a broken escape. '+' stays (it is a space in queries: see net/url.h).
 std::optional<std::string> percent_decode(std::string_view text);
