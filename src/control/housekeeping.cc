@@ -2,6 +2,7 @@
 
 #include "base/log.h"
 #include "base/time.h"
+#include "control/builds/builder.h"
 #include "net/scope.h"
 
 namespace wrenn::control {
@@ -48,6 +49,7 @@ net::Task<void> keep_house(Services& services, std::chrono::days audit_retention
     });
     const auto forgotten = co_await forget_old_audit(services, audit_retention);
     const auto delivered = co_await forget_old_deliveries(services);
+    co_await clear_builds(services);
     for (const auto& done : {cleared, forgotten, delivered}) {
       if (done) continue;
       base::log_warn("what is old stays in the database for now", {{"error", done.error()}});

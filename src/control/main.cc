@@ -64,6 +64,9 @@ wrenn::base::Secret database_address(const Flags& flags) {
 std::string mail_directory(const Flags& flags) {
   return flags.wrenn_dir + "/control/mail";
 }
+std::string context_directory(const Flags& flags) {
+  return flags.wrenn_dir + "/control/contexts";
+}
 std::string in_run_dir(const Flags& flags, const char* socket) {
   return "unix:" + flags.wrenn_dir + "/run/" + socket;
 }
@@ -134,6 +137,7 @@ Result<void> run(Command command, const Flags& flags) {
        .encryption_key = wrenn::control::encryption_key_place(flags.wrenn_dir),
        .mail = std::move(mail),
        .mail_directory = mail_directory(flags),
+       .context_directory = context_directory(flags),
        .metrics = wrenn::net::metrics_listen(flags.metrics_listen),
        .ready_fd = flags.ready_fd});
 }

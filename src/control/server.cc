@@ -10,6 +10,7 @@
 #include "base/strings.h"
 #include "base/time.h"
 #include "control/api/api.h"
+#include "control/builds/builder.h"
 #include "control/data_plane.h"
 #include "control/hosts/host_directory.h"
 #include "control/hosts/reconciler.h"
@@ -38,6 +39,8 @@ constexpr std::string_view kAccessSecret = "proxy-access";
 constexpr std::size_t kPasswordThreads = 2;
 // Each waits for a provider of identity, for as long as its deadline lets it.
 constexpr std::size_t kProviderThreads = 4;
+// What builds copy, and what they are sent.
+constexpr std::size_t kBuildThreads = 2;
 constexpr auto kGrace = std::chrono::seconds(3);
 
 Result<net::Endpoint> listen_endpoint(const std::string& text) {
@@ -99,6 +102,8 @@ Task<Result<void>> serve(net::Listener listener, Api& api, Services& services,
   scope.spawn(keep_house(services, audit_retention));
   scope.spawn(services.audit.run());
   scope.spawn(services.dispatcher.run());
+  Builder builder(services);
+  scope.spawn(builder.run());
   if (metrics != nullptr) scope.spawn(metrics->serve());
   auto signal = co_await signals.next();
   base::log_info("stopping", {{"connections", server.connections()}});
@@ -163,6 +168,10 @@ Result<void> run_server(const ServerOptions& options) {
   db::AuditStore audit_store(database);
   AuditLog audit(audit_store, pool);
   db::ChannelStore channels(database, sealer);
+  db::BuildStore builds(database);
+  db::LayerStore layers(database);
+  const ContextStore contexts(options.context_directory);
+  net::BlockingPool build_pool(kBuildThreads);
   ChannelDispatcher dispatcher(channels, pool, options.channel_destinations);
   AccountStores account_stores(database);
   AccessTokens access_tokens([&](std::string_view name) { return secrets.get_or_create(name); });
@@ -209,7 +218,11 @@ Result<void> run_server(const ServerOptions& options) {
                     .audit = audit,
                     .channels = channels,
                     .dispatcher = dispatcher,
-                    .fleet = fleet};
+                    .fleet = fleet,
+                    .builds = builds,
+                    .layers = layers,
+                    .contexts = contexts,
+                    .build_pool = build_pool};
   services.forget_place = [&](const std::string& id) { data_plane->forget(id); };
   Api api(services);
   std::deque<Reconciler> reconcilers;

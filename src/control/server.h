@@ -36,7 +36,8 @@ struct ServerOptions {
   OAuthSettings oauth;
   EncryptionKeyPlace encryption_key;
   MailSettings mail;
-  base::Path mail_directory;  // Where mails go without a server.
+  base::Path mail_directory;     // Where mails go without a server.
+  base::Path context_directory;  // What builds of templates are sent.
   net::MetricsListen metrics;
   int ready_fd = -1;  // Gets the line "ready" once we listen.
 };

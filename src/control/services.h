@@ -9,6 +9,7 @@
 #include "control/accounts/accounts.h"
 #include "control/accounts/provider_logins.h"
 #include "control/audit_log.h"
+#include "control/builds/context_store.h"
 #include "control/busy_sandboxes.h"
 #include "control/channels/channel_dispatcher.h"
 #include "control/hosts/host_directory.h"
@@ -19,10 +20,12 @@
 #include "control/proxy_settings.h"
 #include "control/scheduler/fleet.h"
 #include "db/api_key_store.h"
+#include "db/build_store.h"
 #include "db/channel_store.h"
 #include "db/host_registry.h"
 #include "db/host_store.h"
 #include "db/idempotency_store.h"
+#include "db/layer_store.h"
 #include "db/port_store.h"
 #include "db/quota_store.h"
 #include "db/sandbox_store.h"
@@ -70,6 +73,12 @@ struct Services {
   db::ChannelStore& channels;  // From the database's pool only.
   ChannelDispatcher& dispatcher;
   Fleet& fleet;
+
+  // Templates that are built. The first two from the database's pool only, the files from theirs.
+  db::BuildStore& builds;
+  db::LayerStore& layers;
+  const ContextStore& contexts;
+  net::BlockingPool& build_pool;
   // Called when what the data plane knows of a sandbox is out of date.
   std::function<void(const std::string&)> forget_place = [](const std::string&) {};
 

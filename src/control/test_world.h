@@ -97,6 +97,11 @@ struct World {
                                  [this](auto name) { return secrets.get_or_create(name); }, oauth};
   net::BlockingPool account_pool{2};
   net::BlockingPool provider_pool{2};
+  db::BuildStore builds{database};
+  db::LayerStore layers{database};
+  base::TempDir context_directory = base::TempDir::create().value();
+  ContextStore contexts{context_directory.path()};
+  net::BlockingPool build_pool{1};
   Services services{.keys = keys,
                     .sandboxes = sandboxes,
                     .hosts = hosts,
@@ -123,7 +128,11 @@ struct World {
                     .audit = audit,
                     .channels = channels,
                     .dispatcher = dispatcher,
-                    .fleet = fleet};
+                    .fleet = fleet,
+                    .builds = builds,
+                    .layers = layers,
+                    .contexts = contexts,
+                    .build_pool = build_pool};
   Api api{services};
   Reconciler reconciler{services, local_host_id()};
   Reconciler east_reconciler{services, host_id_of("east")};  // With two hosts.

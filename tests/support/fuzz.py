@@ -208,6 +208,9 @@ class Requests:
         if kind == "multipart/form-data":
             self.set_form(request, value if isinstance(value, dict) else {}, odd)
             return
+        if kind == "application/x-tar":
+            request.body = self.random.choice(ODD_BYTES)
+            return
         self.set_json(request, value)
         if odd(0.15):
             request.value, request.body = None, self.random.choice(ODD_BYTES)

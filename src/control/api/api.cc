@@ -10,6 +10,7 @@
 #include "control/api/admin.h"
 #include "control/api/api_keys.h"
 #include "control/api/auth.h"
+#include "control/api/builds.h"
 #include "control/api/channels.h"
 #include "control/api/copies.h"
 #include "control/api/description.h"
@@ -27,6 +28,7 @@
 #include "control/api/readiness.h"
 #include "control/api/sandboxes.h"
 #include "control/api/teams.h"
+#include "control/api/templates.h"
 #include "control/api/usage.h"
 
 namespace wrenn::control {
@@ -65,7 +67,7 @@ constexpr std::array kRoutes = {
     ApiRoute{"GET", "/v1/capsules/{}", Access::kKey, get_sandbox},
     ApiRoute{"PATCH", "/v1/capsules/{}", Access::kKey, update_sandbox,
              changes("capsule.update", "capsule")},
-    ApiRoute{"DELETE", "/v1/capsules/{}", Access::kKey, destroy_sandbox,
+    ApiRoute{"DELETE", "/v1/capsules/{}", Access::kKey, destroy_call,
              changes("capsule.destroy", "capsule")},
     ApiRoute{"POST", "/v1/capsules/{}/ping", Access::kKey, ping_sandbox, kRoutine},
     ApiRoute{"POST", "/v1/capsules/{}/pause", Access::kKey, pause_call,
@@ -84,6 +86,18 @@ constexpr std::array kRoutes = {
     ApiRoute{"GET", "/v1/snapshots", Access::kKey, list_snapshots},
     ApiRoute{"DELETE", "/v1/snapshots/{}", Access::kKey, delete_snapshot,
              changes("snapshot.delete", "snapshot")},
+    ApiRoute{"POST", "/v1/builds", Access::kKey, create_build, changes("build.create", "build")},
+    ApiRoute{"GET", "/v1/builds", Access::kKey, list_builds},
+    ApiRoute{"GET", "/v1/builds/{}", Access::kKey, get_build},
+    ApiRoute{"POST", "/v1/builds/{}/cancel", Access::kKey, cancel_build,
+             changes("build.cancel", "build")},
+    ApiRoute{"GET", "/v1/builds/{}/logs", Access::kKey, build_logs},
+    ApiRoute{"GET", "/v1/builds/contexts/{}", Access::kKey, find_build_context},
+    ApiRoute{"PUT", "/v1/builds/contexts/{}", Access::kKey, store_build_context, kRoutine},
+    ApiRoute{"PUT", "/v1/snapshots/{}/tags/{}", Access::kKey, set_template_tag,
+             changes("snapshot.set_tag", "snapshot")},
+    ApiRoute{"DELETE", "/v1/snapshots/{}/tags/{}", Access::kKey, remove_template_tag,
+             changes("snapshot.remove_tag", "snapshot")},
     ApiRoute{"POST", "/v1/capsules/{}/exec", Access::kKey, exec_command,
              changes("capsule.exec", "capsule")},
     ApiRoute{"GET", "/v1/capsules/{}/processes", Access::kKey, list_processes},

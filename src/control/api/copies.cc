@@ -20,19 +20,6 @@ using base::concat;
 using db::SandboxState;
 using net::Task;
 
-// What can be copied: it is somewhere, and stands still or can be made to.
-Answer<void> check_source(const db::Sandbox& sandbox) {
-  if (sandbox.status == SandboxState::kRunning || sandbox.status == SandboxState::kPaused) {
-    return {};
-  }
-  if (sandbox.status == SandboxState::kHibernated) {
-    return std::unexpected(wrong_state(sandbox, "resume it first; then it can be copied"));
-  }
-  return std::unexpected(wrong_state(sandbox, is_asleep(sandbox.status)
-                                                  ? "it can be copied in a moment; ask again"
-                                                  : "only a running or paused one can be copied"));
-}
-
 std::vector<Fork> new_forks(const db::Sandbox& source, const ForkParams& params) {
   db::LifecycleSettings settings = settings_of(source);
   apply(params.lifecycle, settings);
@@ -153,38 +140,25 @@ Task<Answer<Timings>> make_some_forks(Services& services, const db::Sandbox& sou
   co_return timings;
 }
 
-// The images of all hosts that answer, by name.
-Task<Answer<std::map<std::string, db::Template>>> find_images(Services& services) {
-  std::map<std::string, db::Template> images;
-  API_CO_TRY_ASSIGN(const auto hosts, db_answer(co_await hosts_to_try(services.lifecycle())));
-  std::optional<base::Error> silence;
-  bool has_heard = false;
-  for (const std::string& host_id : hosts) {
-    API_CO_TRY_ASSIGN(AgentClient* const agent, agent_answer(services.directory.agent(host_id)));
-    const auto known = co_await agent->list_templates();
-    if (!known) {
-      silence = known.error();
-      continue;
-    }
-    has_heard = true;
-    for (const auto& one : known->templates()) {
-      if (one.type() != "base") continue;
-      db::Template& image = images[one.name()];
-      image.name = one.name();
-      image.size_bytes = one.size_bytes();
-    }
-  }
-  if (!has_heard && silence) co_return std::unexpected(from_agent(*silence));
-  co_return images;
-}
-
 }  // namespace
+
+Answer<void> check_can_be_copied(const db::Sandbox& sandbox) {
+  if (sandbox.status == SandboxState::kRunning || sandbox.status == SandboxState::kPaused) {
+    return {};
+  }
+  if (sandbox.status == SandboxState::kHibernated) {
+    return std::unexpected(wrong_state(sandbox, "resume it first; then it can be copied"));
+  }
+  return std::unexpected(wrong_state(sandbox, is_asleep(sandbox.status)
+                                                  ? "it can be copied in a moment; ask again"
+                                                  : "only a running or paused one can be copied"));
+}
 
 Task<Answer<void>> fork_sandbox(Services& services, Call& call) {
   API_CO_TRY_ASSIGN(const std::string body, co_await call.read_body(kMaxJsonBody));
   API_CO_TRY_ASSIGN(const ForkParams params, parse_fork(body));
   API_CO_TRY_ASSIGN(const db::Sandbox source, co_await find_sandbox(services, call));
-  API_CO_TRY(check_source(source));
+  API_CO_TRY(check_can_be_copied(source));
   std::vector<Fork> forks = new_forks(source, params);
   std::deque<BusySandboxes::Mark> busy;
   for (const auto& fork : forks) busy.emplace_back(services.busy, fork.sandbox.id);
@@ -193,94 +167,6 @@ Task<Answer<void>> fork_sandbox(Services& services, Call& call) {
                                                          make_some_forks(services, source, forks)));
   call.note("forks", ids_of(forks));
   co_return co_await call.send_json(201, forks_json(forks, timings));
-}
-
-Task<Answer<void>> create_snapshot(Services& services, Call& call) {
-  API_CO_TRY_ASSIGN(const std::string body, co_await call.read_body(kMaxJsonBody));
-  API_CO_TRY_ASSIGN(SnapshotParams params, parse_snapshot(body));
-  if (params.name.empty()) {
-    params.name = concat("template-", base::to_hex(base::random_bytes(4)));
-  }
-  call.set_params({params.sandbox_id});
-  API_CO_TRY_ASSIGN(const db::Sandbox source, co_await find_sandbox(services, call));
-  API_CO_TRY(check_source(source));
-  API_CO_TRY_ASSIGN(AgentClient* const agent,
-                    agent_answer(services.directory.agent(source.host_id)));
-  API_CO_TRY_ASSIGN(const auto images, co_await find_images(services));
-  if (images.contains(params.name)) {
-    co_return refuse(ApiCode::kConflict, concat("the name '", params.name,
-                                                "' is that of an image; choose another one"));
-  }
-  db::Template made{.id = base::new_id(base::kTemplatePrefix),
-                    .team_id = call.team_id(),
-                    .name = params.name,
-                    .host_id = source.host_id.value_or(local_host_id()),
-                    .sandbox_id = source.id,
-                    .vcpus = source.vcpus,
-                    .memory_mb = source.memory_mb,
-                    .disk_mb = source.disk_mb};
-  const auto taken = co_await services.database_pool.run(
-      [&] { return services.templates.get(made.team_id, made.name); });
-  const ApiError is_taken{ApiCode::kConflict,
-                          concat("there is a template '", made.name,
-                                 "' already; choose another name, or delete that one first")};
-  if (taken) co_return std::unexpected(is_taken);
-  agent::SnapshotSandboxRequest request;
-  request.set_sandbox_id(source.id);
-  request.set_name(made.id);
-  API_CO_TRY_ASSIGN(const auto saved, agent_answer(co_await agent->snapshot(request)));
-  made.size_bytes = saved.template_().size_bytes();
-  auto kept = co_await services.database_pool.run([&] { return services.templates.insert(made); });
-  if (!kept) {
-    if (auto removed = co_await agent->delete_template(made.id); !removed) {
-      base::log_warn("a template that nobody knows stays on its host",
-                     {{"template", made.id}, {"error", removed.error()}});
-    }
-    if (kept.error().code == base::Code::kAlreadyExists) co_return std::unexpected(is_taken);
-    co_return std::unexpected(from_db(kept.error()));
-  }
-  call.set_resource_id(kept->name);
-  call.note("capsule", source.id);
-  co_return co_await call.send_json(201, template_json(*kept));
-}
-
-Task<Answer<void>> list_snapshots(Services& services, Call& call) {
-  const std::string type = query_parameter(call.request().query(), "type");
-  if (!type.empty() && type != "base" && type != "snapshot") {
-    co_return refuse(ApiCode::kInvalidRequest, "type must be base or snapshot");
-  }
-  std::vector<db::Template> templates;
-  if (type != "base") {
-    API_CO_TRY_ASSIGN(templates, db_answer(co_await services.database_pool.run(
-                                     [&] { return services.templates.list(call.team_id()); })));
-  }
-  if (type != "snapshot") {
-    API_CO_TRY_ASSIGN(auto images, co_await find_images(services));
-    for (auto& [name, image] : images) templates.push_back(std::move(image));
-  }
-  co_return co_await call.send_json(200, templates_json(templates));
-}
-
-Task<Answer<void>> delete_snapshot(Services& services, Call& call) {
-  const std::string name = call.param(0);
-  const auto made = co_await services.database_pool.run(
-      [&] { return services.templates.get(call.team_id(), name); });
-  if (!made && made.error().code == base::Code::kNotFound) {
-    API_CO_TRY_ASSIGN(const auto images, co_await find_images(services));
-    if (images.contains(name)) {
-      co_return refuse(ApiCode::kForbidden,
-                       concat("'", name, "' is an image of the host, which nobody deletes here"));
-    }
-    co_return refuse(ApiCode::kNotFound,
-                     concat("there is no template '", name, "'; GET /v1/snapshots lists yours"));
-  }
-  if (!made) co_return std::unexpected(from_db(made.error()));
-  API_CO_TRY_ASSIGN(AgentClient* const agent,
-                    agent_answer(services.directory.agent(made->host_id)));
-  API_CO_TRY(agent_answer(co_await agent->delete_template(made->id)));
-  API_CO_TRY(db_answer(co_await services.database_pool.run(
-      [&] { return services.templates.remove(call.team_id(), name); })));
-  co_return co_await call.send_empty(204);
 }
 
 }  // namespace wrenn::control

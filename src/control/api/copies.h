@@ -1,4 +1,4 @@
-// Copies of a sandbox over the API: forks, and the templates that are called snapshots there.
+// Copies of a sandbox over the API.
 #pragma once
 
 #include "control/api/call.h"
@@ -9,10 +9,9 @@ namespace wrenn::control {
 
 struct Services;
 
-// All go on to their end when the client leaves.
+// It is somewhere, and stands still or can be made to.
+Answer<void> check_can_be_copied(const db::Sandbox& sandbox);
+// Goes on to its end when the client leaves.
 net::Task<Answer<void>> fork_sandbox(Services& services, Call& call);
-net::Task<Answer<void>> create_snapshot(Services& services, Call& call);
-net::Task<Answer<void>> list_snapshots(Services& services, Call& call);
-net::Task<Answer<void>> delete_snapshot(Services& services, Call& call);
 
 }  // namespace wrenn::control

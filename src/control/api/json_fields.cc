@@ -61,6 +61,12 @@ std::int64_t JsonFields::integer(std::string_view name, const IntegerRule& rule)
   return rule.fallback;
 }
 
+std::optional<int> JsonFields::optional_integer(std::string_view name, int min, int max) {
+  const std::int64_t value = integer(name, {min, max, 0});
+  if (value == 0) return std::nullopt;
+  return static_cast<int>(value);
+}
+
 bool JsonFields::boolean(std::string_view name, bool fallback) {
   const json::value* value = find(name);
   if (value == nullptr) return fallback;

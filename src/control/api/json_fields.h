@@ -58,6 +58,9 @@ class JsonFields {
   std::map<std::string, std::optional<std::string>> texts_or_nulls(std::string_view name,
                                                                    std::size_t max_count);
 
+  // Nothing for a missing field and for 0, of which it is up to the caller what they mean.
+  std::optional<int> optional_integer(std::string_view name, int min, int max);
+
   void fail(std::string message);
   Answer<void> status() const;
 

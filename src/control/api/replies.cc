@@ -71,6 +71,9 @@ json::object template_object(const db::Template& made) {
     out["disk_mb"] = made.disk_mb;
     out["created_at"] = time_text(made.created_at);
     out["sandbox_id"] = made.sandbox_id;
+    out["version"] = made.version;
+    out["tags"] = json::array(made.tags.begin(), made.tags.end());
+    if (!made.build_id.empty()) out["build_id"] = made.build_id;
   }
   out["size_bytes"] = made.size_bytes;
   out["platform"] = is_image;

@@ -36,14 +36,6 @@ std::string name_rule(std::string_view field) {
                 kMaxName, " characters at most");
 }
 
-// What stands for 0 and for a missing field is decided by whoever asks; so 0 counts as missing.
-std::optional<int> optional_integer(JsonFields& fields, std::string_view name, std::int64_t min,
-                                    std::int64_t max) {
-  const std::int64_t value = fields.integer(name, {min, max, 0});
-  if (value == 0) return std::nullopt;
-  return static_cast<int>(value);
-}
-
 LifecycleParams read_lifecycle(JsonFields& fields) {
   constexpr IntegerRule kTimeout{0, 7 * 24 * 3600, 0};
   constexpr IntegerRule kLifetime{0, 365 * 24 * 3600, 0};
@@ -71,15 +63,30 @@ bool is_safe_name(std::string_view name) {
       name, [](char c) { return is_alphanumeric(c) || c == '.' || c == '_' || c == '-'; });
 }
 
+Answer<db::TemplateReference> parse_template(std::string_view text) {
+  auto reference = db::parse_template_reference(text);
+  if (!reference) {
+    return refuse(ApiCode::kInvalidRequest,
+                  concat(reference.error().message, "; ", reference.error().remedy));
+  }
+  if (!is_safe_name(reference->name))
+    return refuse(ApiCode::kInvalidRequest, name_rule("template"));
+  return *std::move(reference);
+}
+
 Answer<CreateParams> parse_create(std::string_view body) {
   JsonFields fields(body);
   CreateParams params;
   const std::string name = fields.text("template", {});
   if (!name.empty()) params.template_name = name;
-  if (!is_safe_name(params.template_name)) fields.fail(name_rule("template"));
-  params.vcpus = optional_integer(fields, "vcpus", 1, 32);
-  params.memory_mb = optional_integer(fields, "memory_mb", 128, 64 * 1024);
-  params.disk_mb = optional_integer(fields, "disk_mb", 1024, 1024 * 1024);
+  if (auto reference = parse_template(params.template_name)) {
+    params.reference = *std::move(reference);
+  } else {
+    fields.fail(reference.error().message);
+  }
+  params.vcpus = fields.optional_integer("vcpus", 1, 32);
+  params.memory_mb = fields.optional_integer("memory_mb", 128, 64 * 1024);
+  params.disk_mb = fields.optional_integer("disk_mb", 1024, 1024 * 1024);
   params.lifecycle = read_lifecycle(fields);
   params.auto_resume = fields.boolean("auto_resume", true);
   params.labels = set_labels(read_labels(fields));

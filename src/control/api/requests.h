@@ -10,6 +10,7 @@
 
 #include "control/api/errors.h"
 #include "db/sandbox_store.h"
+#include "db/template_store.h"
 
 namespace wrenn::control {
 
@@ -23,7 +24,8 @@ struct LifecycleParams {
 };
 
 struct CreateParams {
-  std::string template_name = "minimal";
+  std::string template_name = "minimal";  // As it was asked for.
+  db::TemplateReference reference = {"minimal", std::string(db::kLatestTag), 0};
   // Absent: the template's own, or 1, 512 and 5120.
   std::optional<int> vcpus;
   std::optional<int> memory_mb;
@@ -33,6 +35,8 @@ struct CreateParams {
   std::map<std::string, std::string> labels;
   std::map<std::string, std::string> host_labels;  // That its host must have.
 };
+// NAME, NAME:TAG or NAME@VERSION.
+Answer<db::TemplateReference> parse_template(std::string_view text);
 Answer<CreateParams> parse_create(std::string_view body);
 
 // "memory" or "disk".

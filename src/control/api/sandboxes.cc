@@ -11,6 +11,7 @@
 #include "control/api/replies.h"
 #include "control/api/requests.h"
 #include "control/api/sandbox_rows.h"
+#include "control/creation.h"
 #include "control/hibernation.h"
 #include "control/scheduler/placement.h"
 #include "control/services.h"
@@ -22,15 +23,6 @@ namespace {
 using base::concat;
 using db::SandboxState;
 using net::Task;
-
-// What a sandbox is made from: a template of the team, or an image of the hosts.
-struct Origin {
-  std::string name_on_host;
-  int vcpus = 1;
-  int memory_mb = 512;
-  int disk_mb = 5120;
-  std::optional<std::string> host_id;  // The only one that has it.
-};
 
 Answer<Origin> shape_of(const db::Template& made, const CreateParams& params) {
   const auto differs = [](const std::optional<int>& asked, int own) {
@@ -48,15 +40,17 @@ Answer<Origin> shape_of(const db::Template& made, const CreateParams& params) {
 
 Task<Answer<Origin>> find_origin(Services& services, std::string team_id, CreateParams params) {
   const auto made = co_await services.database_pool.run(
-      [&] { return services.templates.get(team_id, params.template_name); });
+      [&] { return services.templates.get(team_id, params.reference); });
   if (made) co_return shape_of(*made, params);
   if (made.error().code != base::Code::kNotFound) co_return std::unexpected(from_db(made.error()));
-  // The host knows templates of all teams by their ids.
-  if (base::is_id(base::kTemplatePrefix, params.template_name)) {
+  // The host knows templates of all teams by their ids, and images have no versions.
+  const bool is_image_name = params.reference.tag == db::kLatestTag &&
+                             !base::is_id(base::kTemplatePrefix, params.reference.name);
+  if (!is_image_name) {
     co_return refuse(ApiCode::kNotFound, concat("there is no template '", params.template_name,
                                                 "'; GET /v1/snapshots lists yours"));
   }
-  Origin image{.name_on_host = params.template_name};
+  Origin image{.name_on_host = params.reference.name};
   image.vcpus = params.vcpus.value_or(image.vcpus);
   image.memory_mb = params.memory_mb.value_or(image.memory_mb);
   image.disk_mb = params.disk_mb.value_or(image.disk_mb);
@@ -78,94 +72,6 @@ db::Sandbox new_row(const Call& call, const CreateParams& params, const Origin& 
   apply(params.lifecycle, settings);
   set_lifecycle(settings, row);
   return row;
-}
-
-agent::CreateSandboxRequest to_create(const db::Sandbox& row, const Origin& origin) {
-  agent::CreateSandboxRequest request;
-  request.set_sandbox_id(row.id);
-  request.set_template_(origin.name_on_host);
-  request.set_vcpus(row.vcpus);
-  request.set_memory_mb(row.memory_mb);
-  request.set_disk_size_mb(row.disk_mb);
-  to_rpc(settings_of(row), *request.mutable_lifecycle());
-  return request;
-}
-
-Demand demand_of(const db::Sandbox& row, const Origin& origin) {
-  const db::Amounts size = db::size_of(row);
-  return {.amounts = size,
-          .team_id = row.team_id,
-          .recipe = recipe_of(origin.name_on_host, size),
-          .labels = row.host_labels,
-          .only_on = origin.host_id};
-}
-
-// On the first of the hosts that can; the row is that host's before it is asked, so that whatever
-// becomes of this process, each host knows which sandboxes are its own.
-Task<base::Result<agent::CreateSandboxResponse>> create_on_one(Services& services, db::Sandbox& row,
-                                                               agent::CreateSandboxRequest request,
-                                                               Placed placed) {
-  while (true) {
-    auto agent = services.directory.agent(row.host_id);
-    if (!agent) co_return base::fail(std::move(agent).error());
-    auto made = co_await (*agent)->create(request);
-    if (made || !may_do_elsewhere(made.error()) || placed.others.empty()) co_return made;
-    // Nothing of it is to be left there.
-    co_await destroy_leftover(**agent, row.id);
-    WRENN_CO_TRY_ASSIGN(auto next,
-                        co_await place_elsewhere(services.lifecycle(), row, SandboxState::kStarting,
-                                                 std::move(placed.others)));
-    if (!next) co_return made;
-    base::log_info("the next host is asked for a sandbox",
-                   {{"sandbox", row.id}, {"host", next->host_id}, {"error", made.error()}});
-    placed = *std::move(next);
-    row.host_id = placed.host_id;
-  }
-}
-
-Task<Answer<Changed>> create(Services& services, db::Sandbox row, Origin origin) {
-  const auto began = base::steady_now();
-  if (origin.host_id) {
-    API_CO_TRY(agent_answer(co_await check_not_drained(services.lifecycle(), *origin.host_id)));
-  }
-  const BusySandboxes::Mark busy(services.busy, row.id);
-  auto placed = co_await on_pool(services.database_pool, [&] {
-    return place_new(services.lifecycle(), demand_of(row, origin), {&row, 1});
-  });
-  if (!placed) {
-    co_return std::unexpected(
-        co_await with_wait(services, row.team_id, 1, std::move(placed).error()));
-  }
-
-  const auto made =
-      co_await create_on_one(services, row, to_create(row, origin), *std::move(placed));
-  if (!made) {
-    // Stopped with the whole process: the next one finds the row and what came of it.
-    if (made.error().code == base::Code::kCanceled)
-      co_return std::unexpected(from_agent(made.error()));
-    ApiError error = from_agent(made.error());
-    co_await give_up(services, row.id, row.host_id, made.error().to_string());
-    co_return std::unexpected(std::move(error));
-  }
-  auto running = co_await services.database_pool.run(
-      [&] { return mark_running(services.sandboxes, row, made->sandbox()); });
-  if (!running) {
-    co_await give_up(services, row.id, row.host_id, "the database failed while it was created");
-    co_return std::unexpected(from_db(running.error()));
-  }
-  if (!*running) {
-    if (const auto agent = services.directory.agent(row.host_id)) {
-      co_await destroy_leftover(**agent, row.id);
-    }
-    co_return refuse(ApiCode::kConflict, concat("sandbox ", row.id,
-                                                " was destroyed while it was created; "
-                                                "create another one"));
-  }
-  Changed created{.sandbox = std::move(row), .timings_ms = {}};
-  created.timings_ms.insert(made->timings_ms().begin(), made->timings_ms().end());
-  created.timings_ms["api_total"] =
-      std::chrono::duration<double, std::milli>(base::steady_now() - began).count();
-  co_return created;
 }
 
 // The sandbox that an earlier request with the same key made, as soon as it is there. Nothing when
@@ -220,19 +126,6 @@ Task<void> release(Services& services, Call& call, std::string sandbox_id) {
   }
 }
 
-Task<Answer<void>> destroy_on_host(AgentClient& agent, std::string id) {
-  co_return agent_answer(co_await agent.destroy(std::move(id)));
-}
-
-// Every state but stopped may become stopped.
-std::vector<SandboxState> states_to_stop() {
-  std::vector<SandboxState> states;
-  for (const SandboxState state : db::kAllSandboxStates) {
-    if (db::may_change(state, SandboxState::kStopped)) states.push_back(state);
-  }
-  return states;
-}
-
 }  // namespace
 
 Task<Answer<void>> create_sandbox(Services& services, Call& call) {
@@ -246,7 +139,7 @@ Task<Answer<void>> create_sandbox(Services& services, Call& call) {
   call.note("template", row.template_name);
   if (first) co_return co_await call.send_json(201, sandbox_json(*first));
   const auto created = co_await services.operations.measure(
-      Operation::kCreate, create(services, std::move(row), origin));
+      Operation::kCreate, create_from(services, std::move(row), origin));
   if (!created) {
     // Who tries it again is not to wait for one that is not being made.
     co_await release(services, call, id);
@@ -287,31 +180,9 @@ Task<Answer<void>> get_sandbox(Services& services, Call& call) {
   co_return co_await call.send_json(200, sandbox_json(sandbox));
 }
 
-Task<Answer<void>> destroy_sandbox(Services& services, Call& call) {
+Task<Answer<void>> destroy_call(Services& services, Call& call) {
   API_CO_TRY_ASSIGN(const db::Sandbox sandbox, co_await find_sandbox(services, call));
-  if (sandbox.status == SandboxState::kStopped) co_return co_await call.send_empty(204);
-  const BusySandboxes::Mark busy(services.busy, sandbox.id);
-  // A failed create was cleaned up when it failed, or is by the reconciler; a hibernated one is on
-  // no host.
-  if (sandbox.status != SandboxState::kError && sandbox.status != SandboxState::kHibernated) {
-    API_CO_TRY_ASSIGN(AgentClient* const agent,
-                      agent_answer(services.directory.agent(sandbox.host_id)));
-    API_CO_TRY(co_await services.operations.measure(Operation::kDestroy,
-                                                    destroy_on_host(*agent, sandbox.id)));
-  }
-  API_CO_TRY(db_answer(co_await services.database_pool.run([&] {
-    return services.sandboxes.transition(sandbox.id, states_to_stop(), SandboxState::kStopped);
-  })));
-  services.forget_place(sandbox.id);
-  if (sandbox.archive != db::Archive::kNone) {
-    // What cannot be removed now is tried again by the reconciler.
-    const auto removed = co_await remove_stale_archive(services.lifecycle(), sandbox.id);
-    if (!removed) {
-      base::log_warn("an archive could not be removed yet",
-                     {{"sandbox", sandbox.id}, {"error", removed.error().message}});
-    }
-  }
-  base::log_info("sandbox destroyed", {{"sandbox", sandbox.id}, {"request", call.request_id()}});
+  API_CO_TRY(co_await destroy_sandbox(services, sandbox));
   co_return co_await call.send_empty(204);
 }
 

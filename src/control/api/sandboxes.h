@@ -14,7 +14,7 @@ net::Task<Answer<void>> create_sandbox(Services& services, Call& call);
 net::Task<Answer<void>> list_sandboxes(Services& services, Call& call);
 net::Task<Answer<void>> update_sandbox(Services& services, Call& call);
 net::Task<Answer<void>> get_sandbox(Services& services, Call& call);
-net::Task<Answer<void>> destroy_sandbox(Services& services, Call& call);
+net::Task<Answer<void>> destroy_call(Services& services, Call& call);
 net::Task<Answer<void>> pause_call(Services& services, Call& call);
 net::Task<Answer<void>> hibernate_call(Services& services, Call& call);
 net::Task<Answer<void>> resume_call(Services& services, Call& call);

@@ -147,7 +147,7 @@ class Builder:
                 "socket": [{"key": scopes}, {"bearer": scopes}, {}]}[operation["access"]]
 
     def operation(self, path, tag, short):
-        known = {"id", "summary", "text", "access", "scope", "parameters", "body", "form", "required_body", "answers", "errors", "websocket"}
+        known = {"id", "summary", "text", "access", "scope", "parameters", "body", "form", "archive", "required_body", "answers", "errors", "websocket"}
         if short["id"] in self.ids or set(short) - known:
             raise SystemExit(f"openapi: {path}: {short['id']} is there twice, or has a field that is not known: {set(short) - known}")
         self.ids.add(short["id"])
@@ -159,9 +159,9 @@ class Builder:
         parameters = self.parameters(path, short)
         if parameters:
             made["parameters"] = parameters
-        for word, kind in (("body", "application/json"), ("form", "multipart/form-data")):
+        for word, kind in (("body", "application/json"), ("form", "multipart/form-data"), ("archive", "application/x-tar")):
             if word in short:
-                made["requestBody"] = {"required": word == "form" or short.get("required_body", False),
+                made["requestBody"] = {"required": word != "body" or short.get("required_body", False),
                                        "content": {kind: {"schema": schema_of(short[word])}}}
         made["responses"] = self.all_answers(short)
         if "websocket" in short:
