@@ -1,26 +1,31 @@
 #!/usr/bin/env bash
 # Makes a template's image of a container's file system. Nothing is mounted, and nothing of the container is run.
 # Usage: rootfs-from-container.sh SOURCE TEMPLATE [--out DIR] [--envd FILE] [--disk-mib N] [--tag NAME] [--replace]
+#        [--allow-host NAME]... [--auth-file FILE]
 #
 # SOURCE is one of
 #   a Docker or Podman container, by name or id
 #   an image that Docker or Podman has
 #   an OCI image: an archive (tar, packed or not) or a layout directory; --tag says which, if it holds several
 #   what `docker save` or `podman save` has written
+#   docker://[HOST/]NAME[:TAG][@DIGEST], an image in a registry. Hosts that it leads to are called only if --allow-host NAME, which
+#     may be repeated, names them; --auth-file FILE has logins, as `docker login` writes them
 # DIR is $WRENN_DIR, else .wrenn in the clone; FILE is builds/envd in the clone. TEMPLATE is what sandboxes are created from.
 . "$(dirname -- "${BASH_SOURCE[0]}")/../images/lib.sh"
 . "$images_dir/debian.sh"
 
-usage() { fail "$1; usage: rootfs-from-container.sh SOURCE TEMPLATE [--out DIR] [--envd FILE] [--disk-mib N] [--tag NAME] [--replace]"; }
+usage() { fail "$1; usage: rootfs-from-container.sh SOURCE TEMPLATE [OPTION]..., as the head of this script has it"; }
 
 # Sets source, template and the options.
 parse_arguments() {
   local given=() rest=()
+  registry_options=()
   tag= replace= envd=$images_dir/../builds/envd
   while [ $# -gt 0 ]; do
     case $1 in
       --disk-mib) disk_mib=${2:?--disk-mib needs a number}; shift 2 ;;
       --tag) tag=${2:?--tag needs a name}; shift 2 ;;
+      --allow-host | --auth-file) registry_options+=("$1" "${2:?$1 needs a value}"); shift 2 ;;
       --replace) replace=yes; shift ;;
       --out | --envd) rest+=("$1" "${2:?$1 needs a value}"); shift 2 ;;
       -*) usage "unknown option '$1'" ;;
@@ -56,6 +61,7 @@ guest_settings() {
 
 unpack() {
   local options=(--disk-mib "$disk_mib" --settings "$work/settings/etc" --envd "$envd" --init "$work/wrenn-init" --tini "$tini")
+  options+=("${registry_options[@]}")
   [ -z "$tag" ] || options+=(--tag "$tag")
   /usr/bin/python3 "$images_dir/oci/unpack.py" "$@" "${options[@]}"
 }
@@ -97,7 +103,7 @@ guest_settings "$work/settings"
 compile_init "$work/wrenn-init"
 tini=$(static_tini)
 
-if [ -e "$source" ]; then
+if [ -e "$source" ] || [[ $source == docker://* ]]; then
   unpack image "$source" "$work" || exit 1
 elif find_with container "$source"; then
   progress "$source is a container of $tool"

@@ -15,6 +15,7 @@ from support.server import IMAGES, ROOT, WRENN, share
 
 sys.path.insert(0, str(ROOT / "images" / "oci"))
 import testing  # noqa: E402 (the images' own tests make the same images)
+from registry_server import RegistryServer, two_servers  # noqa: E402
 from testing import Image, entry, gzipped, tar, zstd  # noqa: E402
 
 TREE = IMAGES / "cache" / "images" / "tree"
@@ -237,6 +238,24 @@ def test_containers_and_images_of_podman(store, podman, source):
     if source != "wrenn-test-box":
         assert kept["cmd"] == ["/bin/serve"], "of the image, not of the container that was made to export it"
     assert podman("ps", "-a", "--format", "{{.Names}}").stdout.split() == [b"wrenn-test-box"]
+
+
+def test_an_image_in_a_registry(store):
+    image = Image(small_layer(), tar(entry("srv/pulled", "y", mode=0o4711)), pack=[gzipped, zstd])
+    with two_servers(image) as (registry, other):
+        registry.needs_token = True
+        source = f"docker://{registry.host}/team/app:1"
+        store.refuse(source, "which was not allowed", f"--allow-host {other.host}")
+        store.make(source, "pulled", "--disk-mib", 256, "--allow-host", other.host)
+        assert "Mode:  04711" in inside(store.image("pulled"), "stat /srv/pulled")
+        kept = store.document("pulled", "image-config.json")
+        assert (kept["source"], kept["digest"]) == (source, registry.tags["team/app:1"])
+    with RegistryServer(image) as registry:
+        store.refuse(f"docker://{registry.host}/team/app:none", "status 404", "check the image's name and tag")
+        name = image.layers[1]["digest"]
+        registry.blobs[name] = registry.blobs[name][:-1] + b"?"
+        store.refuse(f"docker://{registry.host}/team/app:1", "is damaged: its digest is")
+    store.refuse("docker://Not A Reference", "is no reference to an image")
 
 
 # What is refused

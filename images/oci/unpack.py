@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """Makes the file tree of a guest out of a container image: unpack.py KIND SOURCE WORK --programs envd:init:tini ...
 
-KIND is `image` (an OCI image layout or a saved image, directory or tar) or `rootfs` (the tar of a whole file system on standard
+KIND is `image` (an OCI image layout or a saved image, directory or tar; or docker://IMAGE of a registry) or `rootfs` (the tar of a whole file system on standard
 input, as `docker export` writes it). WORK is a directory of our own that nobody else can enter; afterwards it has `tree`,
 `image-config.json` and `inodes`. scripts/rootfs-from-container.sh is who calls this; nothing is mounted, and nothing of
 the image is run.
@@ -15,6 +15,7 @@ import sys
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import guest
 import image
+import registry
 from errors import Refused
 from tarstream import Chunks, TarStream
 from tree import Blobs, Tree
@@ -30,8 +31,12 @@ def say(text):
     print(f"images: {text}", file=sys.stderr)
 
 
-def open_image(source, work, max_bytes):
-    """The image's files; None for a directory that is none."""
+def open_image(options, max_bytes):
+    """The image's files: of a directory, an archive or a registry."""
+    source, work = options.source, options.work
+    if source.startswith("docker://"):
+        reference = registry.Reference(source)
+        return registry.Registry(reference, Blobs(f"{work}/members", max_bytes), options.allow_host, options.auth_file, say)
     if os.path.isdir(source):
         return image.Directory(source)
     with open(source, "rb", buffering=0) as file:
@@ -48,7 +53,7 @@ def unpack(options, tree, max_bytes):
         while stream.read(1 << 18):
             pass  # Padding, which whoever writes it wants to be rid of.
         return {"config": json.loads(options.config or "{}")}, ""
-    files = open_image(options.source, options.work, max_bytes)
+    files = open_image(options, max_bytes)
     found = image.find_image(files, options.tag)
     say(f"{found.digest}: {len(found.layers)} layers")
     image.apply_layers(files, found, tree, f"{options.work}/empty")
@@ -87,6 +92,8 @@ def main():
     parser.add_argument("source")
     parser.add_argument("work")
     parser.add_argument("--tag", help="which image, where the source has several")
+    parser.add_argument("--allow-host", action="append", default=[], help="a host that the registry may lead to; may be repeated")
+    parser.add_argument("--auth-file", help="logins for registries, as docker login writes them")
     parser.add_argument("--config", help="of a rootfs: the container's configuration, as JSON")
     parser.add_argument("--disk-mib", type=int, default=5120)
     parser.add_argument("--settings", required=True, help="a directory with the files of /etc that every guest has")
