@@ -47,9 +47,9 @@ replace_programs() {
     fail "what was put into the image is no program there"
 }
 
-# check_file_system DIRECTORY: the copy, changing nothing.
+# check_file_system DIRECTORY IMAGE WORK: changes nothing; IMAGE is a file in DIRECTORY that the confined user may read.
 check_file_system() {
-  "$images_dir/confined.sh" "$1" e2fsck -fn image >"$1/e2fsck.log" 2>&1 && return
-  tail -n 20 -- "$1/e2fsck.log" >&2
+  "$images_dir/confined.sh" "$1" e2fsck -fn "$2" >"$3/e2fsck.log" 2>&1 && return
+  tail -n 20 -- "$3/e2fsck.log" >&2
   return 1
 }

@@ -13,6 +13,7 @@
 # DIR is $WRENN_DIR, else .wrenn in the clone; FILE is builds/envd in the clone. TEMPLATE is what sandboxes are created from.
 . "$(dirname -- "${BASH_SOURCE[0]}")/../images/lib.sh"
 . "$images_dir/debian.sh"
+. "$images_dir/debugfs.sh"
 
 usage() { fail "$1; usage: rootfs-from-container.sh SOURCE TEMPLATE [OPTION]..., as the head of this script has it"; }
 
@@ -86,7 +87,7 @@ unpack_local_image() {
 }
 
 clean_up() {
-  [ -z "${exporter:-}" ] || kill "$exporter" 2>/dev/null || true
+  [ -z "${exporter:-}" ] || { kill "$exporter" 2>/dev/null && wait "$exporter" 2>/dev/null; } || true
   [ -z "${container:-}" ] || "$tool" rm "$container" >/dev/null || true
   [ -z "${work:-}" ] || rm -rf --one-file-system -- "$work"
 }
@@ -121,7 +122,7 @@ mkdir -p -- "$image_dir"
 inodes=$(cat "$work/inodes")
 default_inodes=$((disk_mib * 64))
 make_image "$work/tree" "$image_dir/rootfs.ext4.new" -N $((inodes * 2 > default_inodes ? inodes * 2 : default_inodes))
-e2fsck -fn "$image_dir/rootfs.ext4.new" >"$work/e2fsck.log" 2>&1 || { cat "$work/e2fsck.log" >&2; fail "the new file system is not in order"; }
+check_file_system "$image_dir" rootfs.ext4.new "$work" || fail "the new file system is not in order"
 mv -f -- "$work/image-config.json" "$image_dir/image-config.json"
 publish_image container "$(key_of "$image_dir/image-config.json" "$envd" "$work/wrenn-init" --)"
 finish_step "$work/stamp" "" "$(image_summary)"

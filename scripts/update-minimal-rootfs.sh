@@ -50,9 +50,9 @@ cp -- "$tini" "$work/tini"
 /usr/bin/python3 "$images_dir/oci/elf.py" "$work/envd" "$work/init" "$work/tini" || exit 1
 
 confined_copy "$image" "$work/confined"
-check_file_system "$work/confined" || fail "the file system in $image is not in order; 'e2fsck -f' mends it, if nothing uses it"
+check_file_system "$work/confined" image "$work" || fail "the file system in $image is not in order; 'e2fsck -f' mends it, if nothing uses it"
 replace_programs "$work/confined" "$work/envd" /usr/local/bin/envd "$work/init" /usr/local/bin/wrenn-init "$work/tini" /usr/bin/tini
-check_file_system "$work/confined" || fail "the file system was not in order afterwards; $image is as it was"
+check_file_system "$work/confined" image "$work" || fail "the file system was not in order afterwards; $image is as it was"
 
 forget_cached_image
 chown --reference="$image" "$work/confined/image"

@@ -374,6 +374,29 @@ def test_an_image_that_is_not_in_order_stays_as_it_is(store, archive, tmp_path):
     assert done.returncode != 0 and "there is no image at" in done.stderr
 
 
+# Kernels
+
+
+def test_another_kernel_is_added_under_its_version(store, tmp_path):
+    def add(file, *options):
+        return subprocess.run([ROOT / "images" / "kernel.sh", "--from", file, *options, "--out", store.path], capture_output=True, text=True, check=False)
+
+    ours = max((IMAGES / "kernels").glob("vmlinux-*"))
+    done = add(ours, "--version", "99.1.0-rc2+site.1")
+    assert done.returncode == 0, done.stderr
+    kernels = store.path / "kernels"
+    assert (kernels / "vmlinux-99.1.0-rc2+site.1").read_bytes() == ours.read_bytes()
+    assert (kernels / "initramfs-99.1.0-rc2+site.1").stat().st_size > 100_000
+    assert json.loads((kernels / "kernel-99.1.0-rc2+site.1.json").read_text())["version"] == "99.1.0-rc2+site.1"
+    text = tmp_path / "text"
+    text.write_text("no kernel, but longer than the head of one is" * 20)
+    for file, options, words in ((ours, (), "--version must say"), (ours, ("--version", "../1"), "is no version of a kernel"),
+                                 (text, ("--version", "1.0"), "neither a package nor a kernel"), (tmp_path / "none", (), "there is no file")):
+        done = add(file, *options)
+        assert done.returncode != 0 and words in done.stderr, done.stderr
+    assert len(list(kernels.iterdir())) == 3
+
+
 def test_who_reads_foreign_bytes_in_c_is_confined(tmp_path):
     (tmp_path / "file").write_text("seen")
     tmp_path.chmod(0o755)  # As the scripts' own, below directories that are closed.
