@@ -43,7 +43,7 @@ class Store:
     def run(self, script, *arguments):
         before = mounts()
         done = subprocess.run([ROOT / "scripts" / script, *map(str, arguments), "--out", self.path], capture_output=True, text=True,
-                              timeout=120, env=self.environment, cwd="/", check=False)
+                              timeout=300, env=self.environment, cwd="/", check=False)
         # Others on the machine mount other things.
         assert not [one for one in mounts() - before if str(self.path) in one or one.startswith("/dev/loop")]
         left = [one.name for one in (self.path / "cache" / "images").iterdir() if one.name.startswith("container")]
