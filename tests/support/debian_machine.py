@@ -6,16 +6,17 @@ import pathlib
 import shutil
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 
-from support.server import IMAGES, ROOT, free_port
+from support.server import GUARD, IMAGES, ROOT, free_port
 
 CACHE = IMAGES / "cache" / "package-machine"
 SHELL_PORT = 2222
 MEMORY_MB = 2048
 DISK_MB = 4096
-BOOT_SECONDS = 180
+BOOT_SECONDS = 600
 
 # Every connection to the port gets a shell of root's: that is how the tests drive the machine.
 SHELL_SOCKET = f"""[Unit]
@@ -131,6 +132,9 @@ class Machine:
         self.port = free_port()
         self.api_port = free_port()
         self.process = None
+        # Removes the directory should we be killed; QEMU ends with us in any case.
+        self.guard = subprocess.Popen([sys.executable, str(GUARD), "/bin/true", str(self.work)], stdin=subprocess.PIPE,
+                                      start_new_session=True)
 
     def command(self):
         version = (IMAGES / "cache/images/kernel.version").read_text().strip()
@@ -159,7 +163,7 @@ class Machine:
         deadline = time.monotonic() + BOOT_SECONDS
         while True:
             try:
-                if self.attempt("echo up", 20)[1].strip() == "up":
+                if self.attempt("echo up", 60)[1].strip() == "up":
                     return
             except (OSError, Failure):
                 pass
@@ -172,7 +176,7 @@ class Machine:
     def last_lines(self, count=40):
         return "\n".join(self.console.read_text(errors="replace").splitlines()[-count:]) if self.console.exists() else ""
 
-    def attempt(self, script, seconds=90):
+    def attempt(self, script, seconds=300):
         """(status, output) of a script of bash that root runs inside."""
         with socket.create_connection(("127.0.0.1", self.port), timeout=seconds) as connection:
             connection.sendall(f"(\n{script}\n) 2>&1 </dev/null\necho \"::status $?\"\nexit\n".encode())
@@ -186,13 +190,13 @@ class Machine:
             raise Failure(f"the machine did not answer: {script}\n{text}")
         return int(status), body
 
-    def run(self, script, seconds=90):
+    def run(self, script, seconds=300):
         status, output = self.attempt(script, seconds)
         if status != 0:
             raise Failure(f"status {status} of: {script}\n{output}")
         return output
 
-    def wait_for(self, script, seconds=90):
+    def wait_for(self, script, seconds=300):
         """Until it succeeds."""
         deadline = time.monotonic() + seconds
         while True:
@@ -211,6 +215,7 @@ class Machine:
             self.process.kill()
             self.process.wait()
         shutil.rmtree(self.work, ignore_errors=True)
+        self.guard.communicate(b"done")
 
     def __enter__(self):
         return self
