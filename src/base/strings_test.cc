@@ -101,6 +101,17 @@ TEST(Strings, PercentCoding) {
   for (const char* bad : {"%", "%2", "a%", "%zz", "%-1"}) EXPECT_FALSE(percent_decode(bad)) << bad;
 }
 
+TEST(Strings, ShellQuote) {
+  EXPECT_EQ(shell_quote("/usr/bin/a-b_c"), "/usr/bin/a-b_c");
+  EXPECT_EQ(shell_quote(""), "''");
+  EXPECT_EQ(shell_quote("a b"), "'a b'");
+  EXPECT_EQ(shell_quote("it's"), "'it'\\''s'");
+  for (const char* special :
+       {"a=b", "$x", "~", "*", "a;b", "\n", "!x", "#", "\"", "\\", "\xc3\xa4"}) {
+    EXPECT_EQ(shell_quote(special), concat("'", special, "'")) << special;
+  }
+}
+
 TEST(Strings, HumanBytes) {
   EXPECT_EQ(human_bytes(0), "0 B");
   EXPECT_EQ(human_bytes(1023), "1023 B");
