@@ -89,8 +89,8 @@ base::Result<Run> run_documents(const Input& input, std::string_view rest) {
       return refuse_at(input.line(), "the here-document of RUN is empty", "write commands in it");
     }
   } else {
-    std::string whole(rest);
-    for (const HereDocument& document : documents) whole += concat("\n", document.raw);
+    std::string whole = concat(rest, "\n");
+    for (const HereDocument& document : documents) whole += document.raw;
     run.command = Command::shell(std::move(whole));
   }
   WRENN_TRY(check_command_size(input.line(), run.command.text.size()));
