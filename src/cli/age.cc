@@ -73,4 +73,13 @@ std::string human_age(std::int64_t milliseconds) {
   return base::concat(seconds / 86400, 'd');
 }
 
+std::string human_duration(std::int64_t milliseconds) {
+  // Rounded first, so that there is no "60.0 s".
+  const std::int64_t tenths = (std::max<std::int64_t>(0, milliseconds) + 50) / 100;
+  const std::int64_t seconds = tenths / 10;
+  if (seconds < 60) return base::concat(seconds, '.', tenths % 10, " s");
+  if (seconds < 3600) return base::concat(seconds / 60, "m ", seconds % 60, 's');
+  return base::concat(seconds / 3600, "h ", seconds / 60 % 60, 'm');
+}
+
 }  // namespace wrenn::cli

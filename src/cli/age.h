@@ -13,5 +13,7 @@ namespace wrenn::cli {
 std::optional<std::int64_t> parse_rfc3339(std::string_view text);
 // 4 s -> "4s", 150 s -> "2m", then "3h", "5d". A time ahead of us counts as none.
 std::string human_age(std::int64_t milliseconds);
+// How long something took: "0.4 s", "12.3 s", "2m 5s", "1h 2m".
+std::string human_duration(std::int64_t milliseconds);
 
 }  // namespace wrenn::cli

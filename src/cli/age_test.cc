@@ -30,5 +30,14 @@ TEST(HumanAge, UsesOneUnit) {
   EXPECT_EQ(human_age(5 * 86'400'000ll), "5d");
 }
 
+TEST(HumanDuration, UsesTwoUnitsAtMost) {
+  EXPECT_EQ(human_duration(-5), "0.0 s");
+  EXPECT_EQ(human_duration(1'240), "1.2 s");
+  EXPECT_EQ(human_duration(59'940), "59.9 s");
+  EXPECT_EQ(human_duration(59'960), "1m 0s");
+  EXPECT_EQ(human_duration(125'000), "2m 5s");
+  EXPECT_EQ(human_duration(3'720'000), "1h 2m");
+}
+
 }  // namespace
 }  // namespace wrenn::cli

@@ -9,6 +9,7 @@ namespace {
 constexpr std::string_view kBashFunction = R"sh(
 _wrenn_ids() { wrenn sandbox ls 2>/dev/null | awk 'NR > 1 { print $1 }'; }
 _wrenn_templates() { wrenn template ls 2>/dev/null | awk '$2 == "snapshot" { print $1 }'; }
+_wrenn_builds() { wrenn template builds 2>/dev/null | awk 'NR > 1 { print $1 }'; }
 _wrenn() {
   local current=${COMP_WORDS[COMP_CWORD]} path="" word i
   for ((i = 1; i < COMP_CWORD; i++)); do
@@ -20,7 +21,9 @@ _wrenn() {
   words=$(_wrenn_words "$path")
   case "$path" in
     "sandbox info"|"sandbox pause"|"sandbox resume"|"sandbox hibernate"|"sandbox fork"|"sandbox snapshot"|"sandbox timeout"|"sandbox label"|"sandbox exec"|"sandbox shell"|"sandbox rm"|"sandbox url"|"sandbox ports"|"sandbox forward") [[ $current == -* ]] || words+=" $(_wrenn_ids)" ;;
-    "template rm") [[ $current == -* ]] || words+=" $(_wrenn_templates)" ;;
+    "template rm"|"template tag"|"template builds") [[ $current == -* ]] || words+=" $(_wrenn_templates)" ;;
+    "template logs"|"template cancel") [[ $current == -* ]] || words+=" $(_wrenn_builds)" ;;
+    "template build") [[ $current == -* ]] || { compopt -o default; return; } ;;
     "files cp") [[ $current == -* ]] || { compopt -o default; return; } ;;
   esac
   COMPREPLY=($(compgen -W "$words" -- "$current"))
@@ -61,6 +64,8 @@ std::string fish_completion(const std::vector<CommandWords>& commands) {
       "function __wrenn_ids\n  wrenn sandbox ls 2>/dev/null | awk 'NR > 1 { print $1 }'\nend\n"
       "function __wrenn_templates\n"
       "  wrenn template ls 2>/dev/null | awk '$2 == \"snapshot\" { print $1 }'\nend\n"
+      "function __wrenn_builds\n"
+      "  wrenn template builds 2>/dev/null | awk 'NR > 1 { print $1 }'\nend\n"
       "function __wrenn_at\n"
       "  set -l words (commandline -opc | string match -v -- '-*')\n"
       "  test \"$words[2..-1]\" = \"$argv\"\nend\n"
@@ -84,7 +89,13 @@ std::string fish_completion(const std::vector<CommandWords>& commands) {
         "sandbox label", "sandbox fork", "sandbox snapshot", "sandbox timeout"}) {
     out += base::concat("complete -c wrenn -f -n '__wrenn_in ", path, "' -a '(__wrenn_ids)'\n");
   }
-  out += "complete -c wrenn -f -n '__wrenn_in template rm' -a '(__wrenn_templates)'\n";
+  for (const char* path : {"template rm", "template tag", "template builds"}) {
+    out +=
+        base::concat("complete -c wrenn -f -n '__wrenn_in ", path, "' -a '(__wrenn_templates)'\n");
+  }
+  for (const char* path : {"template logs", "template cancel"}) {
+    out += base::concat("complete -c wrenn -f -n '__wrenn_in ", path, "' -a '(__wrenn_builds)'\n");
+  }
   return out;
 }
 

@@ -40,7 +40,9 @@ TEST(BashCompletion, OffersIdsAndTemplates) {
   const std::string script = bash_completion(kCommands);
   EXPECT_NE(script.find("\"sandbox pause\"|\"sandbox resume\"|\"sandbox hibernate\""),
             std::string::npos);
-  EXPECT_NE(script.find("\"template rm\")"), std::string::npos);
+  EXPECT_NE(script.find("\"template rm\"|\"template tag\"|\"template builds\")"),
+            std::string::npos);
+  EXPECT_NE(script.find("\"template logs\"|\"template cancel\")"), std::string::npos);
 }
 
 TEST(FishCompletion, NamesEveryCommand) {

@@ -28,7 +28,13 @@ Sandboxes
   sandbox rm         Destroy sandboxes
 
 Templates
+  template build     Build a template from a Dockerfile or a recipe
+  template builds    List builds
+  template logs      Show what a build said
+  template cancel    End builds that are not over
   template ls        List templates
+  template tag       Point a tag to a version of a template
+  template untag     Take a tag away
   template rm        Delete templates
 
 Files

@@ -1,6 +1,5 @@
 #include "cli/progress.h"
 
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -8,6 +7,7 @@
 
 #include "base/files.h"
 #include "base/strings.h"
+#include "cli/raw_terminal.h"
 #include "cli/table.h"
 
 namespace wrenn::cli {
@@ -17,22 +17,7 @@ constexpr std::array<std::string_view, 10> kSpinner = {"⠋", "⠙", "⠹", "⠸
                                                        "⠴", "⠦", "⠧", "⠇", "⠏"};
 
 std::size_t terminal_width() {
-  winsize size{};
-  if (::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_col == 0) return 80;
-  return size.ws_col;
-}
-
-// At most `width` characters of UTF-8 text.
-std::string shortened(std::string_view text, std::size_t width) {
-  if (text_width(text) <= width) return std::string(text);
-  std::string out;
-  std::size_t used = 0;
-  for (const char c : text) {
-    const bool begins_character = (static_cast<unsigned char>(c) & 0xC0) != 0x80;
-    if (begins_character && ++used >= width) break;
-    out += c;
-  }
-  return out + "…";
+  return static_cast<std::size_t>(window_size(STDERR_FILENO).cols);
 }
 
 // The rest of the line is erased; the cursor stays on it.
@@ -41,6 +26,10 @@ void show_line(std::string_view line) {
 }
 
 }  // namespace
+
+std::string_view spinner(std::size_t frame) {
+  return kSpinner.at(frame % kSpinner.size());
+}
 
 StepDisplay::StepDisplay(const Console& console, std::string label)
     : console_(console), label_(std::move(label)) {
@@ -66,7 +55,7 @@ void StepDisplay::tick() {
   if (!console_.err_is_terminal) return;
   const std::string head = base::concat(label_, ' ', seconds());
   const std::size_t room = terminal_width() - std::min(terminal_width(), text_width(head) + 6);
-  std::string line = base::concat(console_.err_paint.bold(kSpinner.at(frame_++ % 10)), ' ', head);
+  std::string line = base::concat(console_.err_paint.bold(spinner(frame_++)), ' ', head);
   if (!detail_.empty() && room > 10) {
     line += console_.err_paint.dim("  " + shortened(detail_, room));
   }

@@ -10,6 +10,9 @@
 
 namespace wrenn::cli {
 
+// The picture of something that goes on; frames may be counted for ever.
+std::string_view spinner(std::size_t frame);
+
 // A step with a name, the time it has taken, and what it does just now.
 class StepDisplay {
  public:

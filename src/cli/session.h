@@ -47,6 +47,8 @@ void add_port_commands(CLI::App& sandbox, Session& session);
 void add_forward_command(CLI::App& sandbox, Session& session);
 void add_shell_command(CLI::App& sandbox, Session& session);
 void add_template_commands(CLI::App& app, Session& session);
+void add_template_build_command(CLI::App& templates, Session& session);
+void add_template_builds_commands(CLI::App& templates, Session& session);
 void add_host_commands(CLI::App& app, Session& session);
 void add_files_commands(CLI::App& app, Session& session);
 void add_up_command(CLI::App& app, Session& session);

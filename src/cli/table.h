@@ -31,7 +31,9 @@ class Table {
 
 // Characters, not bytes, of UTF-8 text.
 std::size_t text_width(std::string_view text);
-// Control characters replaced by '?'.
+// Control characters replaced by '?', those of two bytes (U+0080 to U+009F) too.
 std::string printable(std::string_view text);
+// At most `width` characters of UTF-8 text; one that was cut ends with "…".
+std::string shortened(std::string_view text, std::size_t width);
 
 }  // namespace wrenn::cli

@@ -56,8 +56,13 @@ void add_list(CLI::App& parent, Session& session) {
 
 void add_remove(CLI::App& parent, Session& session) {
   auto* command = parent.add_subcommand("rm", "Delete templates; sandboxes made from them go on");
+  command->footer(
+      "NAME deletes all its versions, NAME@VERSION that one, NAME:TAG the one the tag points to.");
   auto names = std::make_shared<std::vector<std::string>>();
-  command->add_option("NAME", *names, "As `wrenn template ls` shows them")->required();
+  command
+      ->add_option("NAME", *names,
+                   "NAME, NAME:TAG or NAME@VERSION, as `wrenn template ls` shows them")
+      ->required();
   command->callback([&session, names] {
     session.action = [&session, names] {
       return with_api(session,
@@ -69,8 +74,11 @@ void add_remove(CLI::App& parent, Session& session) {
 }  // namespace
 
 void add_template_commands(CLI::App& app, Session& session) {
-  auto* parent = app.add_subcommand("template", "List and delete what sandboxes are made from");
+  auto* parent =
+      app.add_subcommand("template", "Build, list and delete what sandboxes are made from");
   parent->require_subcommand(1);
+  add_template_build_command(*parent, session);
+  add_template_builds_commands(*parent, session);
   add_list(*parent, session);
   add_remove(*parent, session);
 }
