@@ -10,10 +10,6 @@ namespace {
 
 using recipe::Dialect;
 
-Environment no_environment() {
-  return [](const char*) { return std::optional<std::string>(); };
-}
-
 class FindDefinition : public testing::Test {
  protected:
   void write(const char* name, std::string_view text = "FROM minimal\n") {

@@ -63,21 +63,24 @@ Result<void> pack(const Console& console, const BuildOptions& options, Prepared&
   return {};
 }
 
-// Mistakes that are the definition's or the command line's show before anything is sent.
-Result<Prepared> prepare(const Session& session, const CommandOptions& options) {
-  Prepared prepared;
-  const BuildOptions& build = options.build;
+// What can be wrong with the command line.
+Result<void> read_line(const Session& session, const CommandOptions& options, Prepared& prepared) {
   WRENN_TRY_ASSIGN(prepared.view, parse_progress(options.progress, session.console));
-  WRENN_TRY_ASSIGN(prepared.definition, find_definition(build));
-  WRENN_TRY_ASSIGN(prepared.name, name_to_build(build));
-  WRENN_TRY(check_options(build, prepared.definition.dialect));
-  WRENN_TRY_ASSIGN(prepared.build_args, parse_build_args(build.build_args, session.environment));
+  WRENN_TRY_ASSIGN(prepared.name, name_to_build(options.build));
+  WRENN_TRY(check_options(options.build, prepared.definition.dialect));
+  WRENN_TRY_ASSIGN(prepared.build_args,
+                   parse_build_args(options.build.build_args, session.environment));
+  return {};
+}
+
+// What can be wrong with the definition and its files, which is said before anything is sent.
+Result<void> read_files(const Console& console, const BuildOptions& options, Prepared& prepared) {
   WRENN_TRY_ASSIGN(const recipe::BuildPlan plan,
-                   plan_of(prepared.definition, build, prepared.build_args));
-  show_warnings(session.console, plan.warnings);
+                   plan_of(prepared.definition, options, prepared.build_args));
+  show_warnings(console, plan.warnings);
   prepared.steps = static_cast<std::int64_t>(plan.steps());
-  if (copies_from_context(plan)) WRENN_TRY(pack(session.console, build, prepared));
-  return prepared;
+  if (copies_from_context(plan)) WRENN_TRY(pack(console, options, prepared));
+  return {};
 }
 
 // Nothing is sent that is there already.
@@ -144,11 +147,15 @@ Task<Result<int>> build(ApiClient& api, const Console& console, const CommandOpt
 }
 
 Result<int> run(Session& session, const CommandOptions& options) {
-  const auto prepared = prepare(session, options);
-  if (!prepared) return base::fail(prepared.error());
+  Prepared prepared;
+  WRENN_TRY_ASSIGN(prepared.definition, find_definition(options.build));
+  if (const auto read = read_line(session, options, prepared); !read) {
+    return session.console.usage(read.error().message, read.error().remedy);
+  }
+  WRENN_TRY(read_files(session.console, options.build, prepared));
   net::ignore_sigpipe();
   return with_api(session,
-                  [&](ApiClient& api) { return build(api, session.console, options, *prepared); });
+                  [&](ApiClient& api) { return build(api, session.console, options, prepared); });
 }
 
 void add_options(CLI::App& command, CommandOptions& options) {
