@@ -23,6 +23,7 @@ FROM minimal
 ENV APP_HOME=/srv/app MODE="quiet one"
 WORKDIR /srv/app
 COPY --from=numbers /out /srv/app/data/
+COPY --from=numbers /out/link linked
 COPY --from=text --chown=user:user --chmod=0640 /work/text said
 COPY <<EOF /etc/motd.app
 made in $APP_HOME
@@ -138,6 +139,8 @@ def test_a_dockerfile_of_three_stages(api, made):
         assert served == "good day, wrenn\n5\n"
         assert sandbox.sh("cat /etc/motd.app mode built-by; pwd; readlink data/link").stdout.decode() == \
             "made in /srv/app\nquiet one\nroot\n/srv/app\ndeep/numbers\n"
+        # A source that is a link is what it leads to.
+        assert sandbox.sh("test -f linked && ! test -L linked && tail -n 1 linked").stdout.decode() == "5\n"
         assert sandbox.sh("stat -c '%U:%G %a' said; ls /work /out 2>&1 | head -n 1").stdout.decode().startswith("user:user 640\nls: ")
     # One line of the last stage changes: the stages before it are not even looked at.
     definition["dockerfile"] = DOCKERFILE.replace('"$MODE" > mode', '"$MODE" > mode && touch more')

@@ -36,18 +36,29 @@ rm -f -- "$2")sh";
 constexpr const char* kLook =
     R"sh(if [ -d "$1" ]; then echo directory; elif [ -e "$1" ]; then echo file; fi)sh";
 
-// $1 the archive to write, $2 ... patterns below the root. A pattern's words are not split.
+// $1 the archive to write, $2 ... patterns below the root. A pattern's words are not split. What a
+// link leads to is in the archive, too, since a source that is a link means that.
 constexpr const char* kPack = R"sh(
 archive=$1
 shift
 cd /
 rm -f -- "$archive" "$archive.list"
+add() {
+  printf '%s\n' "$1" >>"$archive.list"
+  [ -L "$1" ] && [ -e "$1" ] || return 0
+  target=$(readlink -- "$1")
+  case $target in /*) ;; *) target=/$(dirname -- "$1")/$target ;; esac
+  dir=$(cd -- "$(dirname -- "$target")" && pwd -P)
+  [ "$dir" != / ] || dir=
+  target=$dir/$(basename -- "$target")
+  add "${target#/}"
+}
 IFS=
 for pattern in "$@"; do
   found=
   for file in $pattern; do
     if [ -e "$file" ] || [ -L "$file" ]; then
-      printf '%s\n' "$file" >>"$archive.list"
+      add "$file"
       found=1
     fi
   done
