@@ -115,8 +115,10 @@ Result<std::optional<Build>> BuildStore::claim(std::int64_t lease_ms) {
   const std::int64_t now = clock_();
   // Mostly there is nothing to do: no transaction for that.
   constexpr std::string_view kDue =
-      "SELECT id FROM template_builds WHERE status IN ('waiting', 'building') "
-      "AND claimed_until <= $1 ORDER BY created_at, id LIMIT 1";
+      "SELECT b.id FROM template_builds b WHERE b.status IN ('waiting', 'building') "
+      "AND b.claimed_until <= $1 ORDER BY (SELECT COUNT(*) FROM template_builds o WHERE "
+      "o.team_id = b.team_id AND o.status = 'building' AND o.claimed_until > $1), "
+      "b.created_at, b.id LIMIT 1";
   WRENN_TRY_ASSIGN(const auto due, database_.read().query(kDue, {now}));
   if (due.empty()) return std::nullopt;
   Session session = database_.write();

@@ -89,7 +89,8 @@ class BuildStore {
   // False when it was over before.
   base::Result<bool> cancel(std::string_view team_id, std::string_view id);
 
-  // The oldest that nobody works on: from now on it is the caller's for `lease_ms`, as kBuilding.
+  // One that nobody works on, the oldest of those whose teams have the fewest at work: from now on
+  // it is the caller's for `lease_ms`, as kBuilding.
   base::Result<std::optional<Build>> claim(std::int64_t lease_ms);
   // Notes how far it is and keeps the claim. False when it is not the caller's any more: it was
   // cancelled, or somebody else has begun it anew.

@@ -43,6 +43,20 @@ TEST_F(BuildStoreTest, OneAtATimeIsSomebodys) {
   EXPECT_FALSE(builds_.claim(kLease).value());
 }
 
+TEST_F(BuildStoreTest, ATeamWithManyDoesNotKeepOthersWaiting) {
+  ASSERT_TRUE(test_.database.write().execute(
+      "INSERT INTO teams (id, name, created_at) VALUES ('team-2', 'Other', 0)"));
+  make();
+  make();
+  test_.now += 1;
+  const Build other =
+      builds_.create({.team_id = "team-2", .name = "web", .tag = "latest", .definition = "{}"})
+          .value();
+  EXPECT_NE(builds_.claim(kLease).value()->id, other.id) << "it came later";
+  EXPECT_EQ(builds_.claim(kLease).value()->id, other.id) << "the first team has one at work";
+  EXPECT_TRUE(builds_.claim(kLease).value());
+}
+
 TEST_F(BuildStoreTest, OfOneThatDiedTheNextBeginsAnew) {
   make();
   const Build dead = *builds_.claim(kLease).value();

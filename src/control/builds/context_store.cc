@@ -74,6 +74,22 @@ class Indexer {
 
 }  // namespace
 
+namespace {
+
+Result<std::uint64_t> bytes_in(const base::Path& directory) {
+  std::uint64_t bytes = 0;
+  std::error_code error;
+  for (const auto& one : std::filesystem::directory_iterator(directory, error)) {
+    struct stat info{};
+    // One that is gone meanwhile takes no room.
+    if (::lstat(one.path().c_str(), &info) == 0) bytes += static_cast<std::uint64_t>(info.st_size);
+  }
+  if (error) return base::fail_errno(error.value(), "cannot list the files of builds");
+  return bytes;
+}
+
+}  // namespace
+
 Result<void> copy_content(int from, const recipe::ContextEntry& entry, int to) {
   std::string block(kBlock, '\0');
   std::uint64_t done = 0;
@@ -158,6 +174,12 @@ Result<ContextStore::Upload> ContextStore::begin(std::string_view team_id,
   upload.digest_ = digest;
   WRENN_TRY(base::make_dirs(root_, 0700));
   WRENN_TRY(base::make_dirs(root_ / team_id, 0700));
+  WRENN_TRY_ASSIGN(const std::uint64_t used, bytes_in(root_ / team_id));
+  if (used >= kMaxTeamContextBytes) {
+    return base::fail(Code::kResourceExhausted,
+                      concat("the team has ", base::human_bytes(used), " of files of builds here"),
+                      "what no build has used for a day is removed; try again then, or with less");
+  }
   const base::Path temporary =
       root_ / team_id / concat(kTemporary, base::to_hex(base::random_bytes(8)));
   WRENN_TRY_ASSIGN(upload.file_,

@@ -18,7 +18,8 @@
 
 namespace wrenn::control {
 
-inline constexpr std::uint64_t kMaxContextBytes = std::uint64_t{1} << 30;  // Of an archive.
+inline constexpr std::uint64_t kMaxContextBytes = std::uint64_t{1} << 30;      // Of an archive.
+inline constexpr std::uint64_t kMaxTeamContextBytes = std::uint64_t{4} << 30;  // Of all of a team.
 
 // What is in an archive.
 struct ContextIndex {
@@ -69,6 +70,7 @@ class ContextStore {
     base::Sha256 hash_;
     std::uint64_t size_ = 0;
   };
+  // kResourceExhausted while the team has kMaxTeamContextBytes here.
   base::Result<Upload> begin(std::string_view team_id, std::string_view digest) const;
 
   // Removes what no build has used since then; returns how many.

@@ -72,6 +72,17 @@ TEST_F(ContextStoreTest, WhatIsNotAsItWasSaidLeavesNothing) {
   EXPECT_TRUE(std::filesystem::is_empty(dir_.path() / "contexts" / "team-1"));
 }
 
+TEST_F(ContextStoreTest, ATeamMayNotFillTheDisk) {
+  const base::Path team = dir_.path() / "contexts" / "team-1";
+  ASSERT_TRUE(base::make_dirs(team));
+  const base::Fd large = base::open_file(team / "large", O_RDWR | O_CREAT).value();
+  ASSERT_EQ(::ftruncate(large.get(), kMaxTeamContextBytes), 0);
+  const auto refused = store_.begin("team-1", std::string(64, '0'));
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, base::Code::kResourceExhausted);
+  EXPECT_TRUE(store_.begin("team-2", std::string(64, '0')));
+}
+
 TEST_F(ContextStoreTest, ForgetsWhatIsNotUsed) {
   const std::string bytes = archive();
   const std::string digest = base::sha256_hex(bytes);
