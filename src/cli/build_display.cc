@@ -16,8 +16,9 @@ using base::concat;
 
 std::unique_ptr<BuildProgress> make_progress(ProgressView view, std::int64_t steps,
                                              const Paint& paint) {
-  if (view == ProgressView::kPlain) return std::make_unique<PlainProgress>(steps, paint);
-  return std::make_unique<TerminalProgress>(steps, paint);
+  const auto now = base::steady_now();
+  if (view == ProgressView::kPlain) return std::make_unique<PlainProgress>(steps, paint, now);
+  return std::make_unique<TerminalProgress>(steps, paint, now);
 }
 
 }  // namespace

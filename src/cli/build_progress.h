@@ -20,8 +20,9 @@ namespace wrenn::cli {
 
 class BuildProgress {
  public:
-  // `steps`: of the whole build; 0: not known.
-  BuildProgress(std::int64_t steps, Paint paint) : steps_(steps), paint_(paint) {}
+  // `steps`: of the whole build; 0: not known. `now`: since when the first line is waited for.
+  BuildProgress(std::int64_t steps, Paint paint, base::SteadyTime now)
+      : steps_(steps), paint_(paint), heard_(now) {}
   BuildProgress(const BuildProgress&) = delete;
   BuildProgress& operator=(const BuildProgress&) = delete;
   virtual ~BuildProgress() = default;
@@ -78,7 +79,7 @@ class BuildProgress {
   std::string error_;
   std::string notice_;          // The last one.
   std::int64_t server_ms_ = 0;  // The latest time that the server told, and when it did.
-  base::SteadyTime heard_{};
+  base::SteadyTime heard_;
 };
 
 // For what is no terminal: everything, as it comes, each line with the number of its step.

@@ -34,7 +34,7 @@ BuildLine end_line() {
 }
 
 TEST(PlainProgress, NumbersEveryLine) {
-  PlainProgress progress(7, Paint());
+  PlainProgress progress(7, Paint(), kNow);
   EXPECT_EQ(
       add_all(progress, {line_of(Kind::kNotice, 0, "waiting for a host: all are full"),
                          line_of(Kind::kCached, 1, "[build] COPY . ."),
@@ -61,14 +61,14 @@ TEST(PlainProgress, NumbersEveryLine) {
 }
 
 TEST(PlainProgress, KnowsNoTotalAndNoUnknownKinds) {
-  PlainProgress progress(0, Paint());
+  PlainProgress progress(0, Paint(), kNow);
   EXPECT_EQ(add_all(progress, {line_of(Kind::kStep, 4, "RUN true"), line_of(Kind::kUnknown, 4, "?"),
                                line_of(Kind::kStdout, 9, "before its step\n")}),
             "#4 [4] RUN true\n#9 before its step\n");
 }
 
 TEST(BuildProgress, ShowsTheStepThatFailedWithItsLastLines) {
-  PlainProgress progress(3, Paint());
+  PlainProgress progress(3, Paint(), kNow);
   std::string output;
   for (int i = 1; i <= 25; ++i) output += base::concat("line ", i, "\n");
   add_all(progress, {line_of(Kind::kStep, 1, "RUN true"), line_of(Kind::kDone, 1, "0.1 s"),
@@ -81,14 +81,14 @@ TEST(BuildProgress, ShowsTheStepThatFailedWithItsLastLines) {
 }
 
 TEST(BuildProgress, AStepWaitsForThoseItCopiesFrom) {
-  PlainProgress progress(0, Paint());
+  PlainProgress progress(0, Paint(), kNow);
   add_all(progress, {line_of(Kind::kStep, 3, "[stage 2] COPY --from=build /a /a"),
                      line_of(Kind::kStep, 1, "[build] RUN false")});
   EXPECT_TRUE(progress.failed_step().contains("[build 1] RUN false"));
 }
 
 TEST(BuildProgress, WhatFailsAfterTheStepsIsNoStep) {
-  PlainProgress progress(1, Paint());
+  PlainProgress progress(1, Paint(), kNow);
   add_all(progress, {line_of(Kind::kStep, 1, "RUN true"), line_of(Kind::kDone, 1, "0.1 s"),
                      line_of(Kind::kNotice, 0, "starting server")});
   EXPECT_EQ(progress.failed_step(), "");
@@ -99,7 +99,7 @@ TEST(BuildProgress, WhatFailsAfterTheStepsIsNoStep) {
 }
 
 TEST(BuildProgress, ANewAttemptForgetsWhatWasRunning) {
-  TerminalProgress progress(2, Paint());
+  TerminalProgress progress(2, Paint(), kNow);
   add_all(progress, {line_of(Kind::kStep, 1, "RUN true"),
                      line_of(Kind::kNotice, 0, "trying again: the host is gone")});
   ASSERT_EQ(progress.window(kNow, {80, 24}).size(), 1u);
@@ -108,7 +108,7 @@ TEST(BuildProgress, ANewAttemptForgetsWhatWasRunning) {
 }
 
 TEST(TerminalProgress, EndedStepsStay) {
-  TerminalProgress progress(3, Paint(true));
+  TerminalProgress progress(3, Paint(true), kNow);
   EXPECT_EQ(
       add_all(progress, {line_of(Kind::kCached, 1, "COPY . ."), line_of(Kind::kStep, 2, "RUN make"),
                          line_of(Kind::kStdout, 2, "cc a.c\n"), line_of(Kind::kDone, 2, "1.2 s"),
@@ -128,8 +128,9 @@ Lines window_of(const TerminalProgress& progress, base::SteadyTime now, WindowSi
 }
 
 TEST(TerminalProgress, TheWindowShowsWhatRuns) {
-  TerminalProgress progress(3, Paint());
-  EXPECT_EQ(window_of(progress, kNow, {80, 24}), (Lines{"waiting to be begun  0.0 s"}));
+  TerminalProgress progress(3, Paint(), kNow);
+  EXPECT_EQ(window_of(progress, kNow + std::chrono::seconds(2), {80, 24}),
+            (Lines{"waiting to be begun  2.0 s"}));
   progress.add(line_of(Kind::kStep, 2, "RUN make"), kNow);
   std::string output;
   for (int i = 1; i <= 9; ++i) output += base::concat("line ", i, "\n");
@@ -144,7 +145,7 @@ TEST(TerminalProgress, TheWindowShowsWhatRuns) {
 }
 
 TEST(TerminalProgress, TheWindowIsNoWiderThanTheTerminal) {
-  TerminalProgress progress(3, Paint());
+  TerminalProgress progress(3, Paint(), kNow);
   progress.add(line_of(Kind::kStep, 2, base::concat("RUN ", std::string(300, 'x'))), kNow);
   progress.add(line_of(Kind::kStdout, 2, std::string(300, 'y')), kNow);
   for (const std::string& line : progress.window(kNow, {40, 24})) {
@@ -154,7 +155,7 @@ TEST(TerminalProgress, TheWindowIsNoWiderThanTheTerminal) {
 }
 
 TEST(TerminalProgress, BetweenStepsItSaysWhatItDoes) {
-  TerminalProgress progress(1, Paint());
+  TerminalProgress progress(1, Paint(), kNow);
   add_all(progress, {line_of(Kind::kStep, 1, "RUN true"), line_of(Kind::kDone, 1, "0.1 s")});
   EXPECT_EQ(window_of(progress, kNow, {80, 24}), (Lines{"at work  0.0 s"}));
   add_all(progress, {line_of(Kind::kNotice, 0, "waiting until it is ready"),
