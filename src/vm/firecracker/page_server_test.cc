@@ -86,7 +86,7 @@ TEST_F(FirecrackerPageServer, PagesComeAsTheyWereSavedAndGoWhenTheyAreGivenBack)
     // Given back, they are zero: neither what was saved nor what was written.
     EXPECT_TRUE(memory.discard(4, 8));
     EXPECT_TRUE(memory.discard(150, 1));
-    for (const std::size_t page : {4uz, 5uz, 6uz, 7uz, 11uz, 150uz})
+    for (const std::size_t page : {4u, 5u, 6u, 7u, 11u, 150u})
       EXPECT_EQ(memory.look(page), 0) << page;
     EXPECT_EQ(memory.look(3), 3);
     EXPECT_EQ(memory.look(12), 12);

@@ -10,7 +10,7 @@ using namespace wrenn::vm;  // NOLINT
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const std::string_view reply(reinterpret_cast<const char*>(data), size);
-  for (const unsigned char c : firecracker::fault_in(reply)) {
+  for (const char c : firecracker::fault_in(reply)) {
     if (c < ' ' || c > '~') std::abort();
   }
   (void)firecracker::instance_state_in(reply);
