@@ -28,6 +28,14 @@ Result<std::string> judge(const ApiCall& call, int status, std::string body) {
   return base::fail(Code::kFailedPrecondition, what);
 }
 
+// Of errors of the HTTP client: what it cannot read is no HTTP, however it puts that.
+base::Error with_plain_code(base::Error error) {
+  const bool is_unreadable = error.code == Code::kInvalidArgument ||
+                             error.code == Code::kUnimplemented || error.code == Code::kOutOfRange;
+  if (is_unreadable) error.code = Code::kInternal;
+  return error;
+}
+
 net::Task<Result<std::string>> ask_now(ApiOptions options, ApiCall call, base::Duration deadline) {
   WRENN_CO_TRY_ASSIGN(const VmSocket socket, socket_of(options.directory, kApiSocket, options.uid));
   net::HttpClient client(
@@ -37,10 +45,12 @@ net::Task<Result<std::string>> ask_now(ApiOptions options, ApiCall call, base::D
   request.target = call.path;
   request.body = call.body;
   if (!call.body.empty()) request.headers.add("Content-Type", "application/json");
-  WRENN_CO_TRY_ASSIGN(net::ClientResponse response, co_await client.send(std::move(request)));
-  const int status = response.status();
-  WRENN_CO_TRY_ASSIGN(std::string body, co_await net::read_all(response, kMaxReplyBytes));
-  co_return judge(call, status, std::move(body));
+  auto response = co_await client.send(std::move(request));
+  if (!response) co_return base::fail(with_plain_code(std::move(response).error()));
+  const int status = response->status();
+  auto body = co_await net::read_all(*response, kMaxReplyBytes);
+  if (!body) co_return base::fail(with_plain_code(std::move(body).error()));
+  co_return judge(call, status, *std::move(body));
 }
 
 }  // namespace

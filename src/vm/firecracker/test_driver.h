@@ -102,6 +102,7 @@ class FirecrackerTest : public testing::Test {
     const base::Path kvm = dir_->path() / "kvm";
     ASSERT_EQ(::mknod(kvm.c_str(), S_IFCHR | 0660, makedev(1, 3)), 0);
     ASSERT_EQ(::chown(kvm.c_str(), 0, kDeviceGroup), 0);
+    ASSERT_EQ(::chmod(kvm.c_str(), 0660), 0);
     for (const char* device : {"/dev/net/tun", "/dev/userfaultfd"}) {
       const auto node = device_node(device, dir_->path());
       ASSERT_TRUE(node) << node.error().message;
