@@ -112,7 +112,7 @@ class FirecrackerTest : public testing::Test {
     const base::Path path = dir_->path() / name;
     std::error_code error;
     std::filesystem::copy_file(WRENN_FIRECRACKER_TEST_SERVER, path,
-                               std::filesystem::copy_options::overwrite_existing, error);
+                               std::filesystem::copy_options::skip_existing, error);
     EXPECT_FALSE(error) << error.message();
     EXPECT_EQ(::chmod(path.c_str(), 0755), 0);
     EXPECT_EQ(::chown(path.c_str(), 0, 0), 0);
@@ -178,20 +178,28 @@ class FirecrackerTest : public testing::Test {
     if (!socket) return socket.error().message;
     const base::Fd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
     if (socket->endpoint.connect(fd.get()) != 0) return "not there";
-    std::array<char, 256> buffer;
-    const bool is_sent = ::write(fd.get(), line.data(), line.size()) > 0;
-    const ssize_t n = is_sent ? ::read(fd.get(), buffer.data(), buffer.size()) : -1;
-    return n > 0 ? std::string(buffer.data(), static_cast<std::size_t>(n)) : "no answer";
+    if (::write(fd.get(), line.data(), line.size()) <= 0) return "no answer";
+    std::string answer;
+    std::array<char, 4096> buffer;
+    for (ssize_t n = 0; (n = ::read(fd.get(), buffer.data(), buffer.size())) > 0;) {
+      answer.append(buffer.data(), static_cast<std::size_t>(n));
+    }
+    return answer.empty() ? "no answer" : answer;
   }
   void fill(const TestVm& vm, std::size_t page, std::size_t count, int value) {
     EXPECT_EQ(guest(vm, concat("fill ", page, ' ', count, ' ', value)), "done");
     for (std::size_t i = page; i < page + count; ++i) expected_[i] = value;
   }
   // All that the guest was told to write is there, and nothing else.
-  void expect_memory(const TestVm& vm, const std::vector<int>& expected, std::size_t step = 1) {
-    for (std::size_t page = 0; page < kPages; page += step) {
-      ASSERT_EQ(guest(vm, concat("look ", page)), std::to_string(expected[page])) << page;
+  void expect_memory(const TestVm& vm, const std::vector<int>& expected) {
+    std::string runs;
+    for (std::size_t page = 0; page < kPages;) {
+      std::size_t end = page + 1;
+      while (end < kPages && expected[end] == expected[page]) ++end;
+      runs += concat(end - page, '*', expected[page], ' ');
+      page = end;
     }
+    EXPECT_EQ(guest(vm, "runs"), runs);
   }
 
   struct Saved {

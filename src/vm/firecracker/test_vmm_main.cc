@@ -2,7 +2,8 @@
 // test_vmm.h; it is no hypervisor.
 //
 // At the socket "guest.sock" beside the API's a test does what a guest would: a line of words, and
-// a line in answer. "fill PAGE COUNT VALUE", "look PAGE", "discard PAGE COUNT", "print TEXT".
+// an answer. "fill PAGE COUNT VALUE", "look PAGE", "runs", which is all of it as COUNT*VALUE,
+// "discard PAGE COUNT", "print TEXT".
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -46,6 +47,20 @@ std::size_t number(std::string_view text) {
   return base::parse_int<std::size_t>(text).value_or(0);
 }
 
+std::string runs_of(const TestMemory& memory) {
+  constexpr std::size_t kPage = 4096;
+  const std::size_t pages = memory.bytes() / kPage;
+  std::string runs;
+  for (std::size_t page = 0; page < pages;) {
+    const int value = memory.look(page);
+    std::size_t end = page + 1;
+    while (end < pages && memory.look(end) == value) ++end;
+    runs += concat(end - page, '*', value, ' ');
+    page = end;
+  }
+  return runs;
+}
+
 std::string do_as_told(TestMemory& memory, std::string_view line) {
   const auto words = base::split(line, ' ');
   if (words[0] == "fill" && words.size() == 4) {
@@ -53,6 +68,7 @@ std::string do_as_told(TestMemory& memory, std::string_view line) {
     return "done";
   }
   if (words[0] == "look" && words.size() == 2) return concat(memory.look(number(words[1])));
+  if (words[0] == "runs") return runs_of(memory);
   if (words[0] == "discard" && words.size() == 3) {
     return memory.discard(number(words[1]), number(words[2])) ? "done" : "failed";
   }
