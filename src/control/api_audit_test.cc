@@ -157,10 +157,10 @@ Task<void> check_metadata(World& world) {
   const Got host = co_await change("POST", "/v1/hosts", R"({"name":"rack"})", people.root.token);
   EXPECT_EQ(host.status, 201) << host.body;
   const std::string labels = R"({"labels":{"zone":"a","disk":null}})";
-  EXPECT_EQ((co_await change("PATCH", concat("/v1/hosts/", World::id_in(host.body)), labels,
-                             people.root.token))
-                .status,
-            200);
+  EXPECT_EQ(
+      (co_await change("PATCH", concat("/v1/hosts/", field(host, "id")), labels, people.root.token))
+          .status,
+      200);
   Got got = co_await read(world, people.owner, "?action=team.rename");
   EXPECT_TRUE(got.has(R"("metadata":{"name":"Blue"})")) << got.body;
   got = co_await read(world, people.owner, "?action=member.set_role");

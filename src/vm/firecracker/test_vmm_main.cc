@@ -82,8 +82,9 @@ std::string do_as_told(TestMemory& memory, std::string_view line) {
 
 // One caller after the other, beside the API: a page that somebody has to bring first must not hold
 // that up.
-void be_guest(TestMemory& memory, const std::string& path) {
-  const base::Fd listener(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+// It listens before the API does, so whoever has started a VM finds its guest.
+base::Fd listen_as_guest(const std::string& path) {
+  base::Fd listener(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
   path.copy(address.sun_path, sizeof address.sun_path - 1);
@@ -91,6 +92,10 @@ void be_guest(TestMemory& memory, const std::string& path) {
       ::listen(listener.get(), 8) != 0) {
     ::_exit(1);
   }
+  return listener;
+}
+
+void be_guest(TestMemory& memory, const base::Fd& listener) {
   while (true) {
     const base::Fd caller(::accept(listener.get(), nullptr, nullptr));
     std::array<char, 1024> buffer;
@@ -126,7 +131,8 @@ int main(int argc, char** argv) {
     return 1;
   }
   TestVmm vmm(arguments.id, directory);
-  std::thread(be_guest, std::ref(vmm.memory()), directory + "/guest.sock").detach();
+  const base::Fd guest = listen_as_guest(directory + "/guest.sock");
+  std::thread(be_guest, std::ref(vmm.memory()), std::cref(guest)).detach();
   net::Loop loop;
   const auto endpoint = net::Endpoint::unix_socket(arguments.socket);
   auto listener = endpoint ? net::Listener::listen(loop, *endpoint) : base::fail(endpoint.error());
