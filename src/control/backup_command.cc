@@ -67,8 +67,11 @@ base::Error with_waiver(base::Error error) {
 
 std::string about_key(const std::string& fingerprint, const EncryptionKeyPlace& place) {
   if (fingerprint.empty()) return "No key is known for what may be sealed in it.";
-  const std::string where =
-      place.digits ? "the value of WRENN_ENCRYPTION_KEY" : place.file.native();
+  // A credential is shown to a service where nobody else finds it.
+  const std::string where = place.digits ? "the value of WRENN_ENCRYPTION_KEY"
+                            : place.guard == KeyGuard::kServiceManager
+                                ? "the file of the credential encryption.key"
+                                : place.file.native();
   return concat("What is sealed in it opens with the encryption key ", fingerprint,
                 " alone, which is not in it: keep ", where, " too, and elsewhere.");
 }
