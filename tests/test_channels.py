@@ -7,6 +7,7 @@ import threading
 
 import pytest
 
+from support.accounts import bearer, first_user, log_in
 from support.api import Api
 from support.machine import kill, wait_for
 from support.server import Wrenn, free_port
