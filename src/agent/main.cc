@@ -3,6 +3,7 @@
 //   wrenn-agent serve    answers the control plane until SIGTERM; the VMs go on afterwards
 //   wrenn-agent purge    ends all sandboxes and removes all they left on the machine
 //   wrenn-agent doctor   examines the machine
+#include <malloc.h>
 #include <unistd.h>
 
 #include <csignal>
@@ -186,6 +187,10 @@ Result<void> doctor(const Options& options) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  // Maps of guests' memory are a MiB and more, on many threads: they go back to the system when
+  // they are freed, rather than to whichever thread asked for them.
+  constexpr int kLarge = 128 << 10;
+  ::mallopt(M_MMAP_THRESHOLD, kLarge);
   Options options;
   CLI::App app{"Wrenn's host agent: owns the sandboxes of one host"};
   app.set_version_flag("--version", WRENN_VERSION);
