@@ -15,16 +15,16 @@ RUN --timeout=2m mkdir -p /out/deep && seq 1 5 > /out/deep/numbers && ln -s deep
 
 FROM minimal AS text
 ARG GREETING
-WORKDIR /work
+WORKDIR /build
 COPY src/ ./
-RUN sh ./make.sh "$GREETING" > /work/text
+RUN sh ./make.sh "$GREETING" > /build/text
 
 FROM minimal
 ENV APP_HOME=/srv/app MODE="quiet one"
 WORKDIR /srv/app
 COPY --from=numbers /out /srv/app/data/
 COPY --from=numbers /out/link linked
-COPY --from=text --chown=user:user --chmod=0640 /work/text said
+COPY --from=text --chown=user:user --chmod=0640 /build/text said
 COPY <<EOF /etc/motd.app
 made in $APP_HOME
 EOF
@@ -141,7 +141,7 @@ def test_a_dockerfile_of_three_stages(api, made):
             "made in /srv/app\nquiet one\nroot\n/srv/app\ndeep/numbers\n"
         # A source that is a link is what it leads to.
         assert sandbox.sh("test -f linked && ! test -L linked && tail -n 1 linked").stdout.decode() == "5\n"
-        assert sandbox.sh("stat -c '%U:%G %a' said; ls /work /out 2>&1 | head -n 1").stdout.decode().startswith("user:user 640\nls: ")
+        assert sandbox.sh("stat -c '%U:%G %a' said; ls /build /out 2>&1 | head -n 1").stdout.decode().startswith("user:user 640\nls: ")
     # One line of the last stage changes: the stages before it are not even looked at.
     definition["dockerfile"] = DOCKERFILE.replace('"$MODE" > mode', '"$MODE" > mode && touch more')
     build2, lines = build(api, **definition)
@@ -151,7 +151,7 @@ def test_a_dockerfile_of_three_stages(api, made):
     build3, _ = build(api, **definition, target="text", tag="text")
     assert build3["status"] == "ready" and build3["cached_steps"] == build3["steps"], build3
     with api.create(template="three-stages:text") as sandbox:
-        assert sandbox.sh("cat text; pwd").stdout.decode() == "good day, wrenn\n/work\n"
+        assert sandbox.sh("cat text; pwd").stdout.decode() == "good day, wrenn\n/build\n"
 
 
 def test_a_template_is_the_base_of_another(api, made):
