@@ -21,9 +21,12 @@ std::unexpected<Error> wrong(std::string_view what) {
 
 Result<ElfFacts> parse_elf(std::string_view head) {
   Elf64_Ehdr header{};
+  // First what it is: a script is short, too.
+  if (!head.starts_with(std::string_view(ELFMAG, SELFMAG))) {
+    return wrong("it is not of the form ELF");
+  }
   if (head.size() < sizeof header) return wrong("it is too short");
   std::memcpy(&header, head.data(), sizeof header);
-  if (std::memcmp(header.e_ident, ELFMAG, SELFMAG) != 0) return wrong("it is not of the form ELF");
   if (header.e_ident[EI_CLASS] != ELFCLASS64 || header.e_ident[EI_DATA] != ELFDATA2LSB ||
       header.e_machine != EM_X86_64) {
     return wrong("it is for another processor");
