@@ -14,9 +14,11 @@ namespace wrenn::control {
 namespace {
 
 // Few at a time and often: while they are written nobody else writes, and whoever makes a sandbox
-// waits for that.
-constexpr std::size_t kBatch = 25;
-constexpr auto kPeriod = std::chrono::milliseconds(100);
+// waits for that. What comes faster is written in larger parts.
+constexpr std::size_t kBatch = 10;
+constexpr std::size_t kParts = 8;  // Of all that waits.
+constexpr auto kPause = std::chrono::milliseconds(20);
+constexpr auto kIdlePeriod = std::chrono::milliseconds(100);
 
 bool may_pass(base::Code code) {
   return code == base::Code::kUnavailable || code == base::Code::kResourceExhausted ||
@@ -60,8 +62,8 @@ void AuditLog::add_own(std::string_view team_id, std::string_view action,
 }
 
 net::Task<void> AuditLog::run() {
-  while (co_await net::sleep_for(kPeriod)) {
-    const auto written = co_await flush();
+  while (co_await net::sleep_for(is_idle() ? kIdlePeriod : kPause)) {
+    const auto written = co_await write_some();
     if (!written && !is_failing_) {
       base::log_error("the log of changes cannot be written; tried again",
                       {{"error", written.error()}});
@@ -71,24 +73,34 @@ net::Task<void> AuditLog::run() {
 }
 
 net::Task<base::Result<void>> AuditLog::flush() {
-  while (true) {
-    std::deque<db::AuditEntry> batch = take();
-    if (batch.empty()) co_return {};
-    const std::vector<db::AuditEntry> entries(batch.begin(), batch.end());
-    const auto written = co_await pool_.run([&] { return store_.add(entries); });
-    if (written) continue;
-    if (may_pass(written.error().code)) {
-      put_back(std::move(batch));
-      co_return base::fail(written.error());
-    }
-    for (const auto& entry : batch) lose(entry, written.error().message);
+  while (!is_idle()) WRENN_CO_TRY(co_await write_some());
+  co_return {};
+}
+
+bool AuditLog::is_idle() const {
+  const std::lock_guard lock(mutex_);
+  return waiting_.empty();
+}
+
+net::Task<base::Result<void>> AuditLog::write_some() {
+  std::deque<db::AuditEntry> batch = take();
+  if (batch.empty()) co_return {};
+  const std::vector<db::AuditEntry> entries(batch.begin(), batch.end());
+  const auto written = co_await pool_.run([&] { return store_.add(entries); });
+  if (written) co_return {};
+  if (may_pass(written.error().code)) {
+    put_back(std::move(batch));
+    co_return base::fail(written.error());
   }
+  for (const auto& entry : batch) lose(entry, written.error().message);
+  co_return {};
 }
 
 std::deque<db::AuditEntry> AuditLog::take() {
   const std::lock_guard lock(mutex_);
+  const std::size_t size = std::max(kBatch, waiting_.size() / kParts);
   std::deque<db::AuditEntry> batch;
-  while (!waiting_.empty() && batch.size() < kBatch) {
+  while (!waiting_.empty() && batch.size() < size) {
     batch.push_back(std::move(waiting_.front()));
     waiting_.pop_front();
   }

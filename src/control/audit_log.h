@@ -29,7 +29,7 @@ class AuditLog {
   // may be empty.
   void add_own(std::string_view team_id, std::string_view action, std::string_view resource_type,
                std::string_view resource_id, std::string_view reason = {});
-  // Writes what waits, ten times a second, until it is stopped. One at a time.
+  // Writes what waits, a tenth of a second after it came, until it is stopped. One at a time.
   net::Task<void> run();
   // Writes all that waits. What cannot be written for now stays, in its order; what the database
   // will never take is logged and counted.
@@ -40,6 +40,8 @@ class AuditLog {
   db::AuditStore& store() { return store_; }
 
  private:
+  bool is_idle() const;
+  net::Task<base::Result<void>> write_some();
   std::deque<db::AuditEntry> take();
   void put_back(std::deque<db::AuditEntry> batch);
   void lose(const db::AuditEntry& entry, std::string_view reason);
@@ -47,7 +49,7 @@ class AuditLog {
   db::AuditStore& store_;
   net::BlockingPool& pool_;
   const std::size_t capacity_;
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::deque<db::AuditEntry> waiting_;
   std::atomic<std::uint64_t> lost_ = 0;
   bool is_failing_ = false;  // Of the loop that flushes.

@@ -104,7 +104,8 @@ std::string_view actor_name(AuditActor actor) {
 Result<void> AuditStore::add(std::span<const AuditEntry> entries) {
   if (entries.empty()) return {};
   Session session = database_.write();
-  WRENN_TRY_ASSIGN(Transaction transaction, Transaction::begin(session));
+  WRENN_TRY_ASSIGN(Transaction transaction,
+                   Transaction::begin(session, TransactionKind::kUnsynced));
   const std::string sql = concat("INSERT INTO audit_logs (", kColumns,
                                  ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, "
                                  "$13, $14, $15, $16) ON CONFLICT (id) DO NOTHING");

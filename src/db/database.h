@@ -69,8 +69,11 @@ class Session {
 };
 
 // One transaction at a time runs in the whole database, also of several programs; of kExclusive
-// ones, nothing else writes meanwhile on SQLite, and other kExclusive ones wait on PostgreSQL.
-enum class TransactionKind { kImmediate, kExclusive };
+// ones, nothing else writes meanwhile on SQLite, and other kExclusive ones wait on PostgreSQL. A
+// kUnsynced one is as kImmediate, but its commit does not wait for the disk: it gets there with the
+// next that does, so a power loss may take it back, and nothing else can. For what is found out
+// again then.
+enum class TransactionKind { kImmediate, kExclusive, kUnsynced };
 
 // Rolls back at its end unless committed. The session must outlive it.
 class Transaction {

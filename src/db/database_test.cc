@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <filesystem>
 #include <string>
 #include <thread>
 #include <vector>
@@ -196,6 +197,42 @@ TEST_F(DatabaseTest, WhatWasCommittedSurvivesKillingTheWriter) {
   EXPECT_LE(row.integer(0), acknowledged + 1) << "committed, but killed before telling";
   EXPECT_EQ(row.integer(0), row.integer(1)) << "no gaps";
   EXPECT_EQ(db->write().query("PRAGMA integrity_check").value().front().text(0), "ok");
+}
+
+TEST_F(DatabaseTest, OneCommitThatDoesNotWaitForTheDiskLeavesTheNextAsTheyWere) {
+  const auto is_synced = [](Session& session) {
+    return session.query("PRAGMA synchronous").value().front().integer(0) == 2;
+  };
+  Session session = db_.write();
+  for (const bool commits : {true, false}) {
+    auto unsynced = Transaction::begin(session, TransactionKind::kUnsynced);
+    ASSERT_TRUE(unsynced) << unsynced.error().to_string();
+    EXPECT_FALSE(is_synced(session));
+    ASSERT_TRUE(session.execute("INSERT INTO things (id, n) VALUES ($1, 1)",
+                                {std::string(commits ? "kept" : "dropped")}));
+    if (commits) {
+      ASSERT_TRUE(unsynced->commit());
+    } else {
+      const auto dropped = *std::move(unsynced);
+    }
+    EXPECT_TRUE(is_synced(session));
+  }
+  EXPECT_EQ(count(), 1);
+}
+
+TEST_F(DatabaseTest, TheLogIsEmptiedBesideTheCommits) {
+  ASSERT_TRUE(db_.write().execute_script("CREATE TABLE t (x TEXT)"));
+  // 24 000 pages in all: a log that only grows has them, and one that is emptied begins anew.
+  constexpr std::int64_t kPage = 4096;
+  for (int i = 0; i < 600; ++i) {
+    ASSERT_TRUE(
+        db_.write().execute("INSERT INTO t (x) VALUES ($1)", {std::string(40 * kPage, 'x')}));
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  const auto log = std::filesystem::file_size(path_.native() + "-wal");
+  EXPECT_LT(log, 12000 * kPage);
+  EXPECT_EQ(db_.read().query("SELECT COUNT(*) FROM t").value().front().integer(0), 600);
+  EXPECT_EQ(db_.write().query("PRAGMA integrity_check").value().front().text(0), "ok");
 }
 
 constexpr int kSkipped = 77;

@@ -22,6 +22,8 @@ using base::Result;
 constexpr std::size_t kMaxPrepared = 256;
 // What a transaction of one kind holds, so that there is one of them at a time.
 constexpr const char* kBegin = "BEGIN; SELECT pg_advisory_xact_lock(20583, 1)";
+constexpr const char* kBeginUnsynced =
+    "BEGIN; SET LOCAL synchronous_commit TO off; SELECT pg_advisory_xact_lock(20583, 1)";
 constexpr const char* kBeginExclusive = "BEGIN; SELECT pg_advisory_xact_lock(20583, 2)";
 // https://www.postgresql.org/docs/15/runtime-config-client.html
 constexpr const char* kWriteOptions =
@@ -43,6 +45,18 @@ Code code_of(std::string_view state) {
   const bool may_pass = state.empty() || state.starts_with("08") || state.starts_with("40") ||
                         state.starts_with("57") || state == "55P03" || state == "25P03";
   return may_pass ? Code::kUnavailable : Code::kInternal;
+}
+
+const char* begin_text(TransactionKind kind) {
+  switch (kind) {
+    case TransactionKind::kExclusive:
+      return kBeginExclusive;
+    case TransactionKind::kUnsynced:
+      return kBeginUnsynced;
+    case TransactionKind::kImmediate:
+      break;
+  }
+  return kBegin;
 }
 
 struct CloseConnection {
@@ -145,7 +159,7 @@ class PostgresConnection final : public Connection {
   }
 
   Result<void> begin(TransactionKind kind) override {
-    auto begun = script(kind == TransactionKind::kExclusive ? kBeginExclusive : kBegin);
+    auto begun = script(begin_text(kind));
     in_transaction_ = true;
     if (begun) return {};
     (void)roll_back();

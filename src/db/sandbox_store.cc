@@ -70,7 +70,17 @@ struct Change {
   SandboxState to;
   std::int64_t now;
   const std::vector<std::string>* hosts;  // That it may be resumed on; none: it needs no place.
+  TransactionKind kind;
 };
+
+// That a new one was wanted is on the disk; whether it runs, its host is asked after a power loss.
+TransactionKind kind_of(const std::vector<SandboxState>& from, SandboxState to) {
+  const bool is_new = std::ranges::all_of(from, [](SandboxState state) {
+    return state == SandboxState::kPending || state == SandboxState::kStarting;
+  });
+  return is_new && to == SandboxState::kRunning ? TransactionKind::kUnsynced
+                                                : TransactionKind::kImmediate;
+}
 
 // Where it finds room. One that rests takes up none of what its team may have running, and of its
 // host's only the disk, until it is resumed.
@@ -100,7 +110,7 @@ Result<Placement> place_resume(Session& session, const Change& change,
 Result<Placement> change_all(Session& session, const Change& change, std::string_view update,
                              std::vector<Value>& args, Value& host, const Overcommit& overcommit) {
   Placement placement{.outcome = Placing::kDone};
-  WRENN_TRY_ASSIGN(Transaction transaction, Transaction::begin(session));
+  WRENN_TRY_ASSIGN(Transaction transaction, Transaction::begin(session, change.kind));
   if (change.hosts != nullptr) {
     WRENN_TRY_ASSIGN(placement, place_resume(session, change, overcommit));
     if (placement.outcome != Placing::kDone) return placement;
@@ -278,8 +288,8 @@ Result<Placement> SandboxStore::change(std::string_view id, const std::vector<Sa
       std::ranges::any_of(from, [to](SandboxState state) { return changes_usage(state, to); });
   Session session = database_.write();
   if (follows) {
-    return change_all(session, {id, from.front(), to, now, hosts}, sql, args, args[kHostArgument],
-                      overcommit_);
+    return change_all(session, {id, from.front(), to, now, hosts, kind_of(from, to)}, sql, args,
+                      args[kHostArgument], overcommit_);
   }
   WRENN_TRY_ASSIGN(const std::int64_t changed, session.execute(sql, args));
   return Placement{.outcome = changed == 1 ? Placing::kDone : Placing::kNotWanted};

@@ -12,6 +12,7 @@
 
 #include "base/strings.h"
 #include "base/time.h"
+#include "db/wal_checkpointer.h"
 
 namespace wrenn::db {
 namespace {
@@ -132,6 +133,12 @@ class SqliteConnection final : public Connection {
     return connection;
   }
 
+  Result<void> checkpoint_aside(const base::Path& path) {
+    WRENN_TRY_ASSIGN(checkpointer_, WalCheckpointer::start(path));
+    checkpointer_->watch(handle_.get());
+    return {};
+  }
+
   // Changing the journal's mode does not wait for other connections that do the same, so we do.
   Result<void> set_up() {
     constexpr auto kPause = std::chrono::milliseconds(10);
@@ -145,10 +152,19 @@ class SqliteConnection final : public Connection {
   }
 
   Result<void> begin(TransactionKind kind) override {
+    // Neither can be changed inside of one.
+    WRENN_TRY(set_synced(kind != TransactionKind::kUnsynced));
     return script(kind == TransactionKind::kExclusive ? "BEGIN EXCLUSIVE" : "BEGIN IMMEDIATE");
   }
-  Result<void> commit() override { return script("COMMIT"); }
-  Result<void> roll_back() override { return script("ROLLBACK"); }
+  Result<void> commit() override {
+    WRENN_TRY(script("COMMIT"));
+    return set_synced(true);
+  }
+  Result<void> roll_back() override {
+    auto undone = script("ROLLBACK");
+    WRENN_TRY(set_synced(true));
+    return undone;
+  }
 
   Result<void> script(const std::string& sql) override {
     if (sqlite3_exec(handle_.get(), sql.c_str(), nullptr, nullptr, nullptr) != SQLITE_OK) {
@@ -172,6 +188,13 @@ class SqliteConnection final : public Connection {
   }
 
  private:
+  Result<void> set_synced(bool synced) {
+    if (synced == is_synced_) return {};
+    WRENN_TRY(script(synced ? "PRAGMA synchronous=FULL" : "PRAGMA synchronous=NORMAL"));
+    is_synced_ = synced;
+    return {};
+  }
+
   Result<sqlite3_stmt*> prepare(std::string_view sql) {
     if (const auto found = statements_.find(sql); found != statements_.end()) {
       return found->second.get();
@@ -219,6 +242,8 @@ class SqliteConnection final : public Connection {
                     concat("database: ", sqlite3_errmsg(handle_.get())));
   }
 
+  bool is_synced_ = true;
+  std::unique_ptr<WalCheckpointer> checkpointer_;  // Of one that writes. Outlives the handle.
   Handle handle_;
   // After the handle: statements must be gone before their connection closes.
   std::map<std::string, StatementHandle, std::less<>> statements_;
@@ -234,7 +259,8 @@ Result<void> make_private_file(const base::Path& path) {
 
 Result<std::unique_ptr<Connection>> open_sqlite(const base::Path& path, Access access) {
   WRENN_TRY_ASSIGN(auto connection, SqliteConnection::open(path.native()));
-  if (access == Access::kRead) WRENN_TRY(connection->script("PRAGMA query_only=ON"));
+  WRENN_TRY(access == Access::kRead ? connection->script("PRAGMA query_only=ON")
+                                    : connection->checkpoint_aside(path));
   return connection;
 }
 
