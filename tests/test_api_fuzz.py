@@ -73,8 +73,10 @@ class Wire:
             pass  # It has answered before it read everything.
         response = http.client.HTTPResponse(self.socket, method=method)
         response.begin()
-        reply = Reply(response.status, response.headers, response.read())
-        if response.will_close:
+        # A stream of events does not end by itself: its beginning is enough.
+        is_endless = response.headers.get("Content-Type") == "text/event-stream" and method != "HEAD"
+        reply = Reply(response.status, response.headers, response.read1() if is_endless else response.read())
+        if response.will_close or is_endless:
             self.close()
         return reply
 

@@ -1,4 +1,5 @@
-// OpenSockets: the WebSockets of the API: how many each team has, and how all are told to end.
+// OpenSockets: the WebSockets of the API, or other connections that stay open: how many each team
+// has, and how all are told to end.
 #pragma once
 
 #include <cstddef>
@@ -15,6 +16,8 @@ namespace wrenn::control {
 class OpenSockets {
  public:
   static constexpr std::size_t kMaxPerTeam = 256;
+
+  explicit OpenSockets(std::size_t max_per_team = kMaxPerTeam) : max_per_team_(max_per_team) {}
 
   // Counts as one socket of its team for as long as it lives.
   class Place {
@@ -39,7 +42,7 @@ class OpenSockets {
   // Nothing when the team has as many as it may.
   std::optional<Place> take(const std::string& team) {
     const auto count = counts_.find(team);
-    if (count != counts_.end() && count->second >= kMaxPerTeam) return std::nullopt;
+    if (count != counts_.end() && count->second >= max_per_team_) return std::nullopt;
     return std::optional<Place>(std::in_place, *this, team);
   }
 
@@ -48,6 +51,7 @@ class OpenSockets {
   void close_all() { closing_.request_stop(); }
 
  private:
+  const std::size_t max_per_team_;
   std::map<std::string, std::size_t> counts_;
   net::StopSource closing_;
 };

@@ -102,6 +102,7 @@ Task<Result<void>> serve(net::Listener listener, Api& api, Services& services,
   scope.spawn(keep_house(services, audit_retention));
   scope.spawn(services.audit.run());
   scope.spawn(services.dispatcher.run());
+  scope.spawn(services.events.run());
   Builder builder(services);
   scope.spawn(builder.run());
   if (metrics != nullptr) scope.spawn(metrics->serve());
@@ -172,6 +173,7 @@ Result<void> run_server(const ServerOptions& options) {
   db::LayerStore layers(database);
   const ContextStore contexts(options.context_directory);
   net::BlockingPool build_pool(kBuildThreads);
+  EventFeed events(sandboxes, builds, audit_store, pool);
   ChannelDispatcher dispatcher(channels, pool, options.channel_destinations);
   AccountStores account_stores(database);
   AccessTokens access_tokens([&](std::string_view name) { return secrets.get_or_create(name); });
@@ -222,7 +224,8 @@ Result<void> run_server(const ServerOptions& options) {
                     .builds = builds,
                     .layers = layers,
                     .contexts = contexts,
-                    .build_pool = build_pool};
+                    .build_pool = build_pool,
+                    .events = events};
   services.forget_place = [&](const std::string& id) { data_plane->forget(id); };
   Api api(services);
   std::deque<Reconciler> reconcilers;

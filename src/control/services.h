@@ -8,6 +8,7 @@
 #include "control/accounts/access_tokens.h"
 #include "control/accounts/accounts.h"
 #include "control/accounts/provider_logins.h"
+#include "control/api/event_feed.h"
 #include "control/audit_log.h"
 #include "control/builds/context_store.h"
 #include "control/busy_sandboxes.h"
@@ -79,6 +80,8 @@ struct Services {
   db::LayerStore& layers;
   const ContextStore& contexts;
   net::BlockingPool& build_pool;
+
+  EventFeed& events;
   // Called when what the data plane knows of a sandbox is out of date.
   std::function<void(const std::string&)> forget_place = [](const std::string&) {};
 

@@ -102,6 +102,7 @@ struct World {
   base::TempDir context_directory = base::TempDir::create().value();
   ContextStore contexts{context_directory.path()};
   net::BlockingPool build_pool{1};
+  EventFeed events{sandboxes, builds, audit_store, pool};
   Services services{.keys = keys,
                     .sandboxes = sandboxes,
                     .hosts = hosts,
@@ -132,7 +133,8 @@ struct World {
                     .builds = builds,
                     .layers = layers,
                     .contexts = contexts,
-                    .build_pool = build_pool};
+                    .build_pool = build_pool,
+                    .events = events};
   Api api{services};
   Reconciler reconciler{services, local_host_id()};
   Reconciler east_reconciler{services, host_id_of("east")};  // With two hosts.
@@ -204,6 +206,7 @@ struct World {
     auto listener = net::Listener::listen(loop, net::Endpoint::parse("127.0.0.1:0").value());
     endpoint = net::Endpoint::tcp("127.0.0.1", listener->port()).value();
     scope.spawn(api_server.serve(std::move(*listener)));
+    scope.spawn(events.run());
     co_await test(*this);
     api.stop();
     scope.request_stop();

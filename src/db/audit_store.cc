@@ -71,11 +71,7 @@ class Filter {
     where_ += concat(where_.empty() ? " WHERE " : " AND ", condition);
   }
   void require_any(std::string_view column, const std::vector<std::string>& values) {
-    if (values.empty()) return;
-    std::vector<std::string> places;
-    places.reserve(values.size());
-    for (const auto& value : values) places.push_back(place(value));
-    require(concat(column, " IN (", base::join(places, ", "), ")"));
+    if (!values.empty()) require(is_one_of(column, values, args_));
   }
   const std::string& where() const { return where_; }
   const std::vector<Value>& args() const { return args_; }
@@ -135,6 +131,26 @@ Result<std::vector<AuditEntry>> AuditStore::list(const AuditQuery& query) {
                              filter.args()));
   std::vector<AuditEntry> entries;
   entries.reserve(rows.size());
+  for (const Row& row : rows) entries.push_back(read_entry(row));
+  return entries;
+}
+
+Result<std::vector<AuditEntry>> AuditStore::list_done(const std::vector<std::string>& teams,
+                                                      std::string_view resource_type,
+                                                      std::int64_t since, std::int64_t limit) {
+  std::vector<AuditEntry> entries;
+  if (teams.empty()) return entries;
+  Filter filter;
+  filter.require_any("team_id", teams);
+  filter.require(concat("created_at >= ", filter.place(since)));
+  filter.require(concat("resource_type = ", filter.place(std::string(resource_type))));
+  filter.require("status = 'success'");
+  const std::string limit_place = filter.place(limit);
+  WRENN_TRY_ASSIGN(
+      const auto rows,
+      database_.read().query(concat("SELECT ", kColumns, " FROM audit_logs", filter.where(),
+                                    " ORDER BY created_at, id LIMIT ", limit_place),
+                             filter.args()));
   for (const Row& row : rows) entries.push_back(read_entry(row));
   return entries;
 }

@@ -61,6 +61,11 @@ class AuditStore {
   base::Result<void> add(std::span<const AuditEntry> entries);
   // Newest first.
   base::Result<std::vector<AuditEntry>> list(const AuditQuery& query);
+  // What was done to things of a type in any of these teams at `since` or later, and succeeded:
+  // oldest first.
+  base::Result<std::vector<AuditEntry>> list_done(const std::vector<std::string>& teams,
+                                                  std::string_view resource_type,
+                                                  std::int64_t since, std::int64_t limit);
   // Of those older than `before`, at most `limit`; returns how many that were.
   base::Result<std::int64_t> forget(std::int64_t before, std::int64_t limit);
 

@@ -20,6 +20,11 @@ constexpr std::string_view kColumns =
     "id, team_id, name, tag, definition, status, step, steps, cached_steps, error, template_id, "
     "created_by, attempts, created_at, started_at, finished_at";
 
+// The same, where nobody asks for the definition.
+constexpr std::string_view kShortColumns =
+    "id, team_id, name, tag, '', status, step, steps, cached_steps, error, template_id, "
+    "created_by, attempts, created_at, started_at, finished_at";
+
 Build read_build(const Row& row) {
   return {.id = row.text(0),
           .team_id = row.text(1),
@@ -97,6 +102,23 @@ Result<std::vector<Build>> BuildStore::list(std::string_view team_id, const Buil
                  "WHERE team_id = $1 AND id = $3)) ORDER BY created_at DESC, id DESC LIMIT $4"),
           {std::string(team_id), query.name, query.after, std::int64_t{query.limit}}));
   std::vector<Build> builds;
+  for (const Row& row : rows) builds.push_back(read_build(row));
+  return builds;
+}
+
+Result<std::vector<Build>> BuildStore::list_active(const std::vector<std::string>& teams,
+                                                   std::int64_t since) {
+  std::vector<Build> builds;
+  if (teams.empty()) return builds;
+  std::vector<Value> args = {since};
+  const std::string select = concat("SELECT ", kShortColumns, " FROM template_builds WHERE ",
+                                    is_one_of("team_id", teams, args), " AND ");
+  // Two, so that each has an index of its own.
+  WRENN_TRY_ASSIGN(
+      const auto rows,
+      database_.read().query(concat(select, "status IN ('waiting', 'building') UNION ALL ", select,
+                                    "finished_at >= $1"),
+                             args));
   for (const Row& row : rows) builds.push_back(read_build(row));
   return builds;
 }

@@ -86,6 +86,10 @@ class BuildStore {
   base::Result<Build> get(std::string_view team_id, std::string_view id);
   // Newest first.
   base::Result<std::vector<Build>> list(std::string_view team_id, const BuildQuery& query);
+  // Of any of these teams: those that are not over, and those that were at `since` or later.
+  // Without their definitions, which may be long.
+  base::Result<std::vector<Build>> list_active(const std::vector<std::string>& teams,
+                                               std::int64_t since);
   // False when it was over before.
   base::Result<bool> cancel(std::string_view team_id, std::string_view id);
 

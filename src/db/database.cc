@@ -33,6 +33,17 @@ std::optional<std::string> Row::maybe_text(std::size_t column) const {
   return text(column);
 }
 
+std::string is_one_of(std::string_view column, const std::vector<std::string>& values,
+                      std::vector<Value>& args) {
+  std::vector<std::string> places;
+  places.reserve(values.size());
+  for (const std::string& value : values) {
+    args.emplace_back(value);
+    places.push_back(base::concat("$", args.size()));
+  }
+  return base::concat(column, " IN (", base::join(places, ", "), ")");
+}
+
 // Connections that are handed out one by one.
 class ConnectionPool {
  public:

@@ -42,6 +42,10 @@ class Row {
   std::vector<Value> values_;
 };
 
+// "column IN ($4, $5)", for the values, which it adds to the arguments. There must be one at least.
+std::string is_one_of(std::string_view column, const std::vector<std::string>& values,
+                      std::vector<Value>& args);
+
 class Connection;
 class ConnectionPool;
 

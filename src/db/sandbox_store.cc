@@ -205,6 +205,20 @@ Result<std::vector<Sandbox>> SandboxStore::list(std::string_view team_id,
   return read_all(rows);
 }
 
+Result<std::vector<Sandbox>> SandboxStore::changed_after(const std::vector<std::string>& teams,
+                                                         const ChangeCursor& after, int limit) {
+  if (teams.empty()) return std::vector<Sandbox>();
+  std::vector<Value> args = {after.at, after.id, std::int64_t{limit}};
+  const std::string condition = is_one_of("team_id", teams, args);
+  WRENN_TRY_ASSIGN(
+      const auto rows,
+      database_.read().query(concat("SELECT ", kColumns, " FROM sandboxes WHERE ", condition,
+                                    " AND updated_at >= $1 AND (updated_at > $1 OR id > $2) "
+                                    "ORDER BY updated_at, id LIMIT $3"),
+                             args));
+  return read_all(rows);
+}
+
 Result<std::vector<Sandbox>> SandboxStore::list_by_host(std::string_view host_id) {
   WRENN_TRY_ASSIGN(const auto rows,
                    database_.read().query(concat("SELECT ", kColumns,

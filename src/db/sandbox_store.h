@@ -100,6 +100,12 @@ struct SandboxQuery {
 };
 inline constexpr int kMaxSandboxPage = 1000;
 
+// Up to where somebody has seen what changed.
+struct ChangeCursor {
+  std::int64_t at = 0;  // updated_at
+  std::string id;       // Empty: before all of that millisecond.
+};
+
 // What became of a sandbox that was to get a place on a host.
 enum class Placing {
   kDone,
@@ -138,6 +144,10 @@ class SandboxStore {
   // Whatever the team: for the data plane and for reconciliation.
   base::Result<Sandbox> get_any_team(std::string_view id);
   base::Result<std::vector<Sandbox>> list(std::string_view team_id, const SandboxQuery& query = {});
+  // Of any of these teams, in any state: what was changed at `after.at` or later, oldest first,
+  // from the one behind `after.id` on. Use alone is no change.
+  base::Result<std::vector<Sandbox>> changed_after(const std::vector<std::string>& teams,
+                                                   const ChangeCursor& after, int limit);
   // What a host should have: all but stopped and error, oldest first, of all teams.
   base::Result<std::vector<Sandbox>> list_by_host(std::string_view host_id);
 

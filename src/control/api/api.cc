@@ -14,6 +14,7 @@
 #include "control/api/channels.h"
 #include "control/api/copies.h"
 #include "control/api/description.h"
+#include "control/api/events.h"
 #include "control/api/exec.h"
 #include "control/api/files.h"
 #include "control/api/host_calls.h"
@@ -81,6 +82,7 @@ constexpr std::array kRoutes = {
     ApiRoute{"GET", "/v1/capsules/{}/metrics", Access::kKey, sandbox_metrics},
     ApiRoute{"POST", "/v1/capsules/{}/fork", Access::kKey, fork_sandbox,
              changes("capsule.fork", "capsule")},
+    ApiRoute{"GET", "/v1/events", Access::kKey, stream_events},
     ApiRoute{"POST", "/v1/snapshots", Access::kKey, create_snapshot,
              changes("snapshot.create", "snapshot")},
     ApiRoute{"GET", "/v1/snapshots", Access::kKey, list_snapshots},
@@ -315,6 +317,7 @@ Api::Api(Services& services) : services_(services) {
 void Api::begin_shutdown() {
   shutting_down_ = true;
   services_.open_sockets.close_all();
+  services_.events.streams().close_all();
 }
 
 Task<base::Result<void>> Api::handle(net::Request& request, net::ResponseWriter& response) {
@@ -323,7 +326,11 @@ Task<base::Result<void>> Api::handle(net::Request& request, net::ResponseWriter&
   if (shutting_down_) response.close_after();
   const Answer<void> answer =
       co_await net::with_request_id(call.request_id(), net::with_stop(stop_.token(), serve(call)));
-  if (call.is_handled()) audit(services_, call, kRoutes.at(*call.route()).audit, answer);
+  if (call.is_handled()) {
+    const AuditRule& rule = kRoutes.at(*call.route()).audit;
+    audit(services_, call, rule, answer);
+    if (!rule.action.empty()) services_.events.wake();
+  }
   const base::Duration took = base::steady_now() - began;
   stats_.at(call.route().value_or(stats_.size() - 1)).count(response, took);
   log_request(call, request, response.status(), took, answer);

@@ -27,7 +27,7 @@ std::string_view scope_of(std::string_view method, std::string_view path) {
     return path.starts_with(root) && (path.size() == root.size() || path[root.size()] == '/');
   };
   if (is_below("/v1/capsules")) return is_read ? "sandboxes:read" : "sandboxes:write";
-  if (is_below("/v1/quota")) return "sandboxes:read";
+  if (is_below("/v1/quota") || is_below("/v1/events")) return "sandboxes:read";
   if (is_below("/v1/snapshots")) return is_read ? "templates:read" : "templates:write";
   if (is_below("/v1/builds")) return is_read ? "templates:read" : "templates:write";
   if (is_below("/v1/hosts")) return is_read ? "hosts:read" : "hosts:write";

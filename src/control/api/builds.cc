@@ -159,6 +159,10 @@ class LogStream {
 
 }  // namespace
 
+std::string build_json(const db::Build& build) {
+  return json::serialize(build_object(build));
+}
+
 Task<Answer<void>> create_build(Services& services, Call& call) {
   API_CO_TRY_ASSIGN(const std::string body, co_await call.read_body(kMaxBuildBody));
   API_CO_TRY_ASSIGN(const BuildDefinition definition, parse_build(body));
@@ -210,7 +214,7 @@ Task<Answer<void>> list_builds(Services& services, Call& call) {
 
 Task<Answer<void>> get_build(Services& services, Call& call) {
   API_CO_TRY_ASSIGN(const db::Build build, co_await find_build(services, call));
-  co_return co_await call.send_json(200, json::serialize(build_object(build)));
+  co_return co_await call.send_json(200, build_json(build));
 }
 
 Task<Answer<void>> cancel_build(Services& services, Call& call) {

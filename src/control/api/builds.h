@@ -1,13 +1,19 @@
 // Builds of templates over the API.
 #pragma once
 
+#include <string>
+
 #include "control/api/call.h"
 #include "control/api/errors.h"
+#include "db/build_store.h"
 #include "net/task.h"
 
 namespace wrenn::control {
 
 struct Services;
+
+// As GET /v1/builds/{id} answers it. Its definition does not matter.
+std::string build_json(const db::Build& build);
 
 net::Task<Answer<void>> create_build(Services& services, Call& call);
 net::Task<Answer<void>> list_builds(Services& services, Call& call);

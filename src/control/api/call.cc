@@ -25,20 +25,13 @@ Answer<OnHost> on_host(Services& services, db::Sandbox sandbox) {
   return OnHost{std::move(sandbox), agent};
 }
 
-// The token says whose it is; what they may is looked up each time.
-Task<Answer<Caller>> user_of(Services& services, base::Secret token) {
-  const auto verified = co_await services.database_pool.run(
-      [&] { return services.access_tokens.verify(token.reveal()); });
-  if (!verified && verified.error().code == base::Code::kUnauthenticated) {
-    co_return refuse(ApiCode::kUnauthorized,
-                     concat(verified.error().message, "; POST /v1/auth/refresh gets a new one"));
-  }
-  API_CO_TRY_ASSIGN(const AccessClaims claims, db_answer(verified));
+// What they may is looked up each time.
+Task<Answer<db::SessionUser>> find_user(Services& services, std::string session_id,
+                                        std::string user_id, std::string team_id) {
   API_CO_TRY_ASSIGN(auto user, db_answer(co_await services.database_pool.run([&] {
-                      return services.accounts.stores().sessions.find_user(claims.session_id,
-                                                                           claims.team_id);
+                      return services.accounts.stores().sessions.find_user(session_id, team_id);
                     })));
-  if (!user || user->user_id != claims.user_id) {
+  if (!user || user->user_id != user_id) {
     co_return refuse(ApiCode::kUnauthorized, "the session has ended; log in again");
   }
   if (!user->is_enabled) {
@@ -49,15 +42,29 @@ Task<Answer<Caller>> user_of(Services& services, base::Secret token) {
                      "you are not a member of this team any more; POST /v1/auth/refresh gets a "
                      "token for another one");
   }
+  co_return *std::move(user);
+}
+
+// The token says whose it is.
+Task<Answer<Caller>> user_of(Services& services, base::Secret token) {
+  const auto verified = co_await services.database_pool.run(
+      [&] { return services.access_tokens.verify(token.reveal()); });
+  if (!verified && verified.error().code == base::Code::kUnauthenticated) {
+    co_return refuse(ApiCode::kUnauthorized,
+                     concat(verified.error().message, "; POST /v1/auth/refresh gets a new one"));
+  }
+  API_CO_TRY_ASSIGN(const AccessClaims claims, db_answer(verified));
+  API_CO_TRY_ASSIGN(db::SessionUser user, co_await find_user(services, claims.session_id,
+                                                             claims.user_id, claims.team_id));
   co_return Caller{.kind = Caller::Kind::kUser,
                    .team_id = claims.team_id,
-                   .id = std::move(user->user_id),
-                   .name = std::move(user->name),
+                   .id = std::move(user.user_id),
+                   .name = std::move(user.name),
                    .scopes = {},
-                   .email = std::move(user->email),
+                   .email = std::move(user.email),
                    .session_id = claims.session_id,
-                   .role = *user->role,
-                   .is_admin = user->is_admin};
+                   .role = *user.role,
+                   .is_admin = user.is_admin};
 }
 
 Task<Answer<OnHost>> wake(Services& services, db::Sandbox sandbox, Asleep asleep) {
@@ -152,6 +159,22 @@ Task<Answer<void>> admit(Services& services, Call& call, base::Secret credential
                    .scopes = std::move(known.scopes),
                    .email = {},
                    .session_id = {}});
+  co_return {};
+}
+
+Task<Answer<void>> check_still_admitted(Services& services, const Call& call,
+                                        const base::Secret& credential) {
+  const Caller& caller = call.caller();
+  if (caller.kind == Caller::Kind::kUser) {
+    API_CO_TRY(co_await find_user(services, caller.session_id, caller.id, caller.team_id));
+    co_return {};
+  }
+  const auto owner = co_await services.database_pool.run(
+      [&] { return services.keys.verify(credential.reveal()); });
+  if (!owner && owner.error().code == base::Code::kUnauthenticated) {
+    co_return std::unexpected(invalid_key());
+  }
+  API_CO_TRY(db_answer(owner));
   co_return {};
 }
 

@@ -102,6 +102,12 @@ net::Task<Answer<void>> until_client_leaves(Call& call, net::Task<Answer<void>> 
 // not in the team any more.
 net::Task<Answer<void>> admit(Services& services, Call& call, base::Secret credential);
 
+// Whether the one who was admitted with this credential may go on with a call that lasts: the
+// session, or the key, is still good, and the user still in the team. An access token counts even
+// when its time is over, since its session goes on.
+net::Task<Answer<void>> check_still_admitted(Services& services, const Call& call,
+                                             const base::Secret& credential);
+
 // The sandbox that the first parameter names, of the caller's team: kInvalidRequest for a malformed
 // id, kNotFound for one that the team does not have.
 net::Task<Answer<db::Sandbox>> find_sandbox(Services& services, Call& call);
