@@ -1,0 +1,10 @@
+declare global {
+	namespace App {
+		interface PageState {
+			/** What lies over the page, and is left by going back. */
+			overlay?: string;
+		}
+	}
+}
+
+export {};

@@ -1,0 +1,3 @@
+// All of it runs in the browser.
+export const ssr = false;
+export const prerender = false;
