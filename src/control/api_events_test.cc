@@ -240,7 +240,7 @@ Task<void> check_ends(World& world) {
   Listening revoked = co_await listen(world, Headers().with("X-API-Key", key.text.reveal()));
   EXPECT_TRUE(world.sessions.end(owner, leaves.session).value());
   EXPECT_TRUE(world.teams.remove_member(team.id, member));
-  EXPECT_TRUE(world.keys.revoke(team.id, key.id));
+  EXPECT_TRUE(world.keys.revoke(team.id, key.key.id));
   for (Listening* const stream : {&leaving, &removed, &revoked}) {
     EXPECT_EQ(co_await stream->next(), "");
     EXPECT_TRUE(stream->is_over());
