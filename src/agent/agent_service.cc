@@ -154,6 +154,7 @@ void AgentService::add_to(connect::Router& router) {
   router.unary(path("ListDir"), *this, &AgentService::list_dir);
   router.unary(path("MakeDir"), *this, &AgentService::make_dir);
   router.unary(path("RemovePath"), *this, &AgentService::remove_path);
+  router.unary(path("MovePath"), *this, &AgentService::move_path);
   router.unary(path("ListPorts"), *this, &AgentService::list_ports);
 }
 
@@ -431,6 +432,16 @@ AgentService::Reply<pb::RemovePathResponse> AgentService::remove_path(
   WRENN_CO_TRY_ASSIGN(const SandboxUse use, manager_.use(request.sandbox_id()));
   WRENN_CO_TRY(co_await while_it_lives(use, use.guest().remove(request.path())));
   co_return pb::RemovePathResponse();
+}
+
+AgentService::Reply<pb::MovePathResponse> AgentService::move_path(
+    Context&, const pb::MovePathRequest& request) {
+  WRENN_CO_TRY_ASSIGN(const SandboxUse use, manager_.use(request.sandbox_id()));
+  WRENN_CO_TRY_ASSIGN(const auto moved,
+                      co_await while_it_lives(use, use.guest().move(request.from(), request.to())));
+  pb::MovePathResponse response;
+  *response.mutable_entry() = to_file_entry(moved.entry());
+  co_return response;
 }
 
 AgentService::Reply<pb::ListPortsResponse> AgentService::list_ports(

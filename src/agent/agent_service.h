@@ -49,6 +49,7 @@ class AgentService {
   Reply<pb::ListDirResponse> list_dir(Context&, const pb::ListDirRequest& request);
   Reply<pb::MakeDirResponse> make_dir(Context&, const pb::MakeDirRequest& request);
   Reply<pb::RemovePathResponse> remove_path(Context&, const pb::RemovePathRequest& request);
+  Reply<pb::MovePathResponse> move_path(Context&, const pb::MovePathRequest& request);
   Reply<pb::ListPortsResponse> list_ports(Context&, const pb::ListPortsRequest& request);
 
   SandboxManager& manager_;

@@ -195,6 +195,13 @@ net::Task<Result<filesystem::MakeDirResponse>> GuestClient::make_dir(std::string
   return unary_.unary<filesystem::MakeDirResponse>("/filesystem.Filesystem/MakeDir", request);
 }
 
+net::Task<Result<filesystem::MoveResponse>> GuestClient::move(std::string from, std::string to) {
+  filesystem::MoveRequest request;
+  request.set_source(std::move(from));
+  request.set_destination(std::move(to));
+  return unary_.unary<filesystem::MoveResponse>("/filesystem.Filesystem/Move", request);
+}
+
 net::Task<Result<void>> GuestClient::remove(std::string path) {
   filesystem::RemoveRequest request;
   request.set_path(std::move(path));

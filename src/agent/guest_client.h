@@ -94,6 +94,7 @@ class GuestClient {
   net::Task<base::Result<filesystem::ListDirResponse>> list_dir(std::string path,
                                                                 std::uint32_t depth);
   net::Task<base::Result<filesystem::MakeDirResponse>> make_dir(std::string path);
+  net::Task<base::Result<filesystem::MoveResponse>> move(std::string from, std::string to);
   net::Task<base::Result<void>> remove(std::string path);
 
   net::Task<base::Result<ports::ListResponse>> list_ports();

@@ -51,6 +51,7 @@ class TestAgent final : public net::HttpHandler {
     add("ListDir", &A::list_dir);
     add("MakeDir", &A::make_dir);
     add("RemovePath", &A::remove_path);
+    add("MovePath", &A::move_path);
     add("ListPorts", &A::list_ports);
     add("CloseStdin", &A::close_stdin);
     add("PtyResize", &A::resize_pty);
@@ -74,6 +75,7 @@ class TestAgent final : public net::HttpHandler {
   std::set<std::string> request_ids;         // Of all calls.
   std::uint64_t largest_upload = 0;
   std::uint64_t cut_uploads = 0;
+  int archive_exit = 0;  // Of a command that is to pack "/dir".
   int commands_cut = 0;
   hostagent::v1::ExecStreamRequest last_exec;
   hostagent::v1::StartBackgroundRequest last_background;
@@ -298,6 +300,20 @@ class TestAgent final : public net::HttpHandler {
       if (!slept) ++commands_cut;
       co_return slept;
     }
+    if (request.args_size() > 3 && request.args(3) == "/no-dir") {
+      event.mutable_end()->set_exit_code(66);
+      co_return co_await writer.write(event);
+    }
+    if (request.args_size() > 3 && request.args(3) == "/dir") {
+      event.mutable_data()->set_stdout("an ");
+      WRENN_CO_TRY(co_await writer.write(event));
+      event.mutable_data()->set_stderr("a warning\n");
+      WRENN_CO_TRY(co_await writer.write(event));
+      event.mutable_data()->set_stdout("archive");
+      WRENN_CO_TRY(co_await writer.write(event));
+      event.mutable_end()->set_exit_code(archive_exit);
+      co_return co_await writer.write(event);
+    }
     const std::string bytes = request.cmd() == "binary" ? "\xff\xfe" : "hello\n";
     const int times = request.cmd() == "much" ? 17 : 1;
     for (int i = 0; i < times; ++i) {
@@ -429,6 +445,15 @@ class TestAgent final : public net::HttpHandler {
     if (files.erase(request.path()) == 0) co_return base::fail(base::Code::kNotFound, "no file");
     co_return hostagent::v1::RemovePathResponse();
   }
+  Reply<hostagent::v1::MovePathResponse> move_path(Context&,
+                                                   const hostagent::v1::MovePathRequest& request) {
+    auto file = files.extract(request.from());
+    if (file.empty()) co_return base::fail(base::Code::kNotFound, "no file");
+    files[request.to()] = std::move(file.mapped());
+    hostagent::v1::MovePathResponse response;
+    fill(*response.mutable_entry());
+    co_return response;
+  }
   Reply<hostagent::v1::ListPortsResponse> list_ports(Context&,
                                                      const hostagent::v1::ListPortsRequest&) {
     hostagent::v1::ListPortsResponse response;
@@ -476,6 +501,10 @@ class TestAgent final : public net::HttpHandler {
       co_return {};
     }
     const auto file = files.find(path);
+    if (path == "/dir" || path == "/no-dir") {
+      const base::Error error(base::Code::kInvalidArgument, base::concat(path, " is no file"));
+      co_return co_await response.send(400, {}, connect::error_json(error));
+    }
     if (file == files.end()) {
       const base::Error error(base::Code::kNotFound, base::concat("no file ", path));
       co_return co_await response.send(404, {}, connect::error_json(error));

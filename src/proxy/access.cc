@@ -14,6 +14,7 @@ using base::concat;
 // none of the parts.
 constexpr std::string_view kTrafficPurpose = "wrenn traffic token v1";
 constexpr std::string_view kPreviewPurpose = "wrenn preview token v1";
+constexpr std::string_view kDownloadPurpose = "wrenn download v1";
 
 std::string traffic_signature(const base::Secret& key, std::string_view sandbox_id) {
   return base::to_hex(base::hmac_sha256(key.reveal(), concat(kTrafficPurpose, '\0', sandbox_id)));
@@ -41,6 +42,15 @@ bool AccessKey::is_traffic_token(std::string_view sandbox_id, std::string_view t
 std::string AccessKey::preview_token(const PortAddress& address, std::int64_t expires_unix) const {
   const std::string expires = concat(expires_unix);
   return concat(expires, '.', preview_signature(key_, address, expires));
+}
+
+std::string AccessKey::download_signature(std::string_view text) const {
+  return base::to_hex(base::hmac_sha256(key_.reveal(), concat(kDownloadPurpose, '\0', text)));
+}
+
+bool AccessKey::is_download_signature(std::string_view text, std::string_view signature) const {
+  if (key_.empty()) return false;
+  return base::constant_time_equal(download_signature(text), signature);
 }
 
 AccessKey::Preview AccessKey::check_preview(const PortAddress& address, std::string_view token,

@@ -34,6 +34,11 @@ class AccessKey {
   // a cookie has to escape it.
   std::string preview_token(const PortAddress& address, std::int64_t expires_unix) const;
 
+  // For addresses of downloads, which the API hands out: of a text, 64 hexadecimal digits.
+  std::string download_signature(std::string_view text) const;
+  // In constant time.
+  bool is_download_signature(std::string_view text, std::string_view signature) const;
+
   // kExpired only for a token that was valid once.
   enum class Preview { kValid, kExpired, kInvalid };
   Preview check_preview(const PortAddress& address, std::string_view token,

@@ -41,6 +41,17 @@ TEST_F(Access, NothingElseIsATrafficToken) {
   }
 }
 
+TEST_F(Access, ADownloadIsSignedForItsTextAlone) {
+  const std::string signature = key_.download_signature(kId);
+  EXPECT_EQ(signature.size(), 64u);
+  EXPECT_TRUE(key_.is_download_signature(kId, signature));
+  EXPECT_FALSE(key_.is_download_signature(kOtherId, signature));
+  EXPECT_FALSE(other_key_.is_download_signature(kId, signature));
+  EXPECT_FALSE(key_.is_download_signature(kId, key_.traffic_token(kId))) << "of another purpose";
+  EXPECT_FALSE(AccessKey(base::Secret())
+                   .is_download_signature(kId, AccessKey(base::Secret()).download_signature(kId)));
+}
+
 TEST_F(Access, APreviewTokenBelongsToOnePortUntilItExpires) {
   const std::string token = key_.preview_token(kAddress, kExpires);
   EXPECT_EQ(key_.check_preview(kAddress, token, kExpires - 1), Preview::kValid);

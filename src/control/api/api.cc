@@ -14,6 +14,7 @@
 #include "control/api/channels.h"
 #include "control/api/copies.h"
 #include "control/api/description.h"
+#include "control/api/downloads.h"
 #include "control/api/events.h"
 #include "control/api/exec.h"
 #include "control/api/files.h"
@@ -122,6 +123,10 @@ constexpr std::array kRoutes = {
              changes("capsule.make_dir", "capsule")},
     ApiRoute{"POST", "/v1/capsules/{}/files/remove", Access::kKey, remove_path,
              changes("capsule.remove_path", "capsule")},
+    ApiRoute{"POST", "/v1/capsules/{}/files/move", Access::kKey, move_path,
+             changes("capsule.move_path", "capsule")},
+    ApiRoute{"POST", "/v1/capsules/{}/files/download-url", Access::kKey, make_download_url, kReads},
+    ApiRoute{"GET", "/v1/downloads/{}", Access::kOpen, download},
     ApiRoute{"GET", "/v1/capsules/{}/ports", Access::kKey, list_ports},
     ApiRoute{"PUT", "/v1/capsules/{}/ports/{}", Access::kKey, set_port,
              changes("capsule.set_port", "capsule")},
@@ -282,13 +287,19 @@ Answer<void> check_access(Access access, const Caller& caller) {
 
 constexpr std::size_t kLoggedPath = 200;
 
+// Whoever has the address of a download can fetch it.
+std::string_view loggable(std::string_view path) {
+  if (path.starts_with(kDownloads)) return kDownloads;
+  return path.substr(0, kLoggedPath);
+}
+
 void log_request(const Call& call, net::Request& request, int status, base::Duration took,
                  const Answer<void>& answer) {
   const bool is_probe = request.path() == "/health" || request.path() == "/ready";
   const auto level = is_probe ? base::LogLevel::kDebug : base::LogLevel::kInfo;
   base::log(level, "request",
             {{"method", request.method()},
-             {"path", request.path().substr(0, kLoggedPath)},
+             {"path", loggable(request.path())},
              {"status", status},
              {"ms", base::to_ms(took)},
              {"request", call.request_id()},

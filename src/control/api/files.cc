@@ -99,13 +99,15 @@ std::optional<std::uint64_t> stated_length(const net::ClientResponse& file) {
   return value ? base::parse_int<std::uint64_t>(*value) : std::nullopt;
 }
 
-Task<Answer<void>> send_file(AgentClient& agent, Call& call, const PathParams& params) {
-  API_CO_TRY_ASSIGN(auto file,
-                    agent_answer(co_await agent.read_file(
-                        {.sandbox_id = call.param(0), .path = params.path, .user = params.user})));
+}  // namespace
+
+Task<Answer<void>> send_file(AgentClient& agent, Call& call, FileTarget target,
+                             net::Headers extra) {
+  API_CO_TRY_ASSIGN(auto file, agent_answer(co_await agent.read_file(std::move(target))));
   net::ResponseWriter& out = call.response();
-  API_CO_TRY(client_answer(
-      co_await out.start(200, call.headers("application/octet-stream"), stated_length(file))));
+  API_CO_TRY(client_answer(co_await out.start(200, call.headers("application/octet-stream", extra),
+                                              stated_length(file))));
+  if (call.request().method() == "HEAD") co_return client_answer(co_await out.finish());
   std::array<char, 64 * 1024> buffer;
   while (true) {
     const auto n = co_await file.read(buffer);
@@ -120,8 +122,6 @@ Task<Answer<void>> send_file(AgentClient& agent, Call& call, const PathParams& p
   co_return client_answer(co_await out.finish());
 }
 
-}  // namespace
-
 Task<Answer<void>> write_file(Services& services, Call& call) {
   return receive_file(services, call, kMaxWrite);
 }
@@ -133,7 +133,9 @@ Task<Answer<void>> write_file_stream(Services& services, Call& call) {
 Task<Answer<void>> read_file(Services& services, Call& call) {
   API_CO_TRY_ASSIGN(const PathParams params, co_await read_path_request(call));
   API_CO_TRY_ASSIGN(const OnHost found, co_await find_running(services, call));
-  co_return co_await until_client_leaves(call, send_file(*found.agent, call, params));
+  co_return co_await until_client_leaves(
+      call, send_file(*found.agent, call,
+                      {.sandbox_id = call.param(0), .path = params.path, .user = params.user}));
 }
 
 Task<Answer<void>> list_dir(Services& services, Call& call) {
@@ -167,6 +169,20 @@ Task<Answer<void>> remove_path(Services& services, Call& call) {
   request.set_path(params.path);
   API_CO_TRY(agent_answer(co_await found.agent->remove_path(request)));
   co_return co_await call.send_empty(204);
+}
+
+Task<Answer<void>> move_path(Services& services, Call& call) {
+  API_CO_TRY_ASSIGN(const std::string body, co_await call.read_body(kMaxJsonBody));
+  API_CO_TRY_ASSIGN(const MoveParams params, parse_move(body));
+  call.note("from", params.from);
+  call.note("to", params.to);
+  API_CO_TRY_ASSIGN(const OnHost found, co_await find_running(services, call));
+  agent::MovePathRequest request;
+  request.set_sandbox_id(call.param(0));
+  request.set_from(params.from);
+  request.set_to(params.to);
+  API_CO_TRY_ASSIGN(const auto moved, agent_answer(co_await found.agent->move_path(request)));
+  co_return co_await call.send_json(200, entry_json(moved.entry()));
 }
 
 }  // namespace wrenn::control

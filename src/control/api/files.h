@@ -3,6 +3,7 @@
 
 #include "control/api/call.h"
 #include "control/api/errors.h"
+#include "control/hosts/agent_client.h"
 #include "net/task.h"
 
 namespace wrenn::control {
@@ -17,5 +18,10 @@ net::Task<Answer<void>> read_file(Services& services, Call& call);
 net::Task<Answer<void>> list_dir(Services& services, Call& call);
 net::Task<Answer<void>> make_dir(Services& services, Call& call);
 net::Task<Answer<void>> remove_path(Services& services, Call& call);
+net::Task<Answer<void>> move_path(Services& services, Call& call);
+
+// A file as the answer. Until that has started, an error can still be one.
+net::Task<Answer<void>> send_file(AgentClient& agent, Call& call, FileTarget file,
+                                  net::Headers extra = {});
 
 }  // namespace wrenn::control

@@ -207,6 +207,15 @@ Answer<PathParams> parse_path(std::string_view body) {
   return params;
 }
 
+Answer<MoveParams> parse_move(std::string_view body) {
+  JsonFields fields(body);
+  MoveParams params;
+  params.from = fields.text("from", {Presence::kRequired, kMaxPath});
+  params.to = fields.text("to", {Presence::kRequired, kMaxPath});
+  API_TRY(fields.status());
+  return params;
+}
+
 Answer<void> check_path(std::string_view path) {
   if (path.empty()) return refuse(ApiCode::kInvalidRequest, "path must not be empty");
   if (path.size() > kMaxPath) {

@@ -92,6 +92,12 @@ struct PathParams {
 };
 Answer<PathParams> parse_path(std::string_view body);
 
+struct MoveParams {
+  std::string from;
+  std::string to;
+};
+Answer<MoveParams> parse_move(std::string_view body);
+
 // For paths that come another way, e.g. in a form.
 Answer<void> check_path(std::string_view path);
 Answer<void> check_user(std::string_view user);

@@ -26,6 +26,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (const auto path = parse_path(body)) {
     if (!check_path(path->path)) std::abort();
   }
+  if (const auto move = parse_move(body)) {
+    if (!check_path(move->from) || !check_path(move->to)) std::abort();
+  }
   (void)parse_selector(body);
   (void)query_parameter(body, "path");
   return 0;

@@ -258,6 +258,12 @@ AgentClient::Reply<void> AgentClient::remove_path(const agent::RemovePathRequest
                                                               {.timeout = kCallTimeout}));
 }
 
+AgentClient::Reply<agent::MovePathResponse> AgentClient::move_path(
+    const agent::MovePathRequest& request) {
+  return calls_.unary<agent::MovePathResponse>(method("MovePath"), request,
+                                               {.timeout = kCallTimeout});
+}
+
 AgentClient::Reply<agent::ListPortsResponse> AgentClient::list_ports(
     const std::string& sandbox_id) {
   agent::ListPortsRequest request;

@@ -33,6 +33,8 @@ class ListProcessesResponse;
 class ListSandboxesResponse;
 class MakeDirRequest;
 class MakeDirResponse;
+class MovePathRequest;
+class MovePathResponse;
 class PtyAttachRequest;
 class PtyAttachResponse;
 class PtyKillRequest;
@@ -130,6 +132,7 @@ class AgentClient {
   Reply<agent::ListDirResponse> list_dir(const agent::ListDirRequest& request);
   Reply<agent::MakeDirResponse> make_dir(const agent::MakeDirRequest& request);
   Reply<void> remove_path(const agent::RemovePathRequest& request);
+  Reply<agent::MovePathResponse> move_path(const agent::MovePathRequest& request);
 
   Reply<agent::ListPortsResponse> list_ports(const std::string& sandbox_id);
 
