@@ -52,6 +52,34 @@ TEST(ApiListingTest, LabelsFindSandboxes) {
   World().run(check_labels);
 }
 
+Task<void> check_sources(World& world) {
+  const std::string parent = co_await new_labelled(world, "{}");
+  const std::string path = "/v1/capsules/" + parent;
+  EXPECT_FALSE((co_await world.call("GET", path)).has("source")) << "of an image";
+  const Got forked = co_await world.call("POST", path + "/fork", R"({"count":2})");
+  EXPECT_EQ(forked.status, 201) << forked.body;
+  const std::string source =
+      concat(R"("source":{"type":"sandbox","sandbox_id":")", parent, R"("})");
+  EXPECT_TRUE(forked.has(source)) << forked.body;
+  const Got forks = co_await world.call("GET", "/v1/capsules?parent=" + parent);
+  EXPECT_EQ(ids_in(forks).size(), 2u) << forks.body;
+  const std::string fork = ids_in(forks).front();
+  EXPECT_TRUE((co_await world.call("GET", "/v1/capsules/" + fork)).has(source));
+  EXPECT_EQ(ids_in(co_await world.call("GET", "/v1/capsules?parent=" + fork)).size(), 0u);
+  EXPECT_EQ((co_await world.call("GET", "/v1/capsules?parent=me")).status, 400);
+
+  const Got made = co_await world.call("POST", "/v1/snapshots",
+                                       concat(R"({"sandbox_id":")", fork, R"(","name":"mine"})"));
+  EXPECT_EQ(made.status, 201) << made.body;
+  const Got child = co_await world.call("POST", "/v1/capsules", R"({"template":"mine:latest"})");
+  EXPECT_EQ(child.status, 201) << child.body;
+  EXPECT_TRUE(child.has(R"("source":{"type":"template","name":"mine","version":1})")) << child.body;
+}
+
+TEST(ApiListingTest, SandboxesSayWhatTheyWereMadeOf) {
+  World().run(check_sources);
+}
+
 Task<void> check_refusals(World& world) {
   const std::string path = "/v1/capsules/" + co_await new_labelled(world, "{}");
   for (const char* body :

@@ -18,6 +18,7 @@ struct Origin {
   int memory_mb = 512;
   int disk_mb = 5120;
   std::optional<std::string> host_id;  // The only one that has it.
+  db::SandboxSource source = {};       // Of a template.
 };
 
 // `row` is complete but for its host. It is written before any host is asked, so that a lost reply

@@ -79,6 +79,9 @@ Result<Sandbox> read_sandbox(const Row& row) {
                  .team_id = row.text(1),
                  .host_id = row.maybe_text(2),
                  .template_name = row.text(3),
+                 .source = {.sandbox_id = row.text(30),
+                            .template_name = row.text(31),
+                            .version = row.integer(32)},
                  .status = *status,
                  .vcpus = static_cast<int>(row.integer(5)),
                  .memory_mb = static_cast<int>(row.integer(6)),
@@ -135,14 +138,14 @@ Result<Sandbox> insert_row(Session& session, const Sandbox& sandbox, const Hold&
   WRENN_TRY_ASSIGN(
       const auto rows,
       session.query(
-          concat(
-              "INSERT INTO sandboxes (id, team_id, host_id, template, status, vcpus, memory_mb, "
-              "disk_mb, timeout_sec, metadata, host_ip, created_at, updated_at, "
-              "max_lifetime_sec, end_at, on_timeout, auto_resume, labels, holder, held_until, "
-              "host_labels) SELECT $1, id, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $12, $13, "
-              "$14, $15, "
-              "$16, $17, $18, $19, $20 FROM teams WHERE id = $2 AND deleted_at IS NULL RETURNING ",
-              kColumns),
+          concat("INSERT INTO sandboxes (id, team_id, host_id, template, status, vcpus, memory_mb, "
+                 "disk_mb, timeout_sec, metadata, host_ip, created_at, updated_at, "
+                 "max_lifetime_sec, end_at, on_timeout, auto_resume, labels, holder, held_until, "
+                 "host_labels, source_sandbox_id, source_template, source_version) SELECT $1, id, "
+                 "$3, $4, "
+                 "$5, $6, $7, $8, $9, $10, $11, $12, $12, $13, $14, $15, $16, $17, $18, $19, $20, "
+                 "$21, $22, $23 FROM teams WHERE id = $2 AND deleted_at IS NULL RETURNING ",
+                 kColumns),
           {sandbox.id,
            sandbox.team_id,
            nullable(sandbox.host_id),
@@ -162,7 +165,10 @@ Result<Sandbox> insert_row(Session& session, const Sandbox& sandbox, const Hold&
            std::move(labels),
            hold.holder,
            hold.until,
-           std::move(host_labels)}));
+           std::move(host_labels),
+           sandbox.source.sandbox_id,
+           sandbox.source.template_name,
+           sandbox.source.version}));
   if (rows.empty()) return base::fail(Code::kNotFound, "team not found");
   return read_sandbox(rows.front());
 }

@@ -41,6 +41,10 @@ std::string conditions_of(const SandboxQuery& query, std::vector<Value>& args) {
   }
   if (!query.states.empty()) sql += ")";
   if (query.template_name) sql += concat(" AND template = ", next(*query.template_name));
+  if (query.parent) {
+    // The second for the sake of the index, which has forks alone.
+    sql += concat(" AND source_sandbox_id = ", next(*query.parent), " AND source_sandbox_id <> ''");
+  }
   for (const auto& [name, value] : query.labels) {
     sql += concat(" AND id IN (SELECT sandbox_id FROM sandbox_labels WHERE name = ", next(name),
                   " AND value = ", next(value), ")");

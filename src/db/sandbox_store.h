@@ -27,11 +27,19 @@ enum class Archive {
 };
 std::string_view archive_name(Archive archive);  // "", "current", "stale"
 
+// Either of the two; neither for an image, and for those that were made before this was noted.
+struct SandboxSource {
+  std::string sandbox_id;     // It is a fork of it.
+  std::string template_name;  // It was made from that version of it,
+  std::int64_t version = 0;   // whatever its tags point to since.
+};
+
 struct Sandbox {
   std::string id;  // "cl-..."
   std::string team_id;
   std::optional<std::string> host_id;
   std::string template_name;
+  SandboxSource source;
   SandboxState status = SandboxState::kPending;
   int vcpus = 1;
   int memory_mb = 512;
@@ -94,6 +102,7 @@ struct SandboxQuery {
   std::vector<SandboxState> states;
   std::optional<std::string> template_name;
   std::map<std::string, std::string> labels;  // It has all of them.
+  std::optional<std::string> parent;          // It is a fork of this one.
   int limit = 100;                            // 1..kMaxSandboxPage
   std::optional<std::int64_t> before_created_at;
   std::string before_id;

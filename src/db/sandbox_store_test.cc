@@ -66,6 +66,44 @@ TEST_F(SandboxStoreTest, InsertAndGet) {
   EXPECT_EQ(store_.get_any_team("cl-a").value().id, "cl-a");
 }
 
+TEST_F(SandboxStoreTest, WhatChangedIsListedPageByPage) {
+  add("cl-a");
+  add("cl-b", "team-other");
+  const std::int64_t since = test_.now;
+  ASSERT_TRUE(store_.insert(sandbox("cl-d")));
+  ASSERT_TRUE(store_.insert(sandbox("cl-c")));  // In the same millisecond.
+  ++test_.now;
+  ASSERT_TRUE(store_.transition("cl-a", {kPending}, kRunning));
+  const auto changed = [&](const std::vector<std::string>& teams, const ChangeCursor& after,
+                           int limit) {
+    return ids(store_.changed_after(teams, after, limit).value());
+  };
+  const std::string own(kDefaultTeam);
+  EXPECT_EQ(changed({own}, {since, {}}, 10), "cl-c cl-d cl-a ");
+  EXPECT_EQ(changed({own}, {since, {}}, 1), "cl-c ");
+  EXPECT_EQ(changed({own}, {since, "cl-c"}, 10), "cl-d cl-a ");
+  EXPECT_EQ(changed({own, "team-other"}, {0, {}}, 10), "cl-b cl-c cl-d cl-a ");
+  EXPECT_EQ(changed({"team-other"}, {since, {}}, 10), "");
+  EXPECT_EQ(changed({}, {0, {}}, 10), "");
+  // Being used is no change.
+  test_.now += 5000;
+  ASSERT_TRUE(store_.touch_active("cl-a").value());
+  EXPECT_EQ(changed({own}, {since + 2, {}}, 10), "");
+}
+
+TEST_F(SandboxStoreTest, TheSourceIsKeptAndFound) {
+  Sandbox fork = sandbox("cl-b");
+  fork.source.sandbox_id = "cl-a";
+  Sandbox made = sandbox("cl-c");
+  made.source = {.sandbox_id = {}, .template_name = "mine", .version = 3};
+  ASSERT_TRUE(store_.insert(fork));
+  EXPECT_EQ(store_.insert(made).value().source.template_name, "mine");
+  EXPECT_EQ(get("cl-b").source.sandbox_id, "cl-a");
+  EXPECT_EQ(get("cl-c").source.version, 3);
+  EXPECT_EQ(ids(store_.list(kDefaultTeam, {.parent = "cl-a"}).value()), "cl-b ");
+  EXPECT_EQ(ids(store_.list(kDefaultTeam, {.parent = "cl-b"}).value()), "");
+}
+
 TEST_F(SandboxStoreTest, InsertRefusesWhatCannotBe) {
   add("cl-a");
   EXPECT_EQ(store_.insert(sandbox("cl-a")).error().code, Code::kAlreadyExists);

@@ -30,6 +30,7 @@ std::vector<Fork> new_forks(const db::Sandbox& source, const ForkParams& params)
     row.team_id = source.team_id;
     row.host_id = source.host_id;
     row.template_name = source.template_name;
+    row.source.sandbox_id = source.id;
     row.vcpus = source.vcpus;
     row.memory_mb = source.memory_mb;
     row.disk_mb = source.disk_mb;

@@ -80,6 +80,10 @@ Answer<void> set_parameter(const QueryParameter& parameter, SandboxQuery& query)
   if (name == "cursor") return set_cursor(value, query);
   if (name == "limit") return set_limit(value, query);
   if (name == "template") query.template_name = value;
+  if (name == "parent" && !base::is_id(base::kSandboxPrefix, value)) {
+    return refuse(ApiCode::kInvalidRequest, "parent must be the id of a sandbox");
+  }
+  if (name == "parent") query.parent = value;
   return {};
 }
 

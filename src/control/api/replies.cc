@@ -24,11 +24,19 @@ json::object texts_object(const std::map<std::string, std::string>& texts) {
   return out;
 }
 
+json::object source_object(const db::SandboxSource& source) {
+  if (!source.sandbox_id.empty()) return {{"type", "sandbox"}, {"sandbox_id", source.sandbox_id}};
+  return {{"type", "template"}, {"name", source.template_name}, {"version", source.version}};
+}
+
 json::object sandbox_object(const db::Sandbox& sandbox) {
   json::object out;
   out["id"] = sandbox.id;
   out["status"] = db::state_name(sandbox.status);
   out["template"] = sandbox.template_name;
+  if (!sandbox.source.sandbox_id.empty() || !sandbox.source.template_name.empty()) {
+    out["source"] = source_object(sandbox.source);
+  }
   out["vcpus"] = sandbox.vcpus;
   out["memory_mb"] = sandbox.memory_mb;
   out["disk_mb"] = sandbox.disk_mb;

@@ -35,7 +35,12 @@ Answer<Origin> shape_of(const db::Template& made, const CreateParams& params) {
                          made.vcpus, " vcpus, ", made.memory_mb, " memory_mb and ", made.disk_mb,
                          " disk_mb, and so are all made from it; leave these fields out"));
   }
-  return Origin{made.id, made.vcpus, made.memory_mb, made.disk_mb, made.host_id};
+  return Origin{.name_on_host = made.id,
+                .vcpus = made.vcpus,
+                .memory_mb = made.memory_mb,
+                .disk_mb = made.disk_mb,
+                .host_id = made.host_id,
+                .source = {.sandbox_id = {}, .template_name = made.name, .version = made.version}};
 }
 
 Task<Answer<Origin>> find_origin(Services& services, std::string team_id, CreateParams params) {
@@ -62,6 +67,7 @@ db::Sandbox new_row(const Call& call, const CreateParams& params, const Origin& 
   row.id = base::new_id(base::kSandboxPrefix);
   row.team_id = call.team_id();
   row.template_name = params.template_name;
+  row.source = origin.source;
   row.vcpus = origin.vcpus;
   row.memory_mb = origin.memory_mb;
   row.disk_mb = origin.disk_mb;
