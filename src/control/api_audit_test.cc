@@ -77,6 +77,35 @@ int count(const std::string& text, std::string_view part) {
   return found;
 }
 
+// What became of one sandbox, for whoever is in the team.
+Task<void> check_timeline(World& world) {
+  const People people = make_people(world);
+  Got got = co_await world.call("POST", "/v1/capsules", "{}", people.owner.token);
+  const std::string id = World::id_in(got.body);
+  EXPECT_EQ((co_await world.call("POST", "/v1/capsules", "{}", people.owner.token)).status, 201);
+  EXPECT_EQ((co_await world.call("POST", concat("/v1/capsules/", id, "/exec"), R"({"cmd":"run"})",
+                                 people.member.token))
+                .status,
+            200);
+  world.audit.add_own(people.team_id, "capsule.paused", "capsule", id, "nobody used it");
+  got = co_await read(world, people.member, concat("?resource_id=", id));
+  EXPECT_EQ(count(got.body, "\"action\""), 3) << got.body;
+  EXPECT_EQ(count(got.body, id), 3) << got.body;
+  EXPECT_TRUE(got.has("capsule.create") && got.has("capsule.exec")) << got.body;
+  EXPECT_TRUE(got.has("capsule.paused") && got.has("nobody used it")) << got.body;
+  got = co_await read(world, people.member, concat("?format=csv&resource_id=", id));
+  EXPECT_EQ(count(got.body, id), 3) << got.body;
+  got = co_await read(world, people.root, concat("?resource_id=", id));
+  EXPECT_EQ(count(got.body, "\"action\""), 0) << got.body;
+  got = co_await read(world, people.member, "?after=2100-01-01T00:00:00Z");
+  EXPECT_EQ(count(got.body, "\"action\""), 0) << got.body;
+  EXPECT_EQ((co_await read(world, people.member, "?after=yesterday")).status, 400);
+}
+
+TEST(ApiAuditTest, WhatHappenedToOneSandboxIsEachMembersToRead) {
+  World().run(check_timeline);
+}
+
 TEST(ApiAuditTest, EachRouteThatChangesSomethingSaysWhat) {
   for (const RouteInfo& route : api_routes()) {
     const AuditRule& rule = route.audit;

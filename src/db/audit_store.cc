@@ -118,6 +118,8 @@ Result<std::vector<AuditEntry>> AuditStore::list(const AuditQuery& query) {
   if (!query.with_admins) filter.require("scope = 'team'");
   filter.require_any("action", query.actions);
   filter.require_any("resource_type", query.resource_types);
+  filter.require_any("resource_id", query.resource_ids);
+  if (query.after) filter.require(concat("created_at >= ", filter.place(*query.after)));
   if (query.before) {
     const std::string at = filter.place(query.before->at);
     const std::string id = filter.place(query.before->id);

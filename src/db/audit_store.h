@@ -47,6 +47,8 @@ struct AuditQuery {
   bool with_admins = false;                 // Also what is for administrators only.
   std::vector<std::string> actions;         // Any of them; empty: every.
   std::vector<std::string> resource_types;  // The same.
+  std::vector<std::string> resource_ids;    // The same.
+  std::optional<std::int64_t> after;        // That time and later.
   std::optional<AuditCursor> before;
   std::int64_t limit = 50;
 };

@@ -57,6 +57,37 @@ TEST_F(AuditStoreTest, AnEntryIsReadAsItWasWritten) {
   }
 }
 
+TEST_F(AuditStoreTest, OneThingsEntriesAreFoundAndThoseOfATime) {
+  AuditEntry other = entry("b", 20);
+  other.resource_id = "cl-2";
+  add({entry("a", 10), other, entry("c", 30)});
+  EXPECT_EQ(ids({.team_id = "team-a", .resource_ids = {"cl-1"}}), "ca");
+  EXPECT_EQ(ids({.team_id = "team-a", .resource_ids = {"cl-1", "cl-2"}}), "cba");
+  EXPECT_EQ(ids({.team_id = "team-a", .resource_ids = {"cl-3"}}), "");
+  EXPECT_EQ(ids({.team_id = "team-a", .after = 20}), "cb");
+}
+
+TEST_F(AuditStoreTest, WhatWasDoneIsListedForSeveralTeams) {
+  const auto done = [&](std::vector<std::string> teams, std::int64_t since) {
+    std::string all;
+    const auto entries = store_.list_done(teams, "sandbox", since, 10);
+    EXPECT_TRUE(entries) << entries.error().to_string();
+    for (const auto& one : entries.value_or(std::vector<AuditEntry>())) all += one.id;
+    return all;
+  };
+  std::vector<AuditEntry> entries = {entry("a", 10), entry("b", 20), entry("c", 30),
+                                     entry("d", 40)};
+  for (AuditEntry& one : entries) one.code.clear();
+  entries[1].team_id = "team-b";
+  entries[2].code = "not_found";
+  entries[3].resource_type = "build";
+  add(entries);
+  EXPECT_EQ(done({"team-a", "team-b"}, 0), "ab");
+  EXPECT_EQ(done({"team-b"}, 0), "b");
+  EXPECT_EQ(done({"team-a", "team-b"}, 11), "b");
+  EXPECT_EQ(done({}, 0), "");
+}
+
 TEST_F(AuditStoreTest, ABatchGivenAgainIsThereOnce) {
   add({entry("a", 1)});
   add({entry("a", 1), entry("b", 2)});

@@ -60,11 +60,11 @@ void add_values(std::vector<std::string>& all, std::string_view list) {
   }
 }
 
-Answer<std::int64_t> parse_time(std::string_view text) {
+Answer<std::int64_t> parse_time(std::string_view name, std::string_view text) {
   const auto nanos = base::parse_rfc3339(text);
   if (nanos && *nanos >= 0) return *nanos / kNanosPerMs;
   return refuse(ApiCode::kInvalidRequest,
-                concat("before is no time like 2026-01-31T12:00:00.250Z: '",
+                concat(name, " is no time like 2026-01-31T12:00:00.250Z: '",
                        plain_text(text, kMaxResource), "'"));
 }
 
@@ -83,21 +83,28 @@ Answer<Wish> parse_wish(std::string_view text) {
   for (const auto& [name, value] : parameters) {
     if (name == "action") add_values(wish.query.actions, value);
     if (name == "resource_type") add_values(wish.query.resource_types, value);
+    if (name == "resource_id") add_values(wish.query.resource_ids, value);
     if (name == "before_id") id = plain_text(value, kMaxResource);
     if (name == "limit") limit = value;
     if (name == "format") {
       API_TRY_ASSIGN(wish.format, parse_format(value));
     }
     if (name == "before" && !value.empty()) {
-      API_TRY_ASSIGN(const std::int64_t at, parse_time(value));
+      API_TRY_ASSIGN(const std::int64_t at, parse_time(name, value));
       wish.query.before = db::AuditCursor{at, {}};
     }
+    if (name == "after" && !value.empty()) {
+      API_TRY_ASSIGN(wish.query.after, parse_time(name, value));
+    }
   }
-  if (wish.query.actions.size() + wish.query.resource_types.size() > kMaxFilters) {
+  if (wish.query.actions.size() + wish.query.resource_types.size() +
+          wish.query.resource_ids.size() >
+      kMaxFilters) {
     return refuse(ApiCode::kInvalidRequest,
-                  concat("at most ", kMaxFilters, " actions and types at once"));
+                  concat("at most ", kMaxFilters, " actions, types and ids at once"));
   }
-  for (auto* const values : {&wish.query.actions, &wish.query.resource_types}) {
+  for (auto* const values :
+       {&wish.query.actions, &wish.query.resource_types, &wish.query.resource_ids}) {
     for (std::string& value : *values) value = plain_text(value, kMaxResource);
   }
   if (wish.query.before) wish.query.before->id = id;
