@@ -1,5 +1,7 @@
 #include "db/build_store.h"
 
+#include <algorithm>
+
 #include <gtest/gtest.h>
 
 #include "db/team.h"
@@ -116,6 +118,26 @@ TEST_F(BuildStoreTest, ListIsPagedAndByName) {
   EXPECT_EQ(ids({.name = "a"}), third.id + " " + first.id + " ");
   EXPECT_TRUE(builds_.list("team-2", {}).value().empty());
   EXPECT_EQ(builds_.get("team-2", first.id).error().code, base::Code::kNotFound);
+}
+
+TEST_F(BuildStoreTest, ActiveAreThoseThatAreNotOverOrHaveJustEnded) {
+  const auto active = [&](const std::vector<std::string>& teams, std::int64_t since) {
+    std::string names;
+    for (const Build& build : builds_.list_active(teams, since).value()) {
+      EXPECT_EQ(build.definition, "");
+      names += build.name;
+    }
+    std::ranges::sort(names);
+    return names;
+  };
+  const std::string team(kDefaultTeam);
+  const Build waiting = make("w");
+  test_.now += 10;
+  EXPECT_TRUE(builds_.cancel(kDefaultTeam, make("c").id).value());
+  EXPECT_EQ(active({team}, test_.now), "cw");
+  EXPECT_EQ(active({team}, test_.now + 1), "w");
+  EXPECT_EQ(active({"team-2"}, 0), "");
+  EXPECT_EQ(active({}, 0), "");
 }
 
 TEST_F(BuildStoreTest, NoTeamHasTooManyThatAreNotOver) {
