@@ -7,6 +7,9 @@ import time
 
 import pytest
 
+from support.accounts import bearer, first_user, log_in
+from support.api import Api
+
 DOCKERFILE = """\
 # What is needed, built apart from what is kept.
 ARG GREETING=hello
@@ -154,6 +157,85 @@ def test_a_dockerfile_of_three_stages(api, made):
         assert sandbox.sh("cat text; pwd").stdout.decode() == "good day, wrenn\n/build\n"
 
 
+BESIDE = """\
+FROM minimal AS left
+RUN echo left begins; sleep 15; echo left ends; echo l > /left
+FROM minimal AS right
+RUN echo right begins; sleep 15; echo right ends; echo r > /right
+FROM minimal
+WORKDIR /both
+COPY --from=left /left ./
+COPY --from=right /right ./
+RUN cat left right > all
+"""
+
+
+def said_in_order(lines):
+    return [word for line in lines if line["kind"] == "stdout" for word in line["text"].splitlines()]
+
+
+def administrator(wrenn):
+    """The API without a key, and what shows that an administrator calls."""
+    api = Api(wrenn.url, None)
+    return api, bearer(log_in(api, *first_user(wrenn).groups()).json()["token"])
+
+
+def platform_quota(wrenn):
+    """Sets what the team of the tests may have."""
+    admins, token = administrator(wrenn)
+    path = f"/v1/admin/teams/team-{25 * '0'}/quota"
+
+    def set_quota(**quota):
+        reply = admins.request("PUT", path, quota, headers=token) if quota else admins.delete(path, headers=token)
+        assert reply.status == (200 if quota else 204), reply
+    return set_quota
+
+
+def test_stages_that_do_not_need_each_other_are_built_side_by_side(api, made):
+    made.append("beside")
+    build1, lines = build(api, name="beside", dockerfile=BESIDE)
+    assert build1["status"] == "ready", (build1, of_kind(lines, "error"))
+    said = said_in_order(lines)
+    assert sorted(said) == ["left begins", "left ends", "right begins", "right ends"], said
+    assert {said[0], said[1]} == {"left begins", "right begins"}, "one sleeps while the other does"
+    # So their steps are open at the same time, each under the name of its stage.
+    steps = {line["text"].split("]")[0].strip("["): line["step"] for line in lines if line["kind"] == "step" and "sleep" in line["text"]}
+    assert set(steps) == {"left", "right"}, steps
+    ends = {line["step"]: line["at"] for line in lines if line["kind"] == "done"}
+    begins = {line["step"]: line["at"] for line in lines if line["kind"] == "step"}
+    assert max(begins[step] for step in steps.values()) < min(ends[step] for step in steps.values()), lines
+    with api.create(template="beside") as sandbox:
+        assert sandbox.sh("cat /both/all").stdout.decode() == "l\nr\n"
+    # It is the keys of before that name what there is after a step.
+    build2, lines = build(api, name="beside", dockerfile=BESIDE)
+    assert build2["status"] == "ready" and build2["cached_steps"] == build2["steps"], (build2, lines)
+
+
+def test_stages_that_begin_alike_do_what_they_have_in_common_once(api, made):
+    made.append("alike")
+    build1, lines = build(api, name="alike", dockerfile="FROM minimal AS one\nRUN echo common; sleep 3\nRUN echo 1 > /one\n"
+                                                        "FROM minimal\nRUN echo common; sleep 3\nCOPY --from=one /one /two\n")
+    assert build1["status"] == "ready", (build1, of_kind(lines, "error"))
+    assert said_in_order(lines) == ["common"] and build1["cached_steps"] == 1, (build1, lines)
+
+
+def test_a_quota_of_one_machine_is_enough_for_stages(wrenn, api, made):
+    set_quota = platform_quota(wrenn)
+    set_quota(sandboxes=1)
+    try:
+        made.append("in-turn")
+        build1, lines = build(api, name="in-turn", dockerfile=BESIDE.replace("15", "1"), no_cache=True)
+        assert build1["status"] == "ready", (build1, of_kind(lines, "error"))
+        assert any(text.startswith("stages take turns: ") for text in of_kind(lines, "notice")), lines
+        assert said_in_order(lines)[::2] == [word.replace("ends", "begins") for word in said_in_order(lines)[1::2]]
+        # What others have used up is said at once.
+        with api.create():
+            build2, _ = build(api, name="never", dockerfile="FROM minimal\nRUN true\n", no_cache=True)
+            assert build2["status"] == "failed" and "quota" in build2["error"], build2
+    finally:
+        set_quota()
+
+
 def test_a_template_is_the_base_of_another(api, made):
     made += ["below", "above"]
     build1, lines = build(api, name="below", dockerfile="FROM minimal\nENV WHERE=below\nUSER root\nRUN echo 1 > /layer\n")
@@ -189,12 +271,16 @@ def test_bad_definitions_are_refused_at_once(api):
     assert refused.status == 400 and hashlib.sha256(content).hexdigest() in refused.message, refused
 
 
-def test_a_build_that_is_canceled_ends_and_leaves_nothing(api):
-    made = api.post("/v1/builds", {"name": "never", "dockerfile": "FROM minimal\nRUN echo on its way; sleep 300\n"})
+@pytest.mark.parametrize("stages", [1, 2])
+def test_a_build_that_is_canceled_ends_and_leaves_nothing(api, stages):
+    text = "FROM minimal AS one\nRUN echo on its way; sleep 300\n"
+    if stages == 2:
+        text += "FROM minimal\nRUN echo on its way, too; sleep 300\nCOPY --from=one /one /two\n"
+    made = api.post("/v1/builds", {"name": "never", "dockerfile": text})
     assert made.status == 202, made
     path = f"/v1/builds/{made.json()['id']}"
     until = time.monotonic() + 60
-    while not any(line["kind"] == "stdout" for line in lines_of(api.get(f"{path}/logs"))):
+    while len(said_in_order(lines_of(api.get(f"{path}/logs")))) < stages:
         assert time.monotonic() < until
         time.sleep(0.2)
     assert api.post(f"{path}/cancel", {}).status == 204

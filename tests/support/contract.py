@@ -122,7 +122,8 @@ class Contract:
             elif kind == "application/x-ndjson":
                 if body and not body.endswith(b"\n"):
                     broken("the last line is cut")
-                yield from map(json.loads, body.splitlines())
+                # An empty one says that nothing is to be said.
+                yield from map(json.loads, filter(None, body.splitlines()))
         except ValueError as e:
             broken(f"its body is no JSON: {e}")
 

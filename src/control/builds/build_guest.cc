@@ -26,9 +26,15 @@ constexpr auto kGrace = std::chrono::seconds(10);
 
 // As the steps of a build see it: an error they may try again after, or one that ends the build.
 base::Error to_error(const ApiError& error) {
-  const bool is_passing =
-      error.code == ApiCode::kNoHostsAvailable || error.code == ApiCode::kHostUnavailable;
-  return base::Error(is_passing ? Code::kUnavailable : Code::kFailedPrecondition, error.message);
+  switch (error.code) {
+    case ApiCode::kNoHostsAvailable:
+    case ApiCode::kHostUnavailable:
+      return base::Error(Code::kUnavailable, error.message);
+    case ApiCode::kQuotaExceeded:
+      return base::Error(Code::kResourceExhausted, error.message);
+    default:
+      return base::Error(Code::kFailedPrecondition, error.message);
+  }
 }
 
 // envd takes the name of a user; numbers and groups are for setpriv.

@@ -31,7 +31,8 @@ struct ExitStatus {
 class BuildGuest {
  public:
   // Everything outlives it. `origin` is what it is made from, called `template_name` for people.
-  // kUnavailable when there is no room for it now.
+  // kUnavailable when there is no room for it now, kResourceExhausted when the team has as much as
+  // its quota allows.
   static net::Task<base::Result<BuildGuest>> start(Services& services, const db::Build& build,
                                                    Origin origin, std::string template_name);
 

@@ -19,18 +19,22 @@ void BuildLog::add(int step, std::string_view kind, std::string text) {
 }
 
 void BuildLog::say(int step, std::string_view kind, std::string text) {
+  // Nothing more comes of a step that is over.
+  while (true) {
+    const auto cut = cut_.lower_bound({step, std::string()});
+    if (cut == cut_.end() || cut->first.first != step) break;
+    add(step, cut->first.second, base::to_valid_utf8(cut->second));
+    cut_.erase(cut);
+  }
   add(step, kind, base::to_valid_utf8(text));
 }
 
 Task<base::Result<void>> BuildLog::output(int step, std::string_view kind, std::string_view bytes) {
-  if (!cut_.empty() && kind != cut_kind_) {
-    add(cut_step_, cut_kind_, base::to_valid_utf8(std::exchange(cut_, {})));
-  }
-  cut_step_ = step;
-  cut_kind_ = kind;
-  const std::string joined = base::concat(std::exchange(cut_, {}), bytes);
+  std::string& cut = cut_[{step, std::string(kind)}];
+  const std::string joined = base::concat(std::exchange(cut, {}), bytes);
   const std::size_t unfinished = unfinished_character(joined);
-  cut_ = joined.substr(joined.size() - unfinished);
+  cut = joined.substr(joined.size() - unfinished);
+  if (cut.empty()) cut_.erase({step, std::string(kind)});
   const std::string_view whole = std::string_view(joined).substr(0, joined.size() - unfinished);
   if (!whole.empty()) add(step, kind, base::to_valid_utf8(whole));
   if (waiting_bytes_ > kMaxWaiting) co_return co_await flush();

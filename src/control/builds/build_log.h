@@ -1,8 +1,10 @@
 // BuildLog: what a build says, on its way to the database.
 #pragma once
 
+#include <map>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "db/build_store.h"
@@ -36,9 +38,9 @@ class BuildLog {
   const std::string build_id_;
   std::vector<db::BuildLogLine> waiting_;
   std::size_t waiting_bytes_ = 0;
-  std::string cut_;  // The beginning of a character whose end has not come yet, and its place.
-  std::string cut_kind_;
-  int cut_step_ = 0;
+  // Beginnings of characters whose ends have not come yet, by step and kind: several steps may be
+  // at work.
+  std::map<std::pair<int, std::string>, std::string> cut_;
   net::Mutex writing_;
 };
 

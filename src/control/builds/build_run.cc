@@ -3,12 +3,12 @@
 #include <algorithm>
 
 #include "base/id.h"
-#include "base/log.h"
 #include "base/strings.h"
 #include "base/time.h"
 #include "control/api/requests.h"
 #include "control/api/templates.h"
 #include "control/builds/build_copy.h"
+#include "control/builds/build_steps.h"
 #include "control/builds/image_config_text.h"
 #include "control/services.h"
 #include "net/scope.h"
@@ -22,34 +22,9 @@ using base::concat;
 using base::Result;
 using net::Task;
 
-constexpr auto kStepLimit = std::chrono::minutes(60);
-// How long a build waits for room on a host.
-constexpr auto kRoomLimit = std::chrono::minutes(5);
-constexpr auto kRoomPause = std::chrono::seconds(3);
 // A program that still runs after so long is taken for one that goes on.
 constexpr auto kStartTime = std::chrono::seconds(2);
 constexpr const char* kStartTag = "start";
-
-// $1 the directory, $2 whose what is made is.
-constexpr const char* kMakeDirectory = R"sh(
-umask 022
-made=
-dir=$1
-while [ ! -e "$dir" ] && [ ! -L "$dir" ]; do made=$dir; dir=$(dirname -- "$dir"); done
-[ -n "$made" ] || exit 0
-mkdir -p -- "$1"
-chown -R "$2" "$made")sh";
-
-// $1 the user: with a home, and sudo without a password where there is sudo.
-constexpr const char* kMakeUser = R"sh(
-grep -q "^$1:" /etc/passwd && exit 0
-if command -v useradd >/dev/null; then useradd --create-home --shell /bin/sh -- "$1"
-else adduser -D -s /bin/sh "$1"
-fi
-if [ -d /etc/sudoers.d ]; then
-  printf '%s ALL=(ALL) NOPASSWD: ALL\n' "$1" >"/etc/sudoers.d/build-$1"
-  chmod 0440 "/etc/sudoers.d/build-$1"
-fi)sh";
 
 std::string first_line(const std::string& text) {
   const std::size_t end = text.find('\n');
@@ -61,27 +36,18 @@ std::string label_of(const PlannedStage& stage, const PlannedStep& step) {
   return stage.title.empty() ? text : concat("[", stage.title, "] ", text);
 }
 
-std::string seconds_text(base::Duration duration) {
-  const double seconds = std::chrono::duration<double>(duration).count();
-  const auto tenths = static_cast<std::int64_t>(seconds * 10 + 0.5);
-  return concat(tenths / 10, ".", tenths % 10, " s");
-}
-
 }  // namespace
 
 Task<Result<std::string>> BuildRun::run() {
   WRENN_CO_TRY(co_await prepare());
-  WRENN_CO_TRY_ASSIGN(Start start, co_await find_start(plan_.target));
-  WRENN_CO_TRY_ASSIGN(const Guest guest, co_await start_guest(start.origin));
-  Origin last = start.origin;
-  WRENN_CO_TRY(co_await do_steps(target(), start, *guest, last));
-  WRENN_CO_TRY(co_await start_program(*guest));
+  WRENN_CO_TRY(co_await plan_rest());
+  WRENN_CO_TRY(co_await do_stages());
+  StageState& state = states_.at(plan_.target);
+  WRENN_CO_TRY(co_await ensure_machine(state));
+  BuildGuest& guest = **state.machine;
+  WRENN_CO_TRY(co_await start_program(guest));
   progress_.cached_steps = progress_.steps - done_;
-  co_return co_await publish(*guest);
-}
-
-Task<void> BuildRun::clear() {
-  while (!guests_.empty()) co_await end_guest(guests_.begin());
+  co_return co_await publish(guest);
 }
 
 Task<Result<void>> BuildRun::prepare() {
@@ -153,173 +119,199 @@ Task<Result<BuildBase>> BuildRun::find_image(std::string name) {
   co_return BuildBase{std::move(origin), {}, recipe::base_key("image", identity)};
 }
 
-Task<Result<BuildRun::Start>> BuildRun::find_start(std::size_t stage) {
-  const PlannedStage& planned = stages_.at(stage);
-  if (definition_.uses_cache) {
-    std::vector<std::string> keys;
-    for (const PlannedStep& step : planned.steps) keys.push_back(step.key);
-    WRENN_CO_TRY_ASSIGN(const auto layers, co_await services_.database_pool.run([&] {
-      return services_.layers.find(build_.team_id, keys);
-    }));
-    for (std::size_t done = planned.steps.size(); done > 0; --done) {
-      const auto kept = std::ranges::find_if(layers, [&](const db::Layer& layer) {
-        return layer.cache_key == planned.steps[done - 1].key &&
-               !experience_.silent_hosts.contains(layer.host_id) &&
-               services_.directory.agent(layer.host_id).has_value();
-      });
-      if (kept == layers.end()) continue;
-      WRENN_CO_TRY_ASSIGN(const bool is_there, co_await services_.database_pool.run([&] {
-        return services_.layers.touch(kept->id);
-      }));
-      if (!is_there) continue;
-      for (std::size_t i = 0; i < done; ++i) {
-        log_.say(planned.steps[i].number, "cached", label_of(planned, planned.steps[i]));
-      }
-      co_return Start{done,
-                      Origin{kept->id, kept->vcpus, kept->memory_mb, kept->disk_mb, kept->host_id}};
-    }
+Task<Result<std::vector<db::Layer>>> BuildRun::find_layers() {
+  std::vector<db::Layer> layers;
+  if (!definition_.uses_cache) co_return layers;
+  std::set<std::string> keys;
+  for (const auto& [index, stage] : stages_) {
+    for (const PlannedStep& step : stage.steps) keys.insert(step.key);
   }
-  const recipe::Base& base = plan_.stages.at(stage).base;
-  if (base.kind != recipe::Base::Kind::kStage) co_return Start{0, bases_.at(base.name).origin};
-  WRENN_CO_TRY_ASSIGN(Origin origin, co_await provide(base.stage));
-  co_return Start{0, std::move(origin)};
+  WRENN_CO_TRY_ASSIGN(layers, co_await services_.database_pool.run([&] {
+    return services_.layers.find(build_.team_id, {keys.begin(), keys.end()});
+  }));
+  std::erase_if(layers, [&](const db::Layer& layer) {
+    return experience_.silent_hosts.contains(layer.host_id) ||
+           !services_.directory.agent(layer.host_id).has_value();
+  });
+  co_return layers;
 }
 
-Task<Result<Origin>> BuildRun::provide(std::size_t stage) {
-  if (const auto known = provided_.find(stage); known != provided_.end()) co_return known->second;
-  WRENN_CO_TRY_ASSIGN(Start start, co_await find_start(stage));
-  Origin last = start.origin;
-  const PlannedStage& planned = stages_.at(stage);
-  const bool is_done = std::none_of(planned.steps.begin() + static_cast<std::ptrdiff_t>(start.step),
-                                    planned.steps.end(),
-                                    [](const PlannedStep& step) { return step.does_something(); });
-  if (!is_done) {
-    WRENN_CO_TRY_ASSIGN(const Guest guest, co_await start_guest(start.origin));
-    WRENN_CO_TRY(co_await do_steps(planned, start, *guest, last));
-    co_await end_guest(guest);
-  }
-  co_return provided_.emplace(stage, std::move(last)).first->second;
-}
-
-Task<Result<BuildRun::Guest>> BuildRun::start_guest(Origin origin) {
-  const auto until = base::steady_now() + kRoomLimit;
-  bool has_said = false;
+Task<Result<void>> BuildRun::plan_rest() {
+  WRENN_CO_TRY_ASSIGN(auto layers, co_await find_layers());
   while (true) {
-    auto guest = co_await BuildGuest::start(services_, build_, origin, definition_.name);
-    if (guest) co_return guests_.insert(guests_.end(), *std::move(guest));
-    if (guest.error().code != Code::kUnavailable) {
-      if (!base::is_id(base::kTemplatePrefix, origin.name_on_host)) {
-        co_return base::fail(std::move(guest).error());
+    std::map<std::size_t, std::size_t> kept;
+    std::map<std::size_t, db::Layer> begins;
+    for (const auto& [index, stage] : stages_) {
+      for (std::size_t done = stage.steps.size(); done > 0 && !kept.contains(index); --done) {
+        const auto layer =
+            std::ranges::find(layers, stage.steps[done - 1].key, &db::Layer::cache_key);
+        if (layer == layers.end()) continue;
+        kept.emplace(index, done);
+        begins.emplace(index, *layer);
       }
-      // What was kept may be of no use any more, as after an upgrade of the hypervisor.
-      co_await forget_layer(origin);
-      co_return base::fail(
-          Code::kUnavailable,
-          concat("what was kept of an earlier build is of no use: ", guest.error().message));
     }
-    if (origin.host_id && base::steady_now() + kRoomPause >= until) {
-      experience_.silent_hosts.insert(*origin.host_id);
-    }
-    if (base::steady_now() >= until) co_return base::fail(std::move(guest).error());
-    if (!std::exchange(has_said, true)) {
-      log_.say(0, "notice", concat("waiting for a host: ", guest.error().message));
-    }
-    WRENN_CO_TRY(co_await net::sleep_for(kRoomPause));
+    works_ = plan_work(plan_, stages_, kept);
+    WRENN_CO_TRY_ASSIGN(const auto gone, co_await begin_stages(begins));
+    if (gone.empty()) break;
+    // One that was cleared away just now: without it there is more to be done.
+    std::erase_if(layers, [&](const db::Layer& layer) { return layer.id == gone; });
   }
-}
-
-Task<void> BuildRun::end_guest(Guest guest) {
-  co_await guest->destroy();
-  guests_.erase(guest);
-}
-
-Task<Result<void>> BuildRun::do_steps(const PlannedStage& stage, const Start& start,
-                                      BuildGuest& guest, Origin& last) {
-  for (std::size_t i = start.step; i < stage.steps.size(); ++i) {
-    const PlannedStep& step = stage.steps[i];
-    progress_.step = step.number;
-    log_.say(step.number, "step", label_of(stage, step));
-    const auto began = base::steady_now();
-    WRENN_CO_TRY(co_await do_step(step, guest));
-    ++done_;
-    if (step.does_something()) {
-      WRENN_CO_TRY_ASSIGN(last, co_await keep_layer(step, guest));
-    }
-    log_.say(step.number, "done", seconds_text(base::steady_now() - began));
+  for (const StageWork& work : works_) {
+    const PlannedStage& stage = stages_.at(work.stage);
+    for (std::size_t i = 0; i < work.from; ++i) say_cached(stage, stage.steps[i]);
   }
   co_return {};
 }
 
-Task<Result<void>> BuildRun::do_step(const PlannedStep& step, BuildGuest& guest) {
-  Result<void> done;
-  if (const auto* what = std::get_if<recipe::Execute>(&step.action)) {
-    done = co_await execute(*what, step, guest);
-  } else if (const auto* launch = std::get_if<recipe::Launch>(&step.action)) {
-    done = co_await guest.launch(launch->process, concat("build-", step.number));
-  } else if (const auto* files = std::get_if<recipe::CopyFiles>(&step.action)) {
-    done = co_await copy(*files, guest);
-  } else if (const auto* directory = std::get_if<recipe::MakeDirectory>(&step.action)) {
-    auto made = co_await guest.script(kMakeDirectory, {directory->path, directory->owner});
-    if (!made) done = base::fail(std::move(made).error());
-  } else if (const auto* user = std::get_if<recipe::EnsureUser>(&step.action)) {
-    auto made = co_await guest.script(kMakeUser, {user->name});
-    if (!made) done = base::fail(std::move(made).error());
+Task<Result<std::string>> BuildRun::begin_stages(const std::map<std::size_t, db::Layer>& begins) {
+  states_.clear();
+  for (const StageWork& work : works_) {
+    StageState& state = states_[work.stage];
+    if (work.from > 0) {
+      const db::Layer& layer = begins.at(work.stage);
+      WRENN_CO_TRY_ASSIGN(const bool is_there, co_await services_.database_pool.run([&] {
+        return services_.layers.touch(layer.id);
+      }));
+      if (!is_there) co_return layer.id;
+      state.last = {layer.id, layer.vcpus, layer.memory_mb, layer.disk_mb, layer.host_id};
+    } else if (!work.base) {
+      state.last = bases_.at(plan_.stages.at(work.stage).base.name).origin;
+    }
   }
-  if (done) co_return done;
-  co_return base::fail(std::move(done).error().with_context(concat(
-      "line ", step.instruction->source.line, ", ", first_line(step.instruction->source.text))));
+  co_return std::string();
 }
 
-Task<Result<void>> BuildRun::execute(const recipe::Execute& what, const PlannedStep& step,
-                                     BuildGuest& guest) {
-  if (what.script) {
-    const std::string path(recipe::kScriptPath);
-    WRENN_CO_TRY(co_await guest.script(R"sh(mkdir -p "$(dirname "$1")")sh", {path}));
-    net::StringSource content(*what.script);
-    WRENN_CO_TRY(co_await guest.write_file(path, content));
-    WRENN_CO_TRY(co_await guest.script(R"sh(chmod 0755 "$1")sh", {path}));
-  }
-  const auto limit = what.timeout ? std::chrono::ceil<std::chrono::milliseconds>(*what.timeout)
-                                  : std::chrono::milliseconds(kStepLimit);
-  auto ended = co_await guest.run(what.process, limit, log_, step.number);
-  if (!ended && ended.error().code == Code::kDeadlineExceeded) {
-    co_return base::fail(Code::kFailedPrecondition,
-                         concat("it did not end within ", seconds_text(limit), " and was killed"),
-                         "RUN --timeout=... gives it more");
-  }
-  if (!ended) co_return base::fail(std::move(ended).error());
-  if (what.script) {
-    WRENN_CO_TRY(co_await guest.script(R"sh(rm -f -- "$1")sh", {std::string(recipe::kScriptPath)}));
-  }
-  if (ended->code == 0) co_return {};
-  co_return base::fail(Code::kFailedPrecondition,
-                       ended->error.empty()
-                           ? concat("exit status ", ended->code)
-                           : concat("exit status ", ended->code, ": ", ended->error));
+Task<Result<void>> BuildRun::do_stages() {
+  net::TaskScope scope(co_await net::current_context());
+  for (const StageWork& work : works_) scope.spawn(work_on(work, scope));
+  co_await scope.join();
+  if (failure_) co_return base::fail(*std::move(failure_));
+  co_return {};
 }
 
-Task<Result<void>> BuildRun::copy(const recipe::CopyFiles& files, BuildGuest& guest) {
-  if (files.copy.from_stage || !files.copy.from_image.empty()) {
-    co_return co_await copy_from_elsewhere(files, guest);
+// The first that fails ends all; what the others say of that is of no interest.
+Task<void> BuildRun::work_on(const StageWork& work, net::TaskScope& scope) {
+  auto done = co_await do_stage(work);
+  if (done || failure_) co_return;
+  failure_ = std::move(done).error();
+  scope.request_stop();
+}
+
+Task<Result<void>> BuildRun::do_stage(const StageWork& work) {
+  StageState& state = states_.at(work.stage);
+  if (work.base) {
+    WRENN_CO_TRY_ASSIGN(state.last, co_await outcome_of(*work.base, state));
   }
-  co_return co_await copy_into(services_, guest, files,
+  const PlannedStage& stage = stages_.at(work.stage);
+  for (std::size_t i = work.from; i < stage.steps.size(); ++i) {
+    WRENN_CO_TRY(co_await do_step(stage, stage.steps[i], state));
+  }
+  // What the target's machine has become is published.
+  if (work.stage != plan_.target) co_await release_machine(state);
+  state.is_done = true;
+  machines_.changed();
+  co_return {};
+}
+
+Task<Result<void>> BuildRun::do_step(const PlannedStage& stage, const PlannedStep& step,
+                                     StageState& state) {
+  if (step.does_something() && definition_.uses_cache) {
+    // Stages that begin alike have steps in common, which are done once.
+    while (being_made_.contains(step.key)) WRENN_CO_TRY(co_await wait_beside(state));
+    if (const auto made = made_.find(step.key); made != made_.end()) {
+      co_await release_machine(state);
+      state.last = made->second;
+      say_cached(stage, step);
+      co_return {};
+    }
+    being_made_.insert(step.key);
+  }
+  progress_.step = std::max(progress_.step, step.number);
+  log_.say(step.number, "step", label_of(stage, step));
+  const auto began = base::steady_now();
+  auto done = co_await do_action(step, state);
+  if (!done) {
+    if (!failure_) progress_.step = step.number;
+    co_return base::fail(std::move(done).error().with_context(concat(
+        "line ", step.instruction->source.line, ", ", first_line(step.instruction->source.text))));
+  }
+  ++done_;
+  if (step.does_something()) {
+    WRENN_CO_TRY_ASSIGN(state.last, co_await keep_layer(step, **state.machine));
+    made_.insert_or_assign(step.key, state.last);
+    being_made_.erase(step.key);
+    machines_.changed();
+  }
+  log_.say(step.number, "done", seconds_text(base::steady_now() - began));
+  co_return {};
+}
+
+Task<Result<void>> BuildRun::do_action(const PlannedStep& step, StageState& state) {
+  if (!step.does_something()) co_return {};
+  const auto* files = std::get_if<recipe::CopyFiles>(&step.action);
+  if (files != nullptr && (files->copy.from_stage || !files->copy.from_image.empty())) {
+    co_return co_await copy_from_elsewhere(*files, state);
+  }
+  WRENN_CO_TRY(co_await ensure_machine(state));
+  if (files == nullptr) co_return co_await do_in_guest(step, **state.machine, log_);
+  co_return co_await copy_into(services_, **state.machine, *files,
                                {.index = context_.get(), .fd = context_file_.get()});
 }
 
 Task<Result<void>> BuildRun::copy_from_elsewhere(const recipe::CopyFiles& files,
-                                                 BuildGuest& guest) {
+                                                 StageState& state) {
   Origin origin;
   if (files.copy.from_stage) {
-    WRENN_CO_TRY_ASSIGN(origin, co_await provide(*files.copy.from_stage));
+    WRENN_CO_TRY_ASSIGN(origin, co_await outcome_of(*files.copy.from_stage, state));
   } else {
     origin = bases_.at(files.copy.from_image).origin;
   }
-  WRENN_CO_TRY_ASSIGN(const Guest source, co_await start_guest(std::move(origin)));
-  WRENN_CO_TRY_ASSIGN(const base::Fd archive, co_await archive_of(services_, *source, files));
-  co_await end_guest(source);
+  std::optional<Machine> source;
+  if (state.machine) {
+    WRENN_CO_TRY_ASSIGN(source, co_await machines_.try_start(origin));
+    // One after the other, where there is no room for two.
+    if (!source) co_await release_machine(state);
+  }
+  if (!source) {
+    WRENN_CO_TRY_ASSIGN(source, co_await machines_.start(std::move(origin)));
+  }
+  WRENN_CO_TRY_ASSIGN(const base::Fd archive, co_await archive_of(services_, **source, files));
+  co_await machines_.end(*source);
   WRENN_CO_TRY_ASSIGN(const ContextIndex index, co_await services_.build_pool.run(
                                                     [&] { return read_context(archive.get()); }));
-  co_return co_await copy_into(services_, guest, files, {.index = &index, .fd = archive.get()});
+  WRENN_CO_TRY(co_await ensure_machine(state));
+  co_return co_await copy_into(services_, **state.machine, files,
+                               {.index = &index, .fd = archive.get()});
+}
+
+Task<Result<Origin>> BuildRun::outcome_of(std::size_t stage, StageState& state) {
+  const StageState& other = states_.at(stage);
+  while (!other.is_done) WRENN_CO_TRY(co_await wait_beside(state));
+  co_return other.last;
+}
+
+Task<Result<void>> BuildRun::wait_beside(StageState& state) {
+  if (!state.machine || !machines_.is_wanted()) co_return co_await machines_.wait();
+  co_await release_machine(state);
+  co_return {};
+}
+
+Task<Result<void>> BuildRun::ensure_machine(StageState& state) {
+  if (!state.machine) {
+    WRENN_CO_TRY_ASSIGN(state.machine, co_await machines_.start(state.last));
+  }
+  co_return {};
+}
+
+// What it has become is kept: another one is made from that when it is needed.
+Task<void> BuildRun::release_machine(StageState& state) {
+  if (!state.machine) co_return;
+  const Machine machine = *std::exchange(state.machine, std::nullopt);
+  co_await machines_.end(machine);
+}
+
+void BuildRun::say_cached(const PlannedStage& stage, const PlannedStep& step) {
+  log_.say(step.number, "cached", label_of(stage, step));
 }
 
 Task<Result<Origin>> BuildRun::keep_layer(const PlannedStep& step, BuildGuest& guest) {
@@ -337,15 +329,6 @@ Task<Result<Origin>> BuildRun::keep_layer(const PlannedStep& step, BuildGuest& g
     return {};
   }));
   co_return Origin{layer.id, layer.vcpus, layer.memory_mb, layer.disk_mb, layer.host_id};
-}
-
-Task<void> BuildRun::forget_layer(const Origin& origin) {
-  const auto removed = co_await services_.database_pool.run(
-      [&] { return services_.layers.discard(origin.name_on_host); });
-  if (!removed) {
-    base::log_warn("a layer of no use is not forgotten",
-                   {{"layer", origin.name_on_host}, {"error", removed.error()}});
-  }
 }
 
 std::optional<recipe::Process> BuildRun::program() const {

@@ -2,27 +2,26 @@
 // outcome is kept already, are not done.
 #pragma once
 
-#include <list>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "control/builds/build_definition.h"
 #include "control/builds/build_guest.h"
 #include "control/builds/build_log.h"
+#include "control/builds/build_machines.h"
 #include "control/builds/build_stages.h"
 #include "db/build_store.h"
+#include "db/layer_store.h"
+#include "net/scope.h"
 
 namespace wrenn::control {
 
 struct Services;
-
-// What a run has learnt that the next one is to know.
-struct BuildExperience {
-  std::set<std::string> silent_hosts;  // Layers that are there are not looked for.
-};
 
 // For one loop. Everything outlives it.
 class BuildRun {
@@ -36,20 +35,21 @@ class BuildRun {
         plan_(plan),
         log_(log),
         progress_(progress),
-        experience_(experience) {}
+        experience_(experience),
+        machines_(services, build, definition.name, log, experience) {}
 
   // The id of the template. kUnavailable: another run may succeed. Other errors are the build's own
   // and say what to do.
   net::Task<base::Result<std::string>> run();
   // Ends its sandboxes. To be called at the end, whatever that was.
-  net::Task<void> clear();
+  net::Task<void> clear() { return machines_.clear(); }
 
  private:
-  using Guest = std::list<BuildGuest>::iterator;
-  // Where a stage begins: before the step of that index, on that.
-  struct Start {
-    std::size_t step = 0;
-    Origin origin;
+  using Machine = BuildMachines::Machine;
+  struct StageState {
+    Origin last;  // What it has come to so far; a machine can be made from that.
+    std::optional<Machine> machine;
+    bool is_done = false;
   };
 
   net::Task<base::Result<void>> prepare();
@@ -57,22 +57,29 @@ class BuildRun {
   net::Task<base::Result<BuildBase>> find_image(std::string name);
   base::Result<Origin> with_shape(const std::string& name, Origin origin) const;
 
-  net::Task<base::Result<Start>> find_start(std::size_t stage);
-  // The machine as it is after the stage.
-  net::Task<base::Result<Origin>> provide(std::size_t stage);
-  net::Task<base::Result<Guest>> start_guest(Origin origin);
-  net::Task<void> end_guest(Guest guest);
+  net::Task<base::Result<std::vector<db::Layer>>> find_layers();
+  net::Task<base::Result<void>> plan_rest();
+  // The id of a layer that is not there any more; empty: all can begin. `begins`: by stage.
+  net::Task<base::Result<std::string>> begin_stages(const std::map<std::size_t, db::Layer>& begins);
 
-  net::Task<base::Result<void>> do_steps(const PlannedStage& stage, const Start& start,
-                                         BuildGuest& guest, Origin& last);
-  net::Task<base::Result<void>> do_step(const PlannedStep& step, BuildGuest& guest);
-  net::Task<base::Result<void>> execute(const recipe::Execute& what, const PlannedStep& step,
-                                        BuildGuest& guest);
-  net::Task<base::Result<void>> copy(const recipe::CopyFiles& files, BuildGuest& guest);
+  // Stages side by side. What waits for another stage, or for its turn, gives its machine back when
+  // that is wanted, and goes on from its last layer.
+  net::Task<base::Result<void>> do_stages();
+  net::Task<void> work_on(const StageWork& work, net::TaskScope& scope);
+  net::Task<base::Result<void>> do_stage(const StageWork& work);
+  net::Task<base::Result<void>> do_step(const PlannedStage& stage, const PlannedStep& step,
+                                        StageState& state);
+  net::Task<base::Result<void>> do_action(const PlannedStep& step, StageState& state);
   net::Task<base::Result<void>> copy_from_elsewhere(const recipe::CopyFiles& files,
-                                                    BuildGuest& guest);
+                                                    StageState& state);
   net::Task<base::Result<Origin>> keep_layer(const PlannedStep& step, BuildGuest& guest);
-  net::Task<void> forget_layer(const Origin& origin);
+
+  // What that stage comes to, when it is done; `state` is of the one that asks.
+  net::Task<base::Result<Origin>> outcome_of(std::size_t stage, StageState& state);
+  net::Task<base::Result<void>> wait_beside(StageState& state);
+  net::Task<base::Result<void>> ensure_machine(StageState& state);
+  net::Task<void> release_machine(StageState& state);
+  void say_cached(const PlannedStage& stage, const PlannedStep& step);
 
   net::Task<base::Result<void>> start_program(BuildGuest& guest);
   net::Task<base::Result<void>> wait_until_ready(const recipe::ReadyCheck& check,
@@ -94,8 +101,12 @@ class BuildRun {
   std::unique_ptr<ContextIndex> context_;
   BuildBases bases_;
   PlannedStages stages_;
-  std::list<BuildGuest> guests_;
-  std::map<std::size_t, Origin> provided_;
+  std::vector<StageWork> works_;
+  std::map<std::size_t, StageState> states_;
+  std::map<recipe::LayerKey, Origin> made_;  // Steps of this run.
+  std::set<recipe::LayerKey> being_made_;
+  std::optional<base::Error> failure_;  // The first.
+  BuildMachines machines_;
   int done_ = 0;  // Steps that were not kept already.
 };
 

@@ -1,6 +1,7 @@
 #include "control/builds/build_stages.h"
 
 #include <algorithm>
+#include <set>
 
 #include "base/strings.h"
 
@@ -131,6 +132,33 @@ std::vector<std::string> bases_needed(const recipe::BuildPlan& plan) {
 Result<PlannedStages> plan_stages(const recipe::BuildPlan& plan, const BuildBases& bases,
                                   const ContextIndex* context) {
   return Planner(plan, bases, context).run();
+}
+
+std::vector<StageWork> plan_work(const recipe::BuildPlan& plan, const PlannedStages& stages,
+                                 const std::map<std::size_t, std::size_t>& kept) {
+  std::vector<StageWork> works;
+  std::set<std::size_t> wanted = {plan.target};
+  // A stage needs only earlier ones.
+  while (!wanted.empty()) {
+    const std::size_t stage = *wanted.rbegin();
+    wanted.erase(stage);
+    const auto known = kept.find(stage);
+    StageWork work{.stage = stage, .from = known == kept.end() ? 0 : known->second};
+    const Base& base = plan.stages.at(stage).base;
+    if (work.from == 0 && base.kind == Base::Kind::kStage) work.base = base.stage;
+    std::set<std::size_t> copied;
+    const auto& steps = stages.at(stage).steps;
+    for (std::size_t i = work.from; i < steps.size(); ++i) {
+      const auto* files = std::get_if<recipe::CopyFiles>(&steps[i].action);
+      if (files != nullptr && files->copy.from_stage) copied.insert(*files->copy.from_stage);
+    }
+    work.copied.assign(copied.begin(), copied.end());
+    if (work.base) wanted.insert(*work.base);
+    wanted.insert(copied.begin(), copied.end());
+    works.push_back(std::move(work));
+  }
+  std::ranges::reverse(works);
+  return works;
 }
 
 }  // namespace wrenn::control

@@ -41,11 +41,24 @@ struct PlannedStage {
 };
 using PlannedStages = std::map<std::size_t, PlannedStage>;  // By the index in the plan.
 
+// What is to be done of a stage.
+struct StageWork {
+  std::size_t stage = 0;
+  std::size_t from = 0;             // The steps before it are kept.
+  std::optional<std::size_t> base;  // The stage without which it cannot begin.
+  std::vector<std::size_t> copied;  // The stages that it copies from: ascending, each once.
+  bool operator==(const StageWork&) const = default;
+};
+
 // Names of what is not of this build, each once.
 std::vector<std::string> bases_needed(const recipe::BuildPlan& plan);
 // `plan` outlives what is returned, `bases` has all that are needed. `context`: null when there is
 // none. Errors are mistakes in the definition, and say where.
 base::Result<PlannedStages> plan_stages(const recipe::BuildPlan& plan, const BuildBases& bases,
                                         const ContextIndex* context);
+// What the target needs still, ascending, when of each stage so many first steps are kept (of one
+// that is not named: none). What does not wait for each other may be done at the same time.
+std::vector<StageWork> plan_work(const recipe::BuildPlan& plan, const PlannedStages& stages,
+                                 const std::map<std::size_t, std::size_t>& kept);
 
 }  // namespace wrenn::control

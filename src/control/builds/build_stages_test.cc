@@ -61,6 +61,38 @@ TEST(BuildStagesTest, AKeyChangesWithAllThatMatters) {
             last_key("FROM minimal\nCOPY app.py /srv/\nENV A=1\nRUN make\n", bases(), context()));
 }
 
+TEST(BuildStagesTest, WhatDoesNotWaitForEachOtherCanBeDoneAtOnce) {
+  const recipe::BuildPlan plan = plan_of_text(
+      "FROM minimal AS one\nRUN a\nFROM minimal AS two\nRUN b\nFROM one AS three\nRUN c\n"
+      "FROM minimal\nRUN d\nCOPY --from=two /x /y\nCOPY --from=three /z /y/\n");
+  const auto stages = plan_stages(plan, bases(), nullptr).value();
+  const StageWork one{.stage = 0, .from = 0, .base = {}, .copied = {}};
+  const StageWork two{.stage = 1, .from = 0, .base = {}, .copied = {}};
+  const StageWork three{.stage = 2, .from = 0, .base = 0, .copied = {}};
+  const StageWork last{.stage = 3, .from = 0, .base = {}, .copied = {1, 2}};
+  using Works = std::vector<StageWork>;
+  EXPECT_EQ(plan_work(plan, stages, {}), (Works{one, two, three, last}));
+}
+
+TEST(BuildStagesTest, StagesWhoseOutcomeIsKeptAreNotDone) {
+  const recipe::BuildPlan plan = plan_of_text(
+      "FROM minimal AS one\nRUN a\nFROM minimal AS two\nRUN b\nRUN bb\nFROM one AS three\nRUN c\n"
+      "FROM minimal\nCOPY --from=two /x /y\nCOPY --from=three /z /y/\nRUN d\n");
+  const auto stages = plan_stages(plan, bases(), nullptr).value();
+  using Works = std::vector<StageWork>;
+  // All of three is kept: what it is based on is not looked at.
+  EXPECT_EQ(plan_work(plan, stages, {{1, 1}, {2, 1}}),
+            (Works{{.stage = 1, .from = 1, .base = {}, .copied = {}},
+                   {.stage = 2, .from = 1, .base = {}, .copied = {}},
+                   {.stage = 3, .from = 0, .base = {}, .copied = {1, 2}}}));
+  // After the first copy only the other one is needed, and after both none.
+  EXPECT_EQ(plan_work(plan, stages, {{2, 1}, {3, 1}}),
+            (Works{{.stage = 2, .from = 1, .base = {}, .copied = {}},
+                   {.stage = 3, .from = 1, .base = {}, .copied = {2}}}));
+  EXPECT_EQ(plan_work(plan, stages, {{3, 2}}),
+            (Works{{.stage = 3, .from = 2, .base = {}, .copied = {}}}));
+}
+
 TEST(BuildStagesTest, WhatIsWrongIsFoundBeforeAnythingIsDone) {
   const ContextIndex files = context();
   const struct {
