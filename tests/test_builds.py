@@ -1,4 +1,5 @@
 """Templates that are built: from a recipe, from a Dockerfile of three stages, with what was done before taken as it is."""
+import gzip
 import hashlib
 import io
 import json
@@ -244,6 +245,40 @@ def test_a_template_is_the_base_of_another(api, made):
     assert build2["status"] == "ready", of_kind(lines, "error")
     with api.create(template="above") as sandbox:
         assert sandbox.sh("cat /layer; id -un; echo $WHERE").stdout.decode() == "1\nbelow\nroot\nbelow\n"
+
+
+def test_administrators_build_as_clients_of_the_reference_system_do(wrenn, api, made):
+    admins, admin = administrator(wrenn)
+    config = {"name": "of-the-platform", "recipe": ["ENV COLOR=green", "COPY app/said .", "RUN cat app/said 2>/dev/null || cat said; echo oops >&2"],
+              "healthcheck": "--interval=1s --retries=5 test -e said", "skip_pre_post": True}
+    body = b"".join(b"--line\r\nContent-Disposition: form-data; name=\"%s\"%s\r\n\r\n%s\r\n" % part for part in (
+        (b"config", b"", json.dumps(config).encode()), (b"archive", b"; filename=\"files.tar.gz\"", gzip.compress(archive({"app/said": "hello\n"})))))
+    made.append("of-the-platform")
+    sent = admins.request("POST", "/v1/admin/builds", raw=body + b"--line--\r\n",
+                       headers={**admin, "Content-Type": "multipart/form-data; boundary=line"})
+    assert sent.status == 201, sent
+    path = f"/v1/admin/builds/{sent.json()['id']}"
+    until = time.monotonic() + 120
+    while (build1 := admins.get(path, headers=admin).json())["status"] in ("pending", "running"):
+        assert time.monotonic() < until, build1
+        time.sleep(0.3)
+    assert build1["status"] == "success" and build1["current_step"] == build1["total_steps"] == 3, build1
+    last = build1["logs"][-1]
+    assert (last["phase"], last["cmd"], last["stdout"], last["stderr"], last["exit"], last["ok"]) == \
+        ("recipe", config["recipe"][-1], "hello\n", "oops\n", 0, True), build1["logs"]
+    assert build1["default_env"]["COLOR"] == "green" and build1["host_id"] and build1["completed_at"], build1
+    assert admins.get("/v1/admin/builds", headers=admin).json()[0]["id"] == build1["id"]
+    with api.create(template="of-the-platform") as sandbox:
+        assert sandbox.sh("echo $COLOR").stdout.decode() == "green\n"
+
+    config["recipe"] = ["RUN exit 7"]
+    sent = admins.post("/v1/admin/builds", {**config, "name": "never"}, headers=admin)
+    path = f"/v1/admin/builds/{sent.json()['id']}"
+    while (build2 := admins.get(path, headers=admin).json())["status"] in ("pending", "running"):
+        assert time.monotonic() < until, build2
+        time.sleep(0.3)
+    assert build2["status"] == "failed" and [(one["exit"], one["ok"]) for one in build2["logs"]] == [(7, False)], build2
+    assert admins.post(f"{path}/cancel", {}, headers=admin).code == "invalid_request"
 
 
 @pytest.mark.parametrize("definition, status, says", [

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "base/strings.h"
+#include "control/test_people.h"
 #include "control/test_world.h"
 
 namespace wrenn::control {
@@ -10,40 +11,6 @@ namespace {
 using base::concat;
 using net::Headers;
 using net::Task;
-
-// The first user of all is one.
-std::string admin_token(World& world) {
-  const auto user = world.users
-                        .create({.email = "root@example.com",
-                                 .name = "root",
-                                 .password_hash = base::Secret("none"),
-                                 .status = db::UserStatus::kActive})
-                        .value();
-  const auto team = world.teams.create("root's Team", user.id).value();
-  const auto session = world.sessions.start(user.id, team.id, {}).value();
-  return std::string(world.accounts.renew(session.id, user.id, team.id)->access_token.reveal());
-}
-
-Headers bearer(const std::string& token) {
-  return Headers().with("Authorization", concat("Bearer ", token)).with("X-API-Key", "");
-}
-
-struct Other {
-  std::string team_id;
-  Headers key;
-};
-// A team beside the platform's own.
-Other other_team(World& world) {
-  const auto user = world.users
-                        .create({.email = "ann@example.com",
-                                 .name = "ann",
-                                 .password_hash = base::Secret("none"),
-                                 .status = db::UserStatus::kActive})
-                        .value();
-  const auto team = world.teams.create("ann's Team", user.id).value();
-  const auto key = world.keys.create(team.id, {.name = "test"}).value();
-  return {team.id, Headers().with("X-API-Key", key.text.reveal())};
-}
 
 Task<void> check_setting(World& world) {
   const Headers admin = bearer(admin_token(world));

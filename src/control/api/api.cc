@@ -8,6 +8,7 @@
 #include "base/strings.h"
 #include "base/time.h"
 #include "control/api/admin.h"
+#include "control/api/admin_builds.h"
 #include "control/api/api_keys.h"
 #include "control/api/auth.h"
 #include "control/api/builds.h"
@@ -255,6 +256,12 @@ constexpr std::array kRoutes = {
              changes_platform("user.set_active", "user")},
     ApiRoute{"PUT", "/v1/admin/teams/{}/byoc", Access::kAdmin, set_team_byoc,
              changes_platform("team.set_byoc", "team")},
+    ApiRoute{"POST", "/v1/admin/builds", Access::kAdmin, create_admin_build,
+             changes_platform("build.create", "build")},
+    ApiRoute{"GET", "/v1/admin/builds", Access::kAdmin, list_admin_builds},
+    ApiRoute{"GET", "/v1/admin/builds/{}", Access::kAdmin, get_admin_build},
+    ApiRoute{"POST", "/v1/admin/builds/{}/cancel", Access::kAdmin, cancel_admin_build,
+             changes_platform("build.cancel", "build")},
 };
 
 std::string_view name_of(Access access) {

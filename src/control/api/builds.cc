@@ -84,17 +84,6 @@ Answer<void> check_digest(const std::string& digest) {
                 "the digest must be the SHA-256 of the archive, in 64 lower-case digits");
 }
 
-ApiError from_files(const base::Error& error) {
-  switch (error.code) {
-    case base::Code::kInvalidArgument:
-      return {ApiCode::kInvalidRequest, error.to_string()};
-    case base::Code::kResourceExhausted:
-      return {ApiCode::kTooLarge, error.to_string()};
-    default:
-      return {ApiCode::kInternalError, "the control plane could not keep the files"};
-  }
-}
-
 // The lines of the log as they come, from one page to the next.
 class LogStream {
  public:
@@ -163,6 +152,17 @@ std::string build_json(const db::Build& build) {
   return json::serialize(build_object(build));
 }
 
+ApiError from_build_files(const base::Error& error) {
+  switch (error.code) {
+    case base::Code::kInvalidArgument:
+      return {ApiCode::kInvalidRequest, error.to_string()};
+    case base::Code::kResourceExhausted:
+      return {ApiCode::kTooLarge, error.to_string()};
+    default:
+      return {ApiCode::kInternalError, "the control plane could not keep the files"};
+  }
+}
+
 Task<Answer<void>> create_build(Services& services, Call& call) {
   API_CO_TRY_ASSIGN(const std::string body, co_await call.read_body(kMaxBuildBody));
   API_CO_TRY_ASSIGN(const BuildDefinition definition, parse_build(body));
@@ -171,7 +171,7 @@ Task<Answer<void>> create_build(Services& services, Call& call) {
   if (!definition.context.empty()) {
     const auto found = co_await services.build_pool.run(
         [&] { return services.contexts.find(call.team_id(), definition.context); });
-    if (!found) co_return std::unexpected(from_files(found.error()));
+    if (!found) co_return std::unexpected(from_build_files(found.error()));
     if (!*found) {
       co_return refuse(ApiCode::kNotFound,
                        concat("the files of the build are not here; send them first: PUT "
@@ -248,7 +248,7 @@ Task<Answer<void>> find_build_context(Services& services, Call& call) {
   API_CO_TRY(check_digest(digest));
   const auto found = co_await services.build_pool.run(
       [&] { return services.contexts.find(call.team_id(), digest); });
-  if (!found) co_return std::unexpected(from_files(found.error()));
+  if (!found) co_return std::unexpected(from_build_files(found.error()));
   if (!*found) {
     co_return refuse(ApiCode::kNotFound, "these files are not here; PUT sends them");
   }
@@ -265,7 +265,7 @@ Task<Answer<void>> store_build_context(Services& services, Call& call) {
   }
   auto upload = co_await services.build_pool.run(
       [&] { return services.contexts.begin(call.team_id(), digest); });
-  if (!upload) co_return std::unexpected(from_files(upload.error()));
+  if (!upload) co_return std::unexpected(from_build_files(upload.error()));
   std::vector<char> buffer(std::size_t{256} << 10);
   while (true) {
     const auto n = co_await call.request().body().read(buffer);
@@ -273,10 +273,10 @@ Task<Answer<void>> store_build_context(Services& services, Call& call) {
     if (*n == 0) break;
     const auto written = co_await services.build_pool.run(
         [&] { return upload->write(std::string_view(buffer.data(), *n)); });
-    if (!written) co_return std::unexpected(from_files(written.error()));
+    if (!written) co_return std::unexpected(from_build_files(written.error()));
   }
   const auto size = co_await services.build_pool.run([&] { return upload->finish(); });
-  if (!size) co_return std::unexpected(from_files(size.error()));
+  if (!size) co_return std::unexpected(from_build_files(size.error()));
   co_return co_await call.send_json(
       201, json::serialize(json::object{{"digest", digest}, {"size_bytes", *size}}));
 }

@@ -25,5 +25,7 @@ net::Task<Answer<void>> build_logs(Services& services, Call& call);
 // The archives with files of builds, by their digests.
 net::Task<Answer<void>> find_build_context(Services& services, Call& call);
 net::Task<Answer<void>> store_build_context(Services& services, Call& call);
+// What clients are told of an error of the ContextStore.
+ApiError from_build_files(const base::Error& error);
 
 }  // namespace wrenn::control

@@ -21,6 +21,10 @@ using base::Result;
 constexpr std::size_t kBlock = std::size_t{256} << 10;
 constexpr std::string_view kTemporary = "upload-";
 
+std::string file_name(std::string_view digest) {
+  return concat(digest, ".tar");
+}
+
 Result<std::size_t> read_at(int fd, std::span<char> buffer, std::uint64_t offset) {
   while (true) {
     const ssize_t n = ::pread(fd, buffer.data(), buffer.size(), static_cast<off_t>(offset));
@@ -143,7 +147,7 @@ Result<void> write_copy(int from, const ContextIndex& index,
 }
 
 base::Path ContextStore::path_of(std::string_view team_id, std::string_view digest) const {
-  return root_ / team_id / concat(digest, ".tar");
+  return root_ / team_id / file_name(digest);
 }
 
 Result<std::optional<std::uint64_t>> ContextStore::find(std::string_view team_id,
@@ -170,7 +174,7 @@ Result<base::Fd> ContextStore::open(std::string_view team_id, std::string_view d
 Result<ContextStore::Upload> ContextStore::begin(std::string_view team_id,
                                                  std::string_view digest) const {
   Upload upload;
-  upload.target_ = path_of(team_id, digest);
+  upload.directory_ = root_ / team_id;
   upload.digest_ = digest;
   WRENN_TRY(base::make_dirs(root_, 0700));
   WRENN_TRY(base::make_dirs(root_ / team_id, 0700));
@@ -205,13 +209,16 @@ Result<void> ContextStore::Upload::write(std::string_view bytes) {
 }
 
 Result<std::uint64_t> ContextStore::Upload::finish() {
-  if (const std::string digest = hash_.finish_hex(); digest != digest_) {
+  std::string digest = hash_.finish_hex();
+  if (digest_.empty()) digest_ = digest;
+  if (digest != digest_) {
     return base::fail(Code::kInvalidArgument,
                       concat("the archive's SHA-256 is ", digest, ", not ", digest_),
                       "it was changed on its way, or the digest is of something else");
   }
+  const base::Path target = directory_ / file_name(digest_);
   WRENN_TRY(read_context(file_.get()));
-  if (::fsync(file_.get()) != 0 || ::rename(temporary_.c_str(), target_.c_str()) != 0) {
+  if (::fsync(file_.get()) != 0 || ::rename(temporary_.c_str(), target.c_str()) != 0) {
     return base::fail_errno(errno, "cannot keep the files of a build");
   }
   temporary_.clear();

@@ -49,7 +49,7 @@ class ContextStore {
     Upload(Upload&& other) noexcept
         : file_(std::move(other.file_)),
           temporary_(std::exchange(other.temporary_, {})),
-          target_(std::move(other.target_)),
+          directory_(std::move(other.directory_)),
           digest_(std::move(other.digest_)),
           hash_(std::move(other.hash_)),
           size_(other.size_) {}
@@ -59,18 +59,21 @@ class ContextStore {
     base::Result<void> write(std::string_view bytes);
     // kInvalidArgument when it is not the one of that digest, or no archive that builds can use.
     base::Result<std::uint64_t> finish();
+    // Of one that is finished.
+    const std::string& digest() const { return digest_; }
 
    private:
     friend class ContextStore;
     Upload() = default;
     base::Fd file_;
     base::Path temporary_;
-    base::Path target_;
+    base::Path directory_;
     std::string digest_;
     base::Sha256 hash_;
     std::uint64_t size_ = 0;
   };
-  // kResourceExhausted while the team has kMaxTeamContextBytes here.
+  // `digest`: empty, when it is found out at the end. kResourceExhausted while the team has
+  // kMaxTeamContextBytes here.
   base::Result<Upload> begin(std::string_view team_id, std::string_view digest) const;
 
   // Removes what no build has used since then; returns how many.

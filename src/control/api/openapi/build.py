@@ -161,8 +161,8 @@ class Builder:
             made["parameters"] = parameters
         for word, kind in (("body", "application/json"), ("form", "multipart/form-data"), ("archive", "application/x-tar")):
             if word in short:
-                made["requestBody"] = {"required": word != "body" or short.get("required_body", False),
-                                       "content": {kind: {"schema": schema_of(short[word])}}}
+                body = made.setdefault("requestBody", {"required": word != "body" or short.get("required_body", False), "content": {}})
+                body["content"][kind] = {"schema": schema_of(short[word])}
         made["responses"] = self.all_answers(short)
         if "websocket" in short:
             made["x-websocket"] = {side: {"oneOf": [schema_of(name) for name in names]} for side, names in short["websocket"].items()}
