@@ -9,9 +9,9 @@
 
 #include "base/elf.h"
 #include "base/strings.h"
-#include "vm/device_node.h"
 #include "vm/firecracker/api.h"
 #include "vm/firecracker/version.h"
+#include "vm/jail.h"
 #include "vm/program_output.h"
 
 namespace wrenn::vm::firecracker {
@@ -97,14 +97,7 @@ base::JailSpec make_jail(const Binary& binary, const VmSpec& spec, const base::P
   };
   add_device("kvm", "/dev/kvm");
   if (!spec.tap_name.empty()) add_device("tun", "/dev/net/tun");
-  jail.credentials = base::Credentials{spec.uid, spec.uid, {kDeviceGroup}};
-  jail.netns_fd = spec.netns_fd;
-  jail.new_pid_namespace = true;
-  jail.new_ipc_namespace = true;
-  jail.new_uts_namespace = true;
-  jail.cgroup_procs = spec.cgroup_procs;
-  // The host's own processes are worth more than one sandbox.
-  jail.oom_score_adj = 500;
+  confine(jail, spec, Devices::kOpened);
   return jail;
 }
 

@@ -10,7 +10,7 @@
 #include "base/semver.h"
 #include "base/strings.h"
 #include "net/scope.h"
-#include "vm/device_node.h"
+#include "vm/jail.h"
 #include "vm/memory_save.h"
 #include "vm/program_output.h"
 #include "vm/qemu/probe.h"
@@ -136,20 +136,13 @@ base::JailSpec Qemu::jail(const VmSpec& spec, StartMode mode) const {
   jail.binds.push_back({"/proc/self/fd", kJailFds});
   jail.env.push_back(concat("LD_PRELOAD=", kJailFds, '/', kPreloadFd));
   for (const auto& file : spec.backing) jail.binds.push_back({file.source, file.target});
-  jail.credentials = base::Credentials{spec.uid, spec.uid, {}};
-  if (accelerator_ == Accelerator::kKvm) {
+  const bool uses_kvm = accelerator_ == Accelerator::kKvm;
+  if (uses_kvm) {
     jail.binds.push_back({device_dir_ / "kvm", "/dev/kvm", base::MountAccess::kDevice});
-    jail.credentials->groups.push_back(kDeviceGroup);
   }
   jail.fds = {{preload_.get(), kPreloadFd}};
   if (spec.tap_fd >= 0) jail.fds.push_back({spec.tap_fd, kTapFd});
-  jail.netns_fd = spec.netns_fd;
-  jail.new_pid_namespace = true;
-  jail.new_ipc_namespace = true;
-  jail.new_uts_namespace = true;
-  jail.cgroup_procs = spec.cgroup_procs;
-  // The host's own processes are worth more than one sandbox.
-  jail.oom_score_adj = 500;
+  confine(jail, spec, uses_kvm ? Devices::kOpened : Devices::kNone);
   return jail;
 }
 
