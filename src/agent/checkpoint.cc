@@ -83,6 +83,7 @@ Result<void> link_checkpoint(const Checkpoint& from, const base::Path& directory
     }
     WRENN_TRY(link_file(from.directory / kMemoryMapFile, directory / kMemoryMapFile));
     WRENN_TRY(link_file(from.directory / kDevicesFile, directory / kDevicesFile));
+    WRENN_TRY(link_working_set(from, directory));
   }
   return link_file(from.directory / storage::kCheckpointFile, directory / storage::kCheckpointFile);
 }
@@ -90,6 +91,13 @@ Result<void> link_checkpoint(const Checkpoint& from, const base::Path& directory
 Result<void> link_file(const base::Path& from, const base::Path& to) {
   if (::linkat(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), 0) == 0) return {};
   return base::fail_errno(errno, concat("cannot link ", from.native(), " to ", to.native()));
+}
+
+Result<void> link_working_set(const Checkpoint& from, const base::Path& directory) {
+  const base::Path path = from.directory / kWorkingSetFile;
+  std::error_code error;
+  if (!std::filesystem::exists(path, error)) return {};
+  return link_file(path, directory / kWorkingSetFile);
 }
 
 Result<void> take_file(const base::Path& from, const base::Path& to) {

@@ -51,6 +51,8 @@ base::Result<CheckpointPtr> load_checkpoint(const base::Path& directory);
 // Fills an empty directory with links to all files of another checkpoint. Blocking.
 base::Result<void> link_checkpoint(const Checkpoint& from, const base::Path& directory);
 base::Result<void> link_file(const base::Path& from, const base::Path& to);
+// The list of pages, if it has one. Blocking.
+base::Result<void> link_working_set(const Checkpoint& from, const base::Path& directory);
 // Links one file that a VM may have had its hands on: a plain file and nothing else, which is
 // root's and for reading from now on. Blocking.
 base::Result<void> take_file(const base::Path& from, const base::Path& to);

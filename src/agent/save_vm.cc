@@ -6,6 +6,7 @@
 #include <cerrno>
 
 #include "agent/disk_chain.h"
+#include "agent/working_set.h"
 #include "base/log.h"
 #include "base/strings.h"
 #include "net/scope.h"
@@ -149,6 +150,7 @@ class Saving {
       }
       WRENN_TRY(write_map());
       WRENN_TRY(take_file(vm_.place.directory / kDevicesFile, request_.directory / kDevicesFile));
+      WRENN_TRY(keep_working_set(vm_.place.directory, *request_.base, request_.directory));
     }
     return keep_disks(saved_disks_, std::move(manifest), request_.directory);
   }
