@@ -26,7 +26,7 @@ TEST_F(FirecrackerTest, BootsWithEverythingAVmIsMadeOf) {
   EXPECT_EQ(made.find(" 400\n"), std::string::npos) << made;
   EXPECT_NE(made.find(R"("size":209715200)"), std::string::npos);
   EXPECT_NE(made.find(R"("free_page_reporting":true)"), std::string::npos);
-  EXPECT_NE(made.find(R"("instance_id":"sb_vm")"), std::string::npos);
+  EXPECT_NE(made.find(R"("instanceID":"sb_vm")"), std::string::npos);
   EXPECT_EQ(wait(driver_->current_disk(vm.spec)).value_or(""), "disk-0");
   EXPECT_FALSE(wait(driver_->is_merging(vm.spec)).value());
   EXPECT_TRUE(wait(driver_->cancel_merge(vm.spec)));

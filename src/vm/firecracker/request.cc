@@ -86,7 +86,7 @@ ApiCall set_metadata_service() {
 }
 
 ApiCall set_metadata(std::string_view vm_id) {
-  return call("PUT", "/mmds", {{"instance_id", text(vm_id)}});
+  return call("PUT", "/mmds", {{"instanceID", text(vm_id)}});
 }
 
 ApiCall start() {

@@ -78,7 +78,7 @@ TEST_F(FirecrackerRequest, AGuestSendsAtMostSoMuch) {
 
 TEST_F(FirecrackerRequest, NothingOfAValueEscapesItsText) {
   const ApiCall call = set_metadata(R"(a","b":"c)");
-  EXPECT_EQ(json::parse(call.body).at("instance_id").as_string(), R"(a","b":"c)");
+  EXPECT_EQ(json::parse(call.body).at("instanceID").as_string(), R"(a","b":"c)");
 }
 
 // The contract itself says no to what it should, or the rest of these tests would show nothing.

@@ -27,7 +27,7 @@ TEST_F(FirecrackerTest, MemoryIsSavedAgainAndAgainAndClonesHaveIt) {
   EXPECT_NE(calls(second).find(R"("backend_type":"File","backend_path":"/memory")"),
             std::string::npos)
       << calls(second);
-  EXPECT_NE(calls(second).find(R"("instance_id":"sb_second")"), std::string::npos);
+  EXPECT_NE(calls(second).find(R"("instanceID":"sb_second")"), std::string::npos);
   fill(second, 12, 4, 0);  // Became zero.
   fill(second, 100, 3, 4);
   const auto two = save(*driver_, second, *one, 1);
