@@ -11,7 +11,8 @@ def test_down_leaves_nothing_and_up_begins_again():
         running = machine.leftovers()
         for kind in ("processes", "network namespaces", "links", "nft tables", "sandboxes"):
             assert running.get(kind), f"the test sees no {kind} while Wrenn runs: {running}"
-        server.cli("down", "--dir", server.directory)
+        said = server.cli("down", "--dir", server.directory)
+        assert b"belongs to no sandbox" not in said.stdout + said.stderr, said
         assert machine.leftovers() == {}
         server.cli("down", "--dir", server.directory)  # Again: nothing to do.
 

@@ -82,10 +82,8 @@ Result<void> remove_all_sandboxes(const AgentConfig& config) {
   return {};
 }
 
-std::vector<pid_t> pids_of(const std::vector<SandboxManifest>& manifests) {
-  std::vector<pid_t> pids;
-  for (const auto& manifest : manifests) pids.push_back(manifest.process.pid);
-  return pids;
+void add_users(std::vector<uid_t>& users, const std::vector<SandboxManifest>& manifests) {
+  for (const auto& manifest : manifests) users.push_back(manifest.uid);
 }
 
 }  // namespace
@@ -93,7 +91,12 @@ std::vector<pid_t> pids_of(const std::vector<SandboxManifest>& manifests) {
 Result<Recovered> recover(const AgentConfig& config) {
   WRENN_TRY_ASSIGN(auto scan, storage::scan_sandboxes(config.layout));
   Recovered recovered = classify(std::move(scan.good));
-  kill_strangers(config, pids_of(recovered.running));
+  VmUsers users;
+  add_users(users.going_on, recovered.running);
+  // An agent died before it could end the VM of one that was paused just then.
+  add_users(users.ending, recovered.paused);
+  add_users(users.ending, recovered.ended);
+  end_vms(config, users);
   sweep_cgroups(config, recovered.running);
   for (const auto& broken : scan.broken) {
     if (broken.error.code == Code::kNotFound) {  // Nobody was told of it.
@@ -123,7 +126,10 @@ Result<void> purge(const AgentConfig& config) {
   const auto keep_error = [&first](Result<void> result) {
     if (!result && first) first = std::move(result);
   };
-  kill_strangers(config, {});
+  VmUsers users;
+  // What cannot be read is removed all the same.
+  if (const auto scan = storage::scan_sandboxes(config.layout)) add_users(users.ending, scan->good);
+  end_vms(config, users);
   sweep_cgroups(config, {});
   const auto support = base::CgroupSupport::detect();
   keep_error(base::remove_cgroup_parent(support, config.tag.cgroup_parent()));

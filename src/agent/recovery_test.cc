@@ -92,6 +92,40 @@ TEST_F(RecoveryTest, ARunningVmIsKeptAndWhatNobodyWasToldOfGoes) {
   (void)base::reap(half_made, std::chrono::seconds(5));
 }
 
+// What serves a VM's page faults runs as the VM's user, and no manifest speaks of it.
+TEST_F(RecoveryTest, WhatServesAVmIsKeptWithIt) {
+  const auto running = start_process(3);
+  const auto helper = start_process(3);
+  write_sandbox(storage::StoredState::kRunning, running.identity);
+  ASSERT_TRUE(recover(config_));
+  EXPECT_TRUE(base::is_alive(running.identity));
+  EXPECT_TRUE(base::is_alive(helper.identity));
+  for (const auto* one : {&running, &helper}) {
+    ASSERT_TRUE(base::signal_process(one->identity, SIGKILL));
+    EXPECT_TRUE(base::reap(*one, std::chrono::seconds(5)));
+  }
+}
+
+TEST_F(RecoveryTest, OnlyWhatIsNobodysIsCalledSoWhenAllIsEnded) {
+  const auto running = start_process(3);
+  write_sandbox(storage::StoredState::kRunning, running.identity);
+  testing::internal::CaptureStderr();
+  const auto first = purge(config_);
+  std::string said = testing::internal::GetCapturedStderr();
+  EXPECT_TRUE(first) << first.error().message;
+  EXPECT_FALSE(base::is_alive(running.identity));
+  EXPECT_EQ(said.find("belongs to no sandbox"), std::string::npos) << said;
+  EXPECT_EQ(sandboxes_on_disk(), 0u);
+
+  const auto half_made = start_process(4);
+  testing::internal::CaptureStderr();
+  EXPECT_TRUE(purge(config_));
+  said = testing::internal::GetCapturedStderr();
+  EXPECT_FALSE(base::is_alive(half_made.identity));
+  EXPECT_NE(said.find("belongs to no sandbox"), std::string::npos) << said;
+  for (const auto* one : {&running, &half_made}) (void)base::reap(*one, std::chrono::seconds(5));
+}
+
 TEST_F(RecoveryTest, WhatAVmHadWrittenIsKeptWhenItDied) {
   const auto dead = write_sandbox(storage::StoredState::kRunning, {1 << 22, 1});
   const auto recovered = recover(config_);

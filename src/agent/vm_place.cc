@@ -157,20 +157,26 @@ net::Task<void> keep_going(Host& host, vm::VmSpec spec) {
   }
 }
 
-void kill_strangers(const AgentConfig& config, const std::vector<pid_t>& keep) {
+void end_vms(const AgentConfig& config, const VmUsers& users) {
+  const auto contains = [](const std::vector<uid_t>& all, uid_t uid) {
+    return std::find(all.begin(), all.end(), uid) != all.end();
+  };
   const uid_t first = config.sandbox_uid(0);
   const uid_t last = config.sandbox_uid(hostnet::kMaxSlot);
   std::error_code error;
   for (const auto& entry : std::filesystem::directory_iterator("/proc", error)) {
     const auto pid = base::parse_int<pid_t>(entry.path().filename().native());
-    if (!pid || std::find(keep.begin(), keep.end(), *pid) != keep.end()) continue;
+    if (!pid) continue;
     struct stat info{};
     // The owner of /proc/PID is the user the process runs as; one that has just ended has none.
     if (::stat(entry.path().c_str(), &info) != 0) continue;
     if (info.st_uid < first || info.st_uid > last) continue;
+    if (contains(users.going_on, info.st_uid)) continue;
     const auto identity = base::identify_process(*pid);
     if (!identity) continue;
-    base::log_warn("ending a VM that belongs to no sandbox", {{"pid", *pid}});
+    if (!contains(users.ending, info.st_uid)) {
+      base::log_warn("ending a VM that belongs to no sandbox", {{"pid", *pid}});
+    }
     warn(vm::kill_process(*identity), "a VM does not end", entry.path().filename());
   }
 }

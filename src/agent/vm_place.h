@@ -59,8 +59,14 @@ net::Task<T> with_vm_going(Host& host, vm::VmSpec spec, net::Task<T> task) {
   co_return result;
 }
 
-// Ends the hypervisors of this installation (they are known by their user) that are not in `keep`:
-// an agent died before it could record them. Blocking.
-void kill_strangers(const AgentConfig& config, const std::vector<pid_t>& keep);
+// Whose the processes of VMs are, by the users that they run as: each VM has one of its own, which
+// what serves its page faults has, too.
+struct VmUsers {
+  std::vector<uid_t> going_on;
+  std::vector<uid_t> ending;  // Of sandboxes whose VMs are to end now.
+};
+// Ends every process of a VM of this installation that does not go on. One that is nobody's is
+// told of: an agent died before it could record it. Blocking.
+void end_vms(const AgentConfig& config, const VmUsers& users);
 
 }  // namespace wrenn::agent
