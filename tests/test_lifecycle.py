@@ -112,6 +112,39 @@ def test_many_at_once_are_one(made):
     proof.check_moves()
 
 
+def test_a_resumed_one_is_what_it_was(api):
+    with api.create(vcpus=2, memory_mb=256, timeout_sec=1000, labels={"of": "mine"}) as made:
+        fields = ("template", "vcpus", "memory_mb", "disk_mb", "timeout_sec", "labels")
+        before = {name: made.get()[name] for name in fields}
+        assert (before["vcpus"], before["memory_mb"]) == (2, 256)
+        for change in (made.pause, made.resume):
+            change()
+            assert {name: made.get()[name] for name in fields} == before
+        assert made.exec("nproc").text == "2"
+
+
+def test_a_paused_one_is_copied_while_it_is_resumed(made):
+    """No two machines ever write on one disk."""
+    proof = Proof(made)
+    proof.check_moves()
+    made.pause()
+    calls = [(f"{made.path}/resume", {}), ("/v1/snapshots", {"sandbox_id": made.id, "name": "at-once"}), (f"{made.path}/fork", {"count": 1})]
+    try:
+        with concurrent.futures.ThreadPoolExecutor(len(calls)) as pool:
+            resumed, saved, forked = pool.map(lambda call: made.api.post(*call), calls)
+        assert resumed.status == 200, resumed
+        assert saved.status in (201, 409) and forked.status in (201, 409), (saved, forked)
+        if forked.status == 201:
+            with Sandbox(made.api, forked.json()["capsules"][0]) as fork:
+                proof.copy(fork).check_moves()
+        if saved.status == 201:
+            with made.api.create(template="at-once") as twin:
+                proof.copy(twin).check_moves()
+    finally:
+        made.api.delete("/v1/snapshots/at-once")
+    proof.check_moves()
+
+
 def test_a_disk_only_pause_keeps_files_and_boots(made):
     proof = Proof(made)
     proof.check_moves()
@@ -446,6 +479,23 @@ def test_an_idle_sandbox_is_destroyed_when_that_was_wanted(api, wrenn):
     with api.create(timeout_sec=2, on_timeout="kill") as made:
         status_becomes(made, "stopped")
         wait_for(lambda: made.id not in wrenn.machine.sandbox_dirs())
+
+
+@pytest.mark.parametrize("moment", [0.5, 1.9, 2.0, 2.1])
+def test_what_was_paused_before_is_not_destroyed_for_idling(api, moment):
+    """Whichever comes first: what a pause was promised to keep is there later."""
+    with api.create(timeout_sec=2, on_timeout="kill") as made:
+        made.write("/home/user/kept", b"kept")
+        time.sleep(moment)
+        reply = made.api.post(f"{made.path}/pause", {})
+        time.sleep(3)
+        if reply.status != 200:
+            assert reply.status in (404, 409), reply
+            status_becomes(made, "stopped")
+        else:
+            assert made.get()["status"] == "paused"
+            made.resume()
+            assert made.exec("cat", "/home/user/kept").text == "kept"
 
 
 @pytest.mark.parametrize("on_timeout,status", [("pause", "paused"), ("kill", "stopped")])
