@@ -98,7 +98,7 @@ Task<Answer<Changed>> create_from(Services& services, db::Sandbox row, Origin or
     if (made.error().code == base::Code::kCanceled)
       co_return std::unexpected(from_agent(made.error()));
     ApiError error = from_agent(made.error());
-    co_await give_up(services, row.id, row.host_id, made.error().to_string());
+    co_await give_up(services, row.id, row.host_id, error.message);
     co_return std::unexpected(std::move(error));
   }
   auto running = co_await services.database_pool.run(

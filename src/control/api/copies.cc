@@ -63,7 +63,9 @@ Task<void> settle(Services& services, Fork& fork, const agent::ForkResult& resul
   if (!result.error_code().empty()) {
     const base::Error error(base::code_from_name(result.error_code()), result.error());
     fork.error = from_agent(error);
-    co_await give_up(services, fork.sandbox.id, fork.sandbox.host_id, error.to_string());
+    base::log_warn("a fork was not made",
+                   {{"sandbox", fork.sandbox.id}, {"error", for_log(*fork.error)}});
+    co_await give_up(services, fork.sandbox.id, fork.sandbox.host_id, fork.error->message);
     fork.sandbox.status = SandboxState::kError;
     co_return;
   }
@@ -105,7 +107,8 @@ Task<Answer<Timings>> make_forks(Services& services, db::Sandbox source, std::ve
       co_return std::unexpected(from_agent(made.error()));
     }
     for (auto& fork : forks) {
-      co_await give_up(services, fork.sandbox.id, fork.sandbox.host_id, made.error().to_string());
+      co_await give_up(services, fork.sandbox.id, fork.sandbox.host_id,
+                       from_agent(made.error()).message);
     }
     co_return std::unexpected(from_agent(made.error()));
   }

@@ -102,6 +102,12 @@ ApiCode code_of_agent_error(Code code) {
   }
 }
 
+// What nobody foresaw is told in the words of the host's system: its files, programs and addresses,
+// which are nobody's business.
+bool tells_of_the_inside(Code code) {
+  return code == Code::kInternal || code == Code::kUnknown || code == Code::kDataLoss;
+}
+
 }  // namespace
 
 int http_status(ApiCode code) {
@@ -125,8 +131,13 @@ ApiError from_agent(const base::Error& error) {
   if (error.code == Code::kCanceled) return {ApiCode::kClientGone, error.message};
   const ApiCode code = code_of_agent_error(error.code);
   if (code == ApiCode::kHostUnavailable && error.remedy.empty()) {
-    return {code, concat("the host agent does not answer (", error.message,
-                         "); is it running? `wrenn doctor` tells, `wrenn up` starts it")};
+    return {code,
+            "the host agent does not answer; is it running? `wrenn doctor` tells, `wrenn up` "
+            "starts it",
+            error.message};
+  }
+  if (tells_of_the_inside(error.code)) {
+    return {code, "the host failed; the control plane's log says how", error.to_string()};
   }
   if (error.code == Code::kDeadlineExceeded && error.remedy.empty()) {
     return {code, concat("the host agent was too slow: ", error.message, "; try again")};

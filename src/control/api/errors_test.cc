@@ -25,8 +25,21 @@ TEST(ErrorsTest, MapsWhatTheAgentSays) {
   expect_agent(Code::kUnavailable, 503, "host_unavailable");
   expect_agent(Code::kResourceExhausted, 503, "no_hosts_available");
   expect_agent(Code::kUnimplemented, 501, "agent_error");
-  expect_agent(Code::kInternal, 502, "agent_error");
   expect_agent(Code::kDeadlineExceeded, 502, "agent_error");
+}
+
+TEST(ErrorsTest, WhatIsInsideAHostStaysInTheLog) {
+  const std::string inside = "cannot open /srv/wrenn/sandboxes/cl-1/vm/disk: Input/output error";
+  for (const Code code : {Code::kInternal, Code::kUnknown, Code::kDataLoss}) {
+    const ApiError error = from_agent(Error(code, inside, "look at /srv"));
+    EXPECT_EQ(http_status(error.code), 502) << base::code_name(code);
+    EXPECT_EQ(wire_name(error.code), "agent_error");
+    EXPECT_FALSE(error.message.contains("/srv")) << error.message;
+    EXPECT_TRUE(for_log(error).contains(inside)) << for_log(error);
+  }
+  const ApiError away = from_agent(Error(Code::kUnavailable, "connecting to unix:/srv/agent.sock"));
+  EXPECT_FALSE(away.message.contains("/srv")) << away.message;
+  EXPECT_TRUE(for_log(away).contains("/srv/agent.sock"));
 }
 
 TEST(ErrorsTest, AnAgentThatIsAwayComesWithARemedy) {

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/log.h"
+
 namespace wrenn::control {
 
 using net::Task;
@@ -48,6 +50,10 @@ Task<Answer<void>> LineSink::on_end(int exit_code, std::string_view error) {
 }
 
 Task<Answer<void>> LineSink::on_error(ApiError error) {
+  if (!error.detail.empty()) {
+    base::log_warn("a command's output ends",
+                   {{"request", call_.request_id()}, {"error", for_log(error)}});
+  }
   API_CO_TRY(co_await send(error_line(wire_name(error.code), error.message)));
   co_return client_answer(co_await call_.response().finish());
 }
