@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Compiles with one preset of CMakePresets.json; the programs of the release preset land in builds/.
 # Usage: build.sh [PRESET [JOBS]]
+#   WRENN_WITHOUT_DASHBOARD=1    leaves out the dashboard that the release preset has in it
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 preset=${1:-release}
 jobs=${2:-$(nproc)}
@@ -10,6 +11,8 @@ command -v clang++-19 cmake ninja >/dev/null ||
 
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
+# What is shipped has the dashboard in it.
+if [ "$preset" = release ] && [ -z "${WRENN_WITHOUT_DASHBOARD:-}" ]; then scripts/web.sh build; fi
 cmake --preset "$preset" >"$log" 2>&1 || { cat "$log" >&2; die "cmake could not set the build up"; }
 cmake --build --preset "$preset" --parallel "$jobs"
 [ "$preset" = release ] || exit 0

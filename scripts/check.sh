@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The slow checks, apart from `make test`: headers, clang-tidy, sanitizers, fuzzing.
-# Usage: check.sh [headers|tidy|asan|tsan|fuzz ...]    all of them by default
+# The slow checks, apart from `make test`: headers, clang-tidy, sanitizers, fuzzing, the budget of the dashboard.
+# Usage: check.sh [headers|tidy|asan|tsan|fuzz|budget ...]    all of them by default
 #   FUZZ_SECONDS=20    how long each fuzzer runs
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 jobs=$(nproc)
@@ -53,7 +53,15 @@ check_fuzz() {
   done
 }
 
-[ $# -gt 0 ] || set -- headers tidy asan tsan fuzz
+# What a browser has to load before anything can be done, and how long that takes.
+check_budget() {
+  step "The budget of the dashboard"
+  scripts/build.sh
+  scripts/js.sh
+  scripts/node.sh node tests/js/budget.mjs builds/wrenn-cp
+}
+
+[ $# -gt 0 ] || set -- headers tidy asan tsan fuzz budget
 for what in "$@"; do
   case $what in
     headers) check_headers ;;
@@ -61,6 +69,7 @@ for what in "$@"; do
     asan) run_sanitizer asan ;;
     tsan) run_sanitizer tsan -R '^(net|connect|hostnet)$' ;;
     fuzz) check_fuzz ;;
-    *) die "unknown check '$what'" "known: headers tidy asan tsan fuzz" ;;
+    budget) check_budget ;;
+    *) die "unknown check '$what'" "known: headers tidy asan tsan fuzz budget" ;;
   esac
 done

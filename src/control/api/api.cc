@@ -33,6 +33,7 @@
 #include "control/api/teams.h"
 #include "control/api/templates.h"
 #include "control/api/usage.h"
+#include "control/web/dashboard.h"
 
 namespace wrenn::control {
 namespace {
@@ -409,6 +410,14 @@ Task<Answer<void>> Api::authenticate(Call& call) {
 
 Task<Answer<void>> Api::refuse_route(Call& call, const RouteLookup& lookup) {
   if (lookup.allow.empty()) {
+    const net::Request& request = call.request();
+    auto page = web_reply(dashboard_files(), services_.proxy_settings, request.method(),
+                          request.path(), request.headers());
+    if (page) {
+      page->headers.add(base::kRequestIdField, call.request_id());
+      co_return client_answer(
+          co_await call.response().send(page->status, std::move(page->headers), page->body()));
+    }
     co_return refuse(ApiCode::kNotFound,
                      "there is nothing at this address; GET /docs says what there is");
   }

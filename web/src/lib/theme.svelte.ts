@@ -1,4 +1,4 @@
-// Light or dark: what the system says, until somebody chooses. static/theme.js has set it before the first paint.
+// Light or dark: what the system says, until somebody chooses. static/start.js has set it before the first paint.
 export type ThemeChoice = 'system' | 'light' | 'dark';
 
 const KEY = 'wrenn_theme';

@@ -86,6 +86,26 @@ async function refreshOrLeave() {
 	}
 }
 
+const PAUSE_MS = 300;
+
+/** fetch(), and once more when reading got no answer: browsers drop what is under way when the network changes. */
+async function fetchTwice(request: Request): Promise<Response> {
+	const again = request.method === 'GET' ? request.clone() : null;
+	try {
+		return await fetch(request);
+	} catch (thrown) {
+		if (request.signal.aborted) throw thrown;
+		if (!again) throw unreachable();
+	}
+	await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
+	try {
+		return await fetch(again);
+	} catch (thrown) {
+		if (again.signal.aborted) throw thrown;
+		throw unreachable();
+	}
+}
+
 /** fetch() as whoever is logged in: with a token, and once more with a new one after a 401. Answers of any other status are
  * the caller's. Throws ApiError when there is no answer, or nobody is logged in. */
 export async function authorizedFetch(input: Request | string, init?: RequestInit): Promise<Response> {
@@ -93,12 +113,7 @@ export async function authorizedFetch(input: Request | string, init?: RequestIni
 	const again = request.clone();
 	const send = async (one: Request) => {
 		one.headers.set('Authorization', `Bearer ${await accessToken()}`);
-		try {
-			return await fetch(one);
-		} catch (thrown) {
-			if (one.signal.aborted) throw thrown;
-			throw unreachable();
-		}
+		return fetchTwice(one);
 	};
 	const response = await send(request);
 	if (response.status !== 401) return response;
@@ -109,16 +124,7 @@ export async function authorizedFetch(input: Request | string, init?: RequestIni
 /** Of routes that need a login. */
 export const api = createClient<paths>({ baseUrl: '', fetch: authorizedFetch });
 /** Of those that do not: logging in, signing up, resetting a password. */
-export const open = createClient<paths>({
-	baseUrl: '',
-	fetch: async (request) => {
-		try {
-			return await fetch(request);
-		} catch {
-			throw unreachable();
-		}
-	}
-});
+export const open = createClient<paths>({ baseUrl: '', fetch: fetchTwice });
 
 /** What the API answered, or an ApiError: `const list = await ask(api.GET('/v1/capsules'))`. */
 export async function ask<T>(call: Promise<{ data?: T; error?: unknown; response: Response }>): Promise<T> {
