@@ -1,5 +1,7 @@
 """Files in a sandbox: small ones, whole directories, and 300 MB through flat memory."""
 import hashlib
+import io
+import tarfile
 import threading
 import time
 import uuid
@@ -66,6 +68,49 @@ def test_the_wrong_kind_of_thing_is_told(sandbox):
     assert sandbox.files("read", {"path": "/etc"}).status == 400
     assert sandbox.files("list", {"path": "/etc/passwd"}).status == 400
     assert sandbox.write("/etc", b"x", user="root").status in (400, 409)
+
+
+def test_files_and_directories_are_moved(sandbox):
+    sandbox.write("/tmp/m/a", b"one")
+    sandbox.write("/tmp/m/b", b"two")
+    moved = sandbox.files("move", {"from": "/tmp/m/a", "to": "/tmp/m/new/c"})
+    assert moved.status == 200 and moved.json()["entry"]["path"] == "/tmp/m/new/c", moved
+    assert sandbox.read("/tmp/m/new/c") == b"one"
+    assert sandbox.files("move", {"from": "/tmp/m/b", "to": "/tmp/m/new/c"}).status == 200
+    assert sandbox.read("/tmp/m/new/c") == b"two"
+    assert sandbox.files("move", {"from": "/tmp/m", "to": "/home/user/n"}).status == 200
+    assert sandbox.read("/home/user/n/new/c") == b"two"
+    assert sandbox.files("move", {"from": "/tmp/m", "to": "/tmp/o"}).status == 404
+    assert sandbox.files("remove", {"path": "/home/user/n"}).status == 204
+
+
+def download(sandbox, path):
+    """As a browser does it, without a key."""
+    link = sandbox.files("download-url", {"path": path})
+    assert link.status == 200, link
+    return type(sandbox.api)(f"http://{sandbox.api.host}:{sandbox.api.port}", None).get(link.json()["url"])
+
+
+def test_a_browser_downloads_files_and_directories(sandbox):
+    content = bytes(range(256)) * 3000
+    sandbox.write("/tmp/d/a b ü.bin", content)
+    sandbox.write("/tmp/d/deep/-x", b"x")
+    got = download(sandbox, "/tmp/d/a b ü.bin")
+    assert got.status == 200 and got.body == content
+    assert got.headers["Content-Disposition"] == "attachment; filename=\"a b __.bin\"; filename*=UTF-8''a%20b%20%C3%BC.bin"
+    got = download(sandbox, "/tmp/d")
+    assert got.status == 200 and "filename=\"d.tar.gz\"" in got.headers["Content-Disposition"], got
+    with tarfile.open(fileobj=io.BytesIO(got.body)) as archive:
+        assert archive.extractfile("d/a b ü.bin").read() == content
+        assert archive.extractfile("d/deep/-x").read() == b"x"
+    # What only root may read, too, as single files.
+    assert sandbox.write("/root/only/secret", b"s", user="root").status == 204
+    with tarfile.open(fileobj=io.BytesIO(download(sandbox, "/root/only").body)) as archive:
+        assert archive.extractfile("only/secret").read() == b"s"
+    with tarfile.open(fileobj=io.BytesIO(download(sandbox, "~").body)) as archive:
+        assert "user" in archive.getnames()
+    assert sandbox.files("download-url", {"path": "/tmp/none"}).status == 404
+    sandbox.files("remove", {"path": "/tmp/d"})
 
 
 class Watch(threading.Thread):

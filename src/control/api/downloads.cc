@@ -30,7 +30,7 @@ case $1 in
   "~/"*) dir=$HOME/${1#"~/"} ;;
   *) dir=$1 ;;
 esac
-cd -- "$dir" 2>/dev/null || exit 66
+cd -P -- "$dir" 2>/dev/null || exit 66
 dir=$(pwd -P)
 [ "$dir" != / ] || exec tar -cz --one-file-system -C / .
 cd .. && exec tar -cz --one-file-system -- "${dir##*/}")sh";
