@@ -30,7 +30,15 @@ std::string host_of(World& world, const std::string& path) {
 Task<void> check_capacity(World& world) {
   set_machine(world.agent, 8, 16'000);
   EXPECT_TRUE(co_await world.reconciler.run_once());
-  const Got got = co_await world.call("GET", "/v1/hosts");
+  const std::string path = co_await world.new_sandbox();
+  Got got = co_await world.call("GET", "/v1/hosts");
+  EXPECT_TRUE(got.has(R"("allocated":{"vcpus":1,"memory_mb":512,"disk_mb":5120})")) << got.body;
+  EXPECT_TRUE(got.has(R"("allocatable":{"vcpus":256,"memory_mb":64000,"disk_mb":52428800})"))
+      << got.body;
+  EXPECT_EQ((co_await world.call("POST", path + "/pause")).status, 200);
+  got = co_await world.call("GET", concat("/v1/hosts/", local_host_id()));
+  EXPECT_TRUE(got.has(R"("allocated":{"vcpus":0,"memory_mb":0,"disk_mb":5120})")) << got.body;
+  got = co_await world.call("GET", "/v1/hosts");
   EXPECT_TRUE(got.has(R"("arch":"amd64","cpu_cores":8,"memory_mb":16000,"disk_gb":1099)"))
       << got.body;
 }

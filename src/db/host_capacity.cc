@@ -41,24 +41,31 @@ Amounts load_in(SandboxState state, std::string_view pause_mode, const Amounts& 
   return runs(state, pause_mode) ? size : Amounts{.disk_mb = size.disk_mb};
 }
 
-Result<Amounts> load_of_host(Session& session, const std::string& host_id) {
+}  // namespace
+
+Result<HostLoads> loads_of(Session& session, const std::vector<std::string>& hosts) {
+  HostLoads loads;
+  if (hosts.empty()) return loads;
+  std::vector<Value> args;
+  const std::string condition = is_one_of("host_id", hosts, args);
   WRENN_TRY_ASSIGN(
       const auto rows,
-      session.query("SELECT status, pause_mode, SUM(vcpus), SUM(memory_mb), SUM(disk_mb) "
-                    "FROM sandboxes WHERE host_id = $1 AND status IN ('pending', 'starting', "
-                    "'running', 'pausing', 'paused', 'resuming', 'hibernating', 'missing') "
-                    "GROUP BY status, pause_mode",
-                    {host_id}));
-  Amounts load;
+      session.query(base::concat("SELECT host_id, status, pause_mode, SUM(vcpus), SUM(memory_mb), "
+                                 "SUM(disk_mb) FROM sandboxes WHERE ",
+                                 condition,
+                                 " AND status IN ('pending', 'starting', 'running', 'pausing', "
+                                 "'paused', 'resuming', 'hibernating', 'missing') "
+                                 "GROUP BY host_id, status, pause_mode"),
+                    args));
+  for (const std::string& host_id : hosts) loads[host_id] = {};
   for (const Row& row : rows) {
-    const auto state = state_from_name(row.text(0));
+    const auto state = state_from_name(row.text(1));
     if (!state) return base::fail(base::Code::kDataLoss, "a sandbox of unknown status");
-    load += load_in(*state, row.text(1), {row.integer(2), row.integer(3), row.integer(4)});
+    loads[row.text(0)] +=
+        load_in(*state, row.text(2), {row.integer(3), row.integer(4), row.integer(5)});
   }
-  return load;
+  return loads;
 }
-
-}  // namespace
 
 Amounts most_of(const HostCapacity& capacity, const Overcommit& overcommit) {
   const auto most = [](std::int64_t amount, std::int64_t times) {
@@ -98,7 +105,8 @@ Result<std::optional<std::string>> first_with_room(Session& session,
     WRENN_TRY_ASSIGN(const Host host, read_host(rows.front()));
     const Amounts most = most_of(host.capacity, overcommit);
     if (most == Amounts()) return host_id;
-    WRENN_TRY_ASSIGN(const Amounts load, load_of_host(session, host_id));
+    WRENN_TRY_ASSIGN(const HostLoads found, loads_of(session, {host_id}));
+    const Amounts load = found.at(host_id);
     loads[host_id] = load;
     if (missing(most, load, demand) == Amounts()) return host_id;
   }

@@ -70,6 +70,9 @@ Amounts load_of(const Sandbox& sandbox);
 // What the transaction finds out about hosts on its way.
 using HostLoads = std::map<std::string, Amounts>;
 
+// What each of these hosts has to keep.
+base::Result<HostLoads> loads_of(Session& session, const std::vector<std::string>& hosts);
+
 // The first of the hosts that has room for it, and takes new sandboxes; nothing when none has.
 // `loads` gets what each host that was looked at had to keep before. In a transaction, since these
 // take turns: what is written next, in the same one, cannot fill a host beyond what it may promise.

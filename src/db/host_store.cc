@@ -103,6 +103,11 @@ Result<std::vector<Host>> HostStore::list() {
   return hosts;
 }
 
+Result<HostLoads> HostStore::loads(const std::vector<std::string>& hosts) {
+  Session session = database_.read();
+  return loads_of(session, hosts);
+}
+
 Result<bool> HostStore::heartbeat(std::string_view id, const std::optional<HostReport>& report) {
   std::string sql = "UPDATE hosts SET status = 'online', last_seen_at = $1";
   std::vector<Value> args = {clock_(), std::string(id)};

@@ -56,6 +56,8 @@ class HostStore {
   base::Result<Host> get(std::string_view id);  // kNotFound
   // By name; without those that were removed.
   base::Result<std::vector<Host>> list();
+  // What each of these has to keep for its sandboxes.
+  base::Result<HostLoads> loads(const std::vector<std::string>& hosts);
   // The host was heard, and may have said what it has: online, seen now. False when there is no
   // such host.
   base::Result<bool> heartbeat(std::string_view id,

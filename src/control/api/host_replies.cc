@@ -9,7 +9,11 @@ namespace {
 
 namespace json = boost::json;
 
-json::object host_object(const db::RegisteredHost& host) {
+json::object amounts_object(const db::Amounts& amounts) {
+  return {{"vcpus", amounts.vcpus}, {"memory_mb", amounts.memory_mb}, {"disk_mb", amounts.disk_mb}};
+}
+
+json::object host_object(const db::RegisteredHost& host, const HostRoom& room = {}) {
   json::object out{{"id", host.host.id},
                    {"name", host.host.name},
                    {"type", host.host.team_id ? "byoc" : "regular"},
@@ -24,6 +28,10 @@ json::object host_object(const db::RegisteredHost& host) {
     out["cpu_cores"] = host.specs.cpu_cores;
     out["memory_mb"] = host.specs.memory_mb;
     out["disk_gb"] = host.specs.disk_gb;
+  }
+  if (const auto load = room.loads.find(host.host.id); load != room.loads.end()) {
+    out["allocated"] = amounts_object(load->second);
+    out["allocatable"] = amounts_object(db::most_of(host.host.capacity, room.overcommit));
   }
   if (host.host.last_seen_at) out["last_seen_at"] = base::rfc3339(*host.host.last_seen_at);
   if (host.last_heartbeat_at) {
@@ -49,13 +57,13 @@ std::string_view shown_status(const db::RegisteredHost& host) {
   return is_online && host.host.is_draining ? "draining" : status_name(host.host.status);
 }
 
-std::string host_json(const db::RegisteredHost& host) {
-  return json::serialize(host_object(host));
+std::string host_json(const db::RegisteredHost& host, const HostRoom& room) {
+  return json::serialize(host_object(host, room));
 }
 
-std::string hosts_json(const std::vector<db::RegisteredHost>& hosts) {
+std::string hosts_json(const std::vector<db::RegisteredHost>& hosts, const HostRoom& room) {
   json::array out;
-  for (const auto& host : hosts) out.push_back(host_object(host));
+  for (const auto& host : hosts) out.push_back(host_object(host, room));
   return json::serialize(out);
 }
 

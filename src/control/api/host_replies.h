@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "base/secret.h"
+#include "db/host_capacity.h"
 #include "db/host_registry.h"
 
 namespace wrenn::control {
@@ -12,8 +13,14 @@ namespace wrenn::control {
 // "pending", "online", "draining", "unreachable" or "offline".
 std::string_view shown_status(const db::RegisteredHost& host);
 
-std::string host_json(const db::RegisteredHost& host);
-std::string hosts_json(const std::vector<db::RegisteredHost>& hosts);
+// What may be promised to sandboxes on a host, and what is.
+struct HostRoom {
+  db::HostLoads loads;  // Of those that are answered.
+  db::Overcommit overcommit;
+};
+
+std::string host_json(const db::RegisteredHost& host, const HostRoom& room = {});
+std::string hosts_json(const std::vector<db::RegisteredHost>& hosts, const HostRoom& room);
 std::string host_with_token_json(const db::RegisteredHost& host, const base::Secret& token);
 std::string host_with_sandboxes_json(const db::RegisteredHost& host,
                                      const std::vector<std::string>& sandbox_ids);

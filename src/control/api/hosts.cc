@@ -162,6 +162,13 @@ Task<Answer<void>> set_draining(Services& services, Call& call, db::Draining dra
   co_return co_await call.send_json(200, host_json(host));
 }
 
+Task<Answer<HostRoom>> room_of(Services& services, std::vector<std::string> ids) {
+  API_CO_TRY_ASSIGN(
+      db::HostLoads loads,
+      db_answer(co_await services.database_pool.run([&] { return services.hosts.loads(ids); })));
+  co_return HostRoom{std::move(loads), services.fleet.overcommit()};
+}
+
 }  // namespace
 
 Task<Answer<void>> create_host(Services& services, Call& call) {
@@ -195,13 +202,17 @@ Task<Answer<void>> list_hosts(Services& services, Call& call) {
                                  ? services.registry.list()
                                  : services.registry.list_of_team(call.team_id());
                     })));
-  co_return co_await call.send_json(200, hosts_json(hosts));
+  std::vector<std::string> ids;
+  for (const auto& host : hosts) ids.push_back(host.host.id);
+  API_CO_TRY_ASSIGN(const HostRoom room, co_await room_of(services, std::move(ids)));
+  co_return co_await call.send_json(200, hosts_json(hosts, room));
 }
 
 Task<Answer<void>> get_host(Services& services, Call& call) {
   API_CO_TRY_ASSIGN(const auto host, co_await on_pool(services.database_pool,
                                                       [&] { return find_host(services, call); }));
-  co_return co_await call.send_json(200, host_json(host));
+  API_CO_TRY_ASSIGN(const HostRoom room, co_await room_of(services, {host.host.id}));
+  co_return co_await call.send_json(200, host_json(host, room));
 }
 
 Task<Answer<void>> update_host(Services& services, Call& call) {
