@@ -16,6 +16,7 @@
 #include "base/crypto.h"
 #include "base/log.h"
 #include "base/strings.h"
+#include "storage/dm/exception_store.h"
 #include "storage/file_range.h"
 #include "storage/qcow2.h"
 
@@ -30,10 +31,11 @@ using base::Result;
 constexpr std::uint64_t kSectorBytes = 512;
 static_assert(kMaxDiskBytes == qcow2::kMaxVirtualBytes);
 
-constexpr std::array<std::pair<CowBackend, std::string_view>, 3> kBackendNames = {{
+constexpr std::array<std::pair<CowBackend, std::string_view>, 4> kBackendNames = {{
     {CowBackend::kReflink, "reflink"},
     {CowBackend::kQcow2Overlay, "qcow2-overlay"},
     {CowBackend::kSparseCopy, "sparse-copy"},
+    {CowBackend::kDmSnapshot, "dm-snapshot"},
 }};
 
 // A file that is removed again unless it is given its final name.
@@ -71,22 +73,6 @@ class TemporaryFile {
   Fd fd_;
 };
 
-Result<std::uint64_t> file_size(int fd) {
-  struct stat info{};
-  if (::fstat(fd, &info) != 0) return base::fail_errno(errno, "cannot stat");
-  if (!S_ISREG(info.st_mode)) return base::fail(Code::kInvalidArgument, "not a regular file");
-  return static_cast<std::uint64_t>(info.st_size);
-}
-
-Result<void> grow(int fd, std::uint64_t bytes) {
-  WRENN_TRY_ASSIGN(const std::uint64_t size, file_size(fd));
-  if (size >= bytes) return {};
-  if (::ftruncate(fd, static_cast<off_t>(bytes)) != 0) {
-    return base::fail_errno(errno, "cannot grow the disk");
-  }
-  return {};
-}
-
 Result<void> clone_blocks(int from, int to) {
   if (::ioctl(to, FICLONE, from) == 0) return {};
   if (errno == EOPNOTSUPP || errno == EXDEV || errno == EINVAL || errno == ENOTTY) {
@@ -95,22 +81,6 @@ Result<void> clone_blocks(int from, int to) {
                       "put base image and disk on one XFS or btrfs, or use the qcow2 overlay");
   }
   return base::fail_errno(errno, "cannot share the base's blocks");
-}
-
-Result<void> copy_sparse(int from, int to) {
-  WRENN_TRY_ASSIGN(const std::uint64_t size, file_size(from));
-  off_t offset = 0;
-  while (static_cast<std::uint64_t>(offset) < size) {
-    const off_t data = ::lseek(from, offset, SEEK_DATA);
-    if (data < 0 && errno == ENXIO) break;  // Nothing but a hole up to the end.
-    if (data < 0) return base::fail_errno(errno, "cannot find the base's data");
-    const off_t hole = ::lseek(from, data, SEEK_HOLE);
-    if (hole < 0) return base::fail_errno(errno, "cannot find the base's holes");
-    WRENN_TRY(
-        copy_range(from, to, static_cast<std::uint64_t>(data), static_cast<std::uint64_t>(hole)));
-    offset = hole;
-  }
-  return grow(to, size);
 }
 
 Result<void> write_overlay(int fd, const DiskRequest& request, std::uint64_t bytes) {
@@ -143,7 +113,8 @@ Result<std::uint64_t> wanted_size(const DiskRequest& request, std::uint64_t base
                              " cannot hold its base image of ", base::human_bytes(base_bytes)),
                       concat("ask for at least ", base::human_bytes(base_bytes)));
   }
-  const bool copied = request.backend != CowBackend::kQcow2Overlay;
+  const bool copied =
+      request.backend == CowBackend::kReflink || request.backend == CowBackend::kSparseCopy;
   if (asked > base_bytes && copied && request.base_format == DiskFormat::kQcow2) {
     return base::fail(Code::kInvalidArgument, "a copy of a qcow2 image cannot be larger than it",
                       "use the qcow2 overlay");
@@ -156,6 +127,8 @@ Result<void> fill(const DiskRequest& request, int base_fd, int fd, std::uint64_t
   switch (request.backend) {
     case CowBackend::kQcow2Overlay:
       return write_overlay(fd, request, bytes);
+    case CowBackend::kDmSnapshot:
+      return dm::write_empty_store(fd, bytes);
     case CowBackend::kReflink:
       WRENN_TRY(clone_blocks(base_fd, fd));
       break;
@@ -169,6 +142,9 @@ Result<void> fill(const DiskRequest& request, int base_fd, int fd, std::uint64_t
 Result<std::uint64_t> virtual_size_of(int fd, DiskFormat format) {
   WRENN_TRY_ASSIGN(const std::uint64_t size, file_size(fd));
   if (format == DiskFormat::kRaw) return size;
+  if (format == DiskFormat::kDmStore) {
+    return base::fail(Code::kInvalidArgument, "a snapshot's file does not tell the disk's size");
+  }
   std::array<char, qcow2::kHeaderBytes> header{};
   const ssize_t n = ::pread(fd, header.data(), header.size(), 0);
   if (n < 0) return base::fail_errno(errno, "cannot read the header");
@@ -184,17 +160,44 @@ base::Error explain(base::Error error, const DiskRequest& request) {
   return std::move(error).with_context(concat("creating disk ", request.target.native()));
 }
 
+// What each backend can lie on.
+Result<void> check_formats(const DiskRequest& request) {
+  const bool is_snapshot = request.backend == CowBackend::kDmSnapshot;
+  const bool on_store = request.base_format == DiskFormat::kDmStore;
+  const bool on_qcow2 = request.base_format == DiskFormat::kQcow2;
+  const bool has_size = !on_store || request.virtual_size_bytes != 0;
+  if (is_snapshot ? !on_qcow2 && has_size : !on_store) return {};
+  return base::fail(Code::kInvalidArgument, concat("a disk by ", backend_name(request.backend),
+                                                   " cannot lie on one of the "
+                                                   "format ",
+                                                   format_name(request.base_format)));
+}
+
+DiskFormat format_made(const DiskRequest& request) {
+  switch (request.backend) {
+    case CowBackend::kQcow2Overlay:
+      return DiskFormat::kQcow2;
+    case CowBackend::kDmSnapshot:
+      return DiskFormat::kDmStore;
+    case CowBackend::kReflink:
+    case CowBackend::kSparseCopy:
+      break;
+  }
+  return request.base_format;
+}
+
 Result<Disk> create_checked(const DiskRequest& request) {
   WRENN_TRY_ASSIGN(const Fd base_fd, base::open_file(request.base, O_RDONLY | O_NONBLOCK));
-  WRENN_TRY_ASSIGN(const std::uint64_t base_bytes,
-                   virtual_size_of(base_fd.get(), request.base_format));
+  WRENN_TRY(check_formats(request));
+  std::uint64_t base_bytes = request.virtual_size_bytes;
+  if (request.base_format != DiskFormat::kDmStore) {
+    WRENN_TRY_ASSIGN(base_bytes, virtual_size_of(base_fd.get(), request.base_format));
+  }
   WRENN_TRY_ASSIGN(const std::uint64_t bytes, wanted_size(request, base_bytes));
   WRENN_TRY_ASSIGN(TemporaryFile file, TemporaryFile::create(request.target, request.mode));
   WRENN_TRY(fill(request, base_fd.get(), file.fd(), bytes));
   WRENN_TRY(file.publish(request.target));
-  const DiskFormat format =
-      request.backend == CowBackend::kQcow2Overlay ? DiskFormat::kQcow2 : request.base_format;
-  return Disk{request.target, format, bytes};
+  return Disk{request.target, format_made(request), bytes};
 }
 
 // Nothing on success, else why the file system of `dir` cannot share blocks.
@@ -223,12 +226,21 @@ std::optional<CowBackend> backend_from_name(std::string_view name) {
 }
 
 std::string_view format_name(DiskFormat format) {
-  return format == DiskFormat::kRaw ? "raw" : "qcow2";
+  switch (format) {
+    case DiskFormat::kRaw:
+      return "raw";
+    case DiskFormat::kQcow2:
+      return "qcow2";
+    case DiskFormat::kDmStore:
+      return "dm-store";
+  }
+  return "unknown";
 }
 
 std::optional<DiskFormat> format_from_name(std::string_view name) {
   if (name == "raw") return DiskFormat::kRaw;
   if (name == "qcow2") return DiskFormat::kQcow2;
+  if (name == "dm-store") return DiskFormat::kDmStore;
   return std::nullopt;
 }
 

@@ -17,13 +17,18 @@ enum class CowBackend {
   kReflink,       // The file system shares the blocks (XFS, btrfs): a raw file of its own.
   kQcow2Overlay,  // A small qcow2 file that names the base as its backing file.
   kSparseCopy,    // Every block of data is copied: slow and large, never chosen by probing.
+  kDmSnapshot,    // A file that device-mapper lays over the base: see dm/snapshot_disks.h.
 };
-enum class DiskFormat { kRaw, kQcow2 };
+enum class DiskFormat {
+  kRaw,
+  kQcow2,
+  kDmStore,  // What a dm-snapshot keeps (dm/exception_store.h): a disk with what it lies on only.
+};
 
-// "reflink", "qcow2-overlay", "sparse-copy"; and back, for manifests and flags.
+// "reflink", "qcow2-overlay", "sparse-copy", "dm-snapshot"; and back, for manifests and flags.
 std::string_view backend_name(CowBackend backend);
 std::optional<CowBackend> backend_from_name(std::string_view name);
-// "raw", "qcow2": also QEMU's names.
+// "raw", "qcow2", which are QEMU's names too, and "dm-store".
 std::string_view format_name(DiskFormat format);
 std::optional<DiskFormat> format_from_name(std::string_view name);
 
@@ -43,7 +48,8 @@ struct DiskRequest {
   DiskFormat base_format = DiskFormat::kRaw;
   Path target;
   // 0: as large as the base. Larger: raw grows by a hole at its end, an overlay by its header; a
-  // copy of a qcow2 base cannot grow. Smaller: kInvalidArgument.
+  // copy of a qcow2 base cannot grow. Smaller: kInvalidArgument. For kDmSnapshot it has to be given
+  // when the base is a kDmStore, which does not know its size.
   std::uint64_t virtual_size_bytes = 0;
   // What the overlay calls its base, when the hypervisor sees it elsewhere than we do (absolute).
   // Empty: the absolute path of `base`.
@@ -62,7 +68,8 @@ struct Disk {
 // there, kResourceExhausted with a remedy on a full disk; a failure leaves nothing behind.
 base::Result<Disk> create_disk(const DiskRequest& request);
 
-// The size the guest sees. kDataLoss for a qcow2 file whose header is broken.
+// The size the guest sees. kDataLoss for a qcow2 file whose header is broken; kInvalidArgument for
+// a kDmStore.
 base::Result<std::uint64_t> virtual_size(const Path& path, DiskFormat format);
 // What a qcow2 file calls the disk under it. The file is not trusted.
 base::Result<std::string> backing_name(const Path& path);
