@@ -9,6 +9,7 @@
 
 #include "agent/hypervisor_choice.h"
 #include "agent/memory_budget.h"
+#include "agent/storage_choice.h"
 #include "base/files.h"
 #include "base/time.h"
 #include "hostnet/address.h"
@@ -35,6 +36,10 @@ inline constexpr int kMaxVcpusPerCore = 4;
 // With less free than this, nothing can be made or saved on the disk.
 inline constexpr std::uint64_t kDiskIsFull = 32ull << 20;
 
+// And with less than that free, sandboxes whose disks are device-mapper's stand still: a write that
+// found no room would cost them their disk. It is more than is written between two looks.
+inline constexpr std::uint64_t kSnapshotReserve = 1ull << 30;
+
 struct AgentConfig {
   storage::Layout layout;
   hostnet::InstallTag tag;
@@ -44,6 +49,7 @@ struct AgentConfig {
   std::uint64_t reserve_mb = 256;  // Memory that sandboxes must leave to the machine.
   std::uint64_t memory_overcommit = kMemoryOvercommit;  // Of the rest, so many times is promised.
   HypervisorWish hypervisor;
+  StorageWish storage;
 
   explicit AgentConfig(const base::Path& directory)
       : layout(directory),

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <map>
 
 #include "base/strings.h"
 #include "net/loop.h"
@@ -24,17 +23,6 @@ std::optional<std::size_t> number_of_disk(const base::Path& file) {
   return base::parse_int<std::size_t>(std::string_view(name).substr(kDiskPrefix.size()));
 }
 
-// The files of disks in the directory of a VM, in the order in which they were made.
-Result<std::map<std::size_t, base::Path>> disks_in(const base::Path& directory) {
-  std::map<std::size_t, base::Path> found;
-  std::error_code error;
-  for (const auto& entry : std::filesystem::directory_iterator(directory, error)) {
-    if (const auto number = number_of_disk(entry.path())) found.emplace(*number, entry.path());
-  }
-  if (!error) return found;
-  return base::fail_errno(error.value(), concat("cannot list ", directory.native()));
-}
-
 // How many disks of the chain the file lies on. What it says is not trusted: at most all.
 Result<std::size_t> disks_under(const base::Path& file, const DiskChain& chain) {
   WRENN_TRY_ASSIGN(const std::string name, storage::backing_name(file));
@@ -48,6 +36,26 @@ Result<std::size_t> disks_under(const base::Path& file, const DiskChain& chain) 
 
 base::Path name_in_jail(std::size_t index) {
   return concat(kJailDisks, index);
+}
+
+Result<std::map<std::size_t, base::Path>> disks_in(const base::Path& directory) {
+  std::map<std::size_t, base::Path> found;
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator(directory, error)) {
+    if (const auto number = number_of_disk(entry.path())) found.emplace(*number, entry.path());
+  }
+  if (!error) return found;
+  return base::fail_errno(error.value(), concat("cannot list ", directory.native()));
+}
+
+Result<void> remove_other_disks(const VmPlace& place) {
+  WRENN_TRY_ASSIGN(const auto files, disks_in(place.directory));
+  for (const auto& [number, path] : files) {
+    const auto is_it = [&path](const DiskFile& disk) { return disk.path == path; };
+    if (path == place.disk.path || std::ranges::any_of(place.lower_disks, is_it)) continue;
+    WRENN_TRY(base::remove_tree(path));
+  }
+  return {};
 }
 
 Result<std::size_t> next_disk_number(const base::Path& directory) {
@@ -90,12 +98,7 @@ Result<void> read_chain(const DiskChain& base, std::string_view current, VmPlace
   place.disk.format = chain.back().format;
   chain.pop_back();
   place.lower_disks = std::move(chain);
-  for (const auto& [number, path] : files) {
-    const auto is_it = [&path](const DiskFile& disk) { return disk.path == path; };
-    if (path == place.disk.path || std::ranges::any_of(place.lower_disks, is_it)) continue;
-    WRENN_TRY(base::remove_tree(path));
-  }
-  return {};
+  return remove_other_disks(place);
 }
 
 net::Task<Result<void>> settle_merge(Host& host, const DiskChain& base, VmPlace& place) {
@@ -107,7 +110,9 @@ net::Task<Result<void>> settle_merge(Host& host, const DiskChain& base, VmPlace&
 }
 
 net::Task<Result<void>> start_merge(Host& host, VmPlace& place) {
-  if (host.hypervisor->disk_support() == vm::DiskSupport::kRawOnly) co_return {};
+  if (place.is_snapshot || host.hypervisor->disk_support() == vm::DiskSupport::kRawOnly) {
+    co_return {};
+  }
   WRENN_CO_TRY_ASSIGN(const std::size_t onto,
                       co_await host.pool->run([&place] { return merge_base(place); }));
   WRENN_CO_TRY(co_await host.hypervisor->start_merge(place.spec(), onto));

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstddef>
+#include <map>
 #include <string_view>
 
 #include "agent/vm_place.h"
@@ -27,6 +28,12 @@ static_assert(kMaxUnmerged < storage::kMaxChainDisks);
 // The disk that the top one is to lie on, so that what is copied is in proportion to what has
 // become less: the first overlay stays when it is much larger than all above it. Blocking.
 base::Result<std::size_t> merge_base(const VmPlace& place);
+
+// The files of disks in the directory of a VM, by their numbers: in the order in which they were
+// made. Blocking.
+base::Result<std::map<std::size_t, base::Path>> disks_in(const base::Path& directory);
+// Removes those that are no part of the place's chain. Blocking.
+base::Result<void> remove_other_disks(const VmPlace& place);
 
 // Sets `disk` and `lower_disks` of a place whose VM writes to the file `current` in its directory,
 // or to the last that was made, when that is empty; `base` is what the VM was started on. Removes

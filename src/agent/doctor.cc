@@ -91,6 +91,12 @@ void check_hypervisor(const AgentConfig& config, std::vector<Check>& checks) {
                     tools->accelerator.explanation,
                     is_kvm ? "" : "sandboxes work, but run about ten times slower than with KVM"});
   checks.push_back({"hypervisor", CheckStatus::kOk, tools->hypervisor.explanation, ""});
+  const std::string& why_not = tools->storage_facts.why_no_snapshots;
+  checks.push_back(
+      {"storage", CheckStatus::kOk,
+       concat(storage::backend_name(tools->storage.backend), ": ", tools->storage.explanation,
+              "; dm-snapshot ", why_not.empty() ? "works" : concat("cannot be used: ", why_not)),
+       ""});
 }
 
 void check_network(std::vector<Check>& checks) {

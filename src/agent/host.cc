@@ -45,6 +45,26 @@ Result<std::unique_ptr<vm::Hypervisor>> make_hypervisor(const AgentConfig& confi
       pool);
 }
 
+Result<StorageFacts> find_storage(const AgentConfig& config) {
+  StorageFacts facts;
+  WRENN_TRY_ASSIGN(facts.files, storage::probe_cow(config.layout.root()));
+  const auto works =
+      storage::dm::probe_snapshots(config.layout.sandboxes_dir(), config.tag.device_prefix());
+  if (works) return facts;
+  facts.why_no_snapshots = works.error().message;
+  facts.remedy = works.error().remedy;
+  return facts;
+}
+
+// Empty, or why Firecracker would get no disks that it can do everything with.
+std::string why_no_raw_disks(const StorageWish& wish, const StorageFacts& facts) {
+  const auto choice = choose_storage(wish, facts, DiskNeed::kRaw);
+  if (!choice) return choice.error().message;
+  if (facts.files.backend == storage::CowBackend::kReflink || vm::may_bring_pages()) return {};
+  return "files do not share blocks here, and so memory that was saved has to come page by page, "
+         "for which there is no /dev/userfaultfd";
+}
+
 }  // namespace
 
 Result<HostTools> find_host_tools(const AgentConfig& config, std::set<std::string> running) {
@@ -57,9 +77,9 @@ Result<HostTools> find_host_tools(const AgentConfig& config, std::set<std::strin
                          .directory = config.layout.run_dir(),
                          .uid = config.sandbox_uid(kProbeSlot)};
   WRENN_TRY_ASSIGN(tools.accelerator, vm::choose_accelerator(probe));
-  WRENN_TRY_ASSIGN(tools.disks, storage::probe_cow(config.layout.root()));
+  WRENN_TRY_ASSIGN(tools.storage_facts, find_storage(config));
   HypervisorFacts facts{.has_kvm = tools.accelerator.accelerator == vm::Accelerator::kKvm,
-                        .shares_blocks = tools.disks.backend == storage::CowBackend::kReflink,
+                        .why_no_raw_disks = why_no_raw_disks(config.storage, tools.storage_facts),
                         .firecracker = {},
                         .why_no_firecracker = {},
                         .running = std::move(running)};
@@ -70,6 +90,9 @@ Result<HostTools> find_host_tools(const AgentConfig& config, std::set<std::strin
     facts.why_no_firecracker = found.error().message;
   }
   WRENN_TRY_ASSIGN(tools.hypervisor, choose_hypervisor(config.hypervisor, facts));
+  const bool is_raw = tools.hypervisor.kind == HypervisorKind::kFirecracker;
+  WRENN_TRY_ASSIGN(tools.storage, choose_storage(config.storage, tools.storage_facts,
+                                                 is_raw ? DiskNeed::kRaw : DiskNeed::kAny));
   return tools;
 }
 
@@ -86,7 +109,8 @@ Result<std::unique_ptr<Host>> open_host(const AgentConfig& config, RunningVms ru
       Host{.config = config,
            .kernel = tools.kernel,
            .cgroups = base::CgroupSupport::detect(),
-           .disk_backend = tools.disks.backend,
+           .disk_backend = tools.storage.backend,
+           .snapshot_disks = std::nullopt,
            .pool = std::make_unique<net::BlockingPool>(kPoolThreads),
            .transfers = std::make_unique<net::BlockingPool>(kTransferThreads),
            .hypervisor = nullptr,
@@ -98,7 +122,12 @@ Result<std::unique_ptr<Host>> open_host(const AgentConfig& config, RunningVms ru
                   {"why", tools.hypervisor.explanation},
                   {"guest_kernel", tools.kernel.version},
                   {"accelerator", vm::accelerator_name(host->hypervisor->accelerator())}});
-  base::log_info("disks ready", {{"backend", storage::backend_name(tools.disks.backend)}});
+  if (tools.storage_facts.why_no_snapshots.empty()) {
+    WRENN_TRY_ASSIGN(host->snapshot_disks,
+                     storage::dm::SnapshotDisks::open(config.tag.device_prefix()));
+  }
+  base::log_info("disks ready", {{"backend", storage::backend_name(tools.storage.backend)},
+                                 {"why", tools.storage.explanation}});
   host->slots =
       std::make_unique<hostnet::SlotPool>(settings, config.slots_ahead, std::move(living));
   return host;

@@ -12,6 +12,7 @@
 #include "hostnet/slot_pool.h"
 #include "net/blocking.h"
 #include "storage/cow_disk.h"
+#include "storage/dm/snapshot_disks.h"
 #include "storage/layout.h"
 #include "vm/firecracker/launch.h"
 #include "vm/hypervisor.h"
@@ -25,6 +26,8 @@ struct Host {
   storage::Kernel kernel;
   base::CgroupSupport cgroups;
   storage::CowBackend disk_backend = storage::CowBackend::kQcow2Overlay;
+  // Wherever they work, whatever new disks are made by: older ones may be of them.
+  std::optional<storage::dm::SnapshotDisks> snapshot_disks;
   std::unique_ptr<net::BlockingPool> pool;
   std::unique_ptr<net::BlockingPool> transfers;  // What waits for object storage.
   std::unique_ptr<vm::Hypervisor> hypervisor;
@@ -39,7 +42,8 @@ struct HostTools {
   vm::QemuBinary qemu;
   vm::AcceleratorChoice accelerator;
   std::optional<vm::firecracker::Binary> firecracker;
-  storage::CowProbe disks;
+  StorageFacts storage_facts;
+  StorageChoice storage;
   HypervisorChoice hypervisor;
 };
 base::Result<HostTools> find_host_tools(const AgentConfig& config,

@@ -13,9 +13,8 @@ using base::Result;
 std::string objection_to_firecracker(const HypervisorFacts& facts) {
   if (facts.firecracker.empty()) return facts.why_no_firecracker;
   if (!facts.has_kvm) return "Firecracker needs KVM, which does not work here";
-  if (!facts.shares_blocks) {
-    return "Firecracker needs disks that are whole files, and the file system of $WRENN_DIR does "
-           "not share blocks between files";
+  if (!facts.why_no_raw_disks.empty()) {
+    return concat("Firecracker needs raw disks: ", facts.why_no_raw_disks);
   }
   return {};
 }
@@ -23,7 +22,7 @@ std::string objection_to_firecracker(const HypervisorFacts& facts) {
 std::string remedy_for(const HypervisorFacts& facts) {
   if (facts.firecracker.empty()) return "install it (wrenn setup firecracker), or use qemu";
   if (!facts.has_kvm) return "use a machine with KVM, or use qemu";
-  return "put $WRENN_DIR on XFS or btrfs, or use qemu";
+  return "put $WRENN_DIR on XFS or btrfs, use a kernel with device-mapper, or use qemu";
 }
 
 std::string list_of(const std::set<std::string>& names) {
@@ -46,7 +45,7 @@ Result<HypervisorChoice> choose(const HypervisorWish& wish, const HypervisorFact
   if (objection.empty()) {
     return HypervisorChoice{HypervisorKind::kFirecracker,
                             concat("Firecracker ", facts.firecracker,
-                                   ": it is installed, KVM works and disks share blocks")};
+                                   ": it is installed, KVM works and disks can be raw")};
   }
   return HypervisorChoice{HypervisorKind::kQemu, concat("QEMU: ", objection)};
 }

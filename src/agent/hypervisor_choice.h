@@ -24,7 +24,7 @@ struct HypervisorWish {
 // What was found.
 struct HypervisorFacts {
   bool has_kvm = false;            // A guest has booted with it.
-  bool shares_blocks = false;      // Disks are whole files that share blocks.
+  std::string why_no_raw_disks;    // Empty where disks can be raw and yet share what is the same.
   std::string firecracker;         // Its version; empty when there is none to use,
   std::string why_no_firecracker;  // and then this says why.
   // The names of those under which sandboxes run at this moment.

@@ -9,7 +9,7 @@ using base::Code;
 
 HypervisorFacts all_there() {
   return {.has_kvm = true,
-          .shares_blocks = true,
+          .why_no_raw_disks = {},
           .firecracker = "1.13.1",
           .why_no_firecracker = {},
           .running = {}};
@@ -31,7 +31,7 @@ TEST(HypervisorChoice, QemuElsewhereAndWhy) {
   HypervisorFacts no_kvm = all_there();
   no_kvm.has_kvm = false;
   HypervisorFacts no_sharing = all_there();
-  no_sharing.shares_blocks = false;
+  no_sharing.why_no_raw_disks = "files do not share blocks";
   HypervisorFacts none = all_there();
   none.firecracker.clear();
   none.why_no_firecracker = "there is no /usr/local/bin/firecracker";

@@ -46,6 +46,7 @@ struct Options {
   std::string hypervisor = "auto";
   std::string firecracker = agent::HypervisorWish().firecracker;
   bool huge_pages = false;
+  std::string storage = "auto";
   bool json = false;
 };
 
@@ -145,6 +146,7 @@ Result<void> serve(const Options& options) {
   config.reserve_mb = options.reserve_mb.value_or(config.reserve_mb);
   config.memory_overcommit = options.memory_overcommit;
   config.hypervisor = wish_of(options);
+  config.storage = storage::backend_from_name(options.storage);
   WRENN_TRY(config.layout.create());
   WRENN_TRY_ASSIGN(const base::Fd lock, agent::lock_installation(config));
   WRENN_TRY_ASSIGN(auto signals, net::Signals::create({SIGTERM, SIGINT}));
@@ -178,6 +180,7 @@ Result<void> purge(const Options& options) {
 Result<void> doctor(const Options& options) {
   agent::AgentConfig config{options.directory};
   config.hypervisor = wish_of(options);
+  config.storage = storage::backend_from_name(options.storage);
   const auto checks = agent::examine(config);
   const std::string text = options.json ? agent::to_json(checks) + "\n" : agent::to_text(checks);
   std::fputs(text.c_str(), stdout);
@@ -216,6 +219,12 @@ int main(int argc, char** argv) {
   app.add_flag("--huge-pages", options.huge_pages,
                "With Firecracker: guests have pages of 2 MiB, which the host must set aside")
       ->envname("WRENN_HUGE_PAGES");
+  app.add_option("--storage", options.storage,
+                 "How disks share what is the same: reflink, qcow2-overlay, dm-snapshot, or auto, "
+                 "the best that works here")
+      ->envname("WRENN_STORAGE")
+      ->check(CLI::IsMember({"auto", "reflink", "qcow2-overlay", "dm-snapshot"}))
+      ->capture_default_str();
   app.add_option("--register", options.registration_token,
                  "Token to register with; needed at the first start only. Everybody sees "
                  "arguments: the variable is better")

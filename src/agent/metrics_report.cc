@@ -11,12 +11,14 @@ namespace {
 using base::Exposition;
 using base::MetricKind;
 
-void write_build(Exposition& out, const vm::Hypervisor& hypervisor) {
+void write_build(Exposition& out, const Host& host) {
+  const vm::Hypervisor& hypervisor = *host.hypervisor;
   out.begin(MetricKind::kGauge, "wrenn_agent_build_info", "Always 1; the versions are labels.");
   out.sample({{"version", WRENN_VERSION},
               {"hypervisor", hypervisor.name()},
               {"hypervisor_version", hypervisor.version()},
-              {"accelerator", vm::accelerator_name(hypervisor.accelerator())}},
+              {"accelerator", vm::accelerator_name(hypervisor.accelerator())},
+              {"storage", storage::backend_name(host.disk_backend)}},
              1);
 }
 
@@ -64,7 +66,7 @@ void write_disk(Exposition& out, const base::Path& directory) {
 
 net::Task<std::string> MetricsReport::metrics() {
   Exposition out;
-  write_build(out, *host_.hypervisor);
+  write_build(out, host_);
   write_sandboxes(out, manager_.figures());
   const ManagerStats& stats = manager_.stats();
   base::write_operations(out, "wrenn_agent_sandbox", kHostOperationNames, stats.operations);

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <set>
 #include <thread>
 
 #include "agent/start_vm.h"
@@ -14,6 +15,7 @@
 #include "base/log.h"
 #include "base/strings.h"
 #include "hostnet/host_network.h"
+#include "storage/dm/snapshot_disks.h"
 #include "vm/hypervisor.h"
 
 namespace wrenn::agent {
@@ -60,6 +62,16 @@ void sweep_cgroups(const AgentConfig& config, const std::vector<SandboxManifest>
   }
 }
 
+// Disks of VMs that have ended go, too: what was written to one is in its files since the VM let it
+// go.
+Result<void> sweep_devices(const AgentConfig& config, const std::vector<SandboxManifest>& running) {
+  const auto disks = storage::dm::SnapshotDisks::open(config.tag.device_prefix());
+  if (!disks) return {};  // Then there are none.
+  std::set<std::string> keep;
+  for (const auto& one : running) keep.insert(one.id);
+  return disks->sweep(keep);
+}
+
 // Leaves of a sandbox's directory what its manifest speaks of. `keeps_vm`: and of its VM.
 Result<void> sweep_sandbox(const AgentConfig& config, const SandboxManifest& manifest,
                            bool keeps_vm) {
@@ -98,6 +110,9 @@ Result<Recovered> recover(const AgentConfig& config) {
   add_users(users.ending, recovered.ended);
   end_vms(config, users);
   sweep_cgroups(config, recovered.running);
+  if (auto swept = sweep_devices(config, recovered.running); !swept) {
+    base::log_warn("devices stay behind", {{"error", swept.error()}});
+  }
   for (const auto& broken : scan.broken) {
     if (broken.error.code == Code::kNotFound) {  // Nobody was told of it.
       WRENN_TRY(base::remove_tree(broken.directory));
@@ -131,6 +146,7 @@ Result<void> purge(const AgentConfig& config) {
   if (const auto scan = storage::scan_sandboxes(config.layout)) add_users(users.ending, scan->good);
   end_vms(config, users);
   sweep_cgroups(config, {});
+  keep_error(sweep_devices(config, {}));
   const auto support = base::CgroupSupport::detect();
   keep_error(base::remove_cgroup_parent(support, config.tag.cgroup_parent()));
   keep_error(hostnet::stop_host_network({.tag = config.tag,

@@ -1,6 +1,7 @@
 // What a new agent does with the sandboxes of the last one.
 #include "agent/disk_chain.h"
 #include "agent/sandbox_manager.h"
+#include "agent/snapshot_disk.h"
 #include "agent/start_vm.h"
 #include "base/log.h"
 #include "base/strings.h"
@@ -50,6 +51,7 @@ Result<SandboxManager::SandboxPtr> SandboxManager::take_over(storage::SandboxMan
   vm->place.shape = {manifest.vcpus, manifest.memory_mb, manifest.disk_mb};
   vm->place.directory = sandbox_directory(host_, manifest.id) / "vm";
   vm->place.uid = manifest.uid;
+  vm->place.is_snapshot = storage::dm::is_node(vm->place.directory / kDeviceNode);
   return std::make_shared<Sandbox>(std::move(manifest), std::move(base), std::move(vm));
 }
 
@@ -62,6 +64,11 @@ Result<SandboxManager::SandboxPtr> SandboxManager::adopt_paused(storage::Sandbox
 // The last agent may have stopped it for a pause or a copy, which is not finished now.
 net::Task<Result<void>> SandboxManager::take_up(VmPlace& place, const Checkpoint& base) {
   const vm::VmSpec spec = place.spec();
+  if (place.is_snapshot) {
+    WRENN_CO_TRY(
+        co_await host_.pool->run([&] { return adopt_snapshot_disk(host_, base.disks(), place); }));
+    co_return co_await host_.hypervisor->go_on(spec);
+  }
   WRENN_CO_TRY(co_await host_.hypervisor->cancel_merge(spec));
   WRENN_CO_TRY_ASSIGN(const std::string current, co_await host_.hypervisor->current_disk(spec));
   WRENN_CO_TRY(co_await host_.pool->run(
@@ -99,7 +106,9 @@ net::Task<Result<void>> SandboxManager::adopt_ended(storage::SandboxManifest man
   const auto take = [this, &manifest]() -> Result<SandboxPtr> {
     WRENN_TRY_ASSIGN(auto sandbox, take_over(std::move(manifest)));
     // What it wrote to last; one that it never came to is empty.
-    WRENN_TRY(read_chain(sandbox->base->disks(), {}, sandbox->vm->place));
+    VmPlace& place = sandbox->vm->place;
+    WRENN_TRY(place.is_snapshot ? read_snapshot_chain(sandbox->base->disks(), {}, place)
+                                : read_chain(sandbox->base->disks(), {}, place));
     return sandbox;
   };
   WRENN_CO_TRY_ASSIGN(const SandboxPtr sandbox, co_await host_.pool->run(take));

@@ -1,6 +1,7 @@
 // Pausing, resuming, and what happens by the clock.
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <cerrno>
 
 #include "agent/disk_chain.h"
@@ -36,7 +37,7 @@ Result<void> write_manifest(const Host& host, const storage::SandboxManifest& ma
 }
 
 bool needs_merge(const Sandbox& sandbox, std::int64_t now_unix_ms) {
-  return sandbox.vm->place.lower_disks.size() >= kMergeFrom &&
+  return !sandbox.vm->place.is_snapshot && sandbox.vm->place.lower_disks.size() >= kMergeFrom &&
          now_unix_ms >= sandbox.merges_not_before_unix_ms;
 }
 
@@ -268,16 +269,38 @@ net::Task<void> SandboxManager::watch_lifecycles_now() {
 }
 
 void SandboxManager::look_at_disk() {
-  constexpr std::uint64_t kRoom = 64ull << 20;
+  constexpr std::uint64_t kRoom = 32ull << 20;
   const auto free = storage::free_space(host_.config.layout.sandboxes_dir());
   if (!free) return;
-  if (*free < kDiskIsFull && !was_disk_full_) {
+  const bool has_snapshots = std::ranges::any_of(sandboxes_, [](const auto& one) {
+    return one.second->vm && one.second->vm->place.is_snapshot;
+  });
+  const std::uint64_t least = has_snapshots ? kSnapshotReserve : kDiskIsFull;
+  if (*free < least && !was_disk_full_) {
     was_disk_full_ = true;
+    if (has_snapshots) hold_snapshots();
     base::log_error("the disk is full: sandboxes that write to theirs stand still",
                     {{"directory", host_.config.layout.root().native()}});
-  } else if (*free > kRoom && was_disk_full_) {
+  } else if (*free > least + kRoom && was_disk_full_) {
     was_disk_full_ = false;
     go_on_all();
+  }
+}
+
+// QEMU lets a guest stand still that finds no room. Device-mapper gives the whole disk up, so these
+// must stand still before.
+void SandboxManager::hold_snapshots() {
+  for (const auto& [id, sandbox] : sandboxes_) {
+    if (sandbox->vm && sandbox->vm->place.is_snapshot) tasks_.spawn(hold(sandbox));
+  }
+}
+
+net::Task<void> SandboxManager::hold(SandboxPtr sandbox) {
+  const auto held = co_await lock(sandbox);
+  if (!held || !sandbox->is_usable() || !was_disk_full_) co_return;
+  if (auto stopped = co_await host_.hypervisor->stop(sandbox->vm->place.spec()); !stopped) {
+    base::log_error("a VM does not stand still",
+                    {{"sandbox", sandbox->manifest.id}, {"error", stopped.error()}});
   }
 }
 

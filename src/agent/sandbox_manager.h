@@ -193,6 +193,8 @@ class SandboxManager {
   // is to go on.
   void look_at_disk();
   void go_on_all();
+  void hold_snapshots();
+  net::Task<void> hold(SandboxPtr sandbox);
   net::Task<void> go_on(SandboxPtr sandbox);
   // Pauses the sandbox that was not used for the longest time, when the host is short of memory.
   void relieve_host();

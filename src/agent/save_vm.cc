@@ -6,6 +6,7 @@
 #include <cerrno>
 
 #include "agent/disk_chain.h"
+#include "agent/snapshot_disk.h"
 #include "agent/working_set.h"
 #include "base/log.h"
 #include "base/strings.h"
@@ -37,6 +38,15 @@ class Saving {
       WRENN_CO_TRY_ASSIGN(new_disk_,
                           co_await host_.pool->run([this] { return make_overlay(vm_.place); }));
     }
+    if (vm_.place.is_snapshot) {
+      WRENN_CO_TRY(co_await host_.pool->run([&]() -> Result<void> {
+        if (goes_on) {
+          WRENN_TRY_ASSIGN(next_store_, make_next_store(vm_.place));
+        }
+        // Most of it while the guest still runs.
+        return write_back_disk(vm_.place);
+      }));
+    }
     const auto stopped_at = base::steady_now();
     const vm::VmSpec spec = vm_.place.spec();
     Stopwatch watch(timings);
@@ -51,6 +61,7 @@ class Saving {
     if (new_disk_ && is_new_disk_unused_) {
       co_await host_.pool->run([this] { return base::remove_tree(new_disk_->path); });
     }
+    if (next_store_) co_await host_.pool->run([this] { return remove_other_disks(vm_.place); });
     if (saved) saved = co_await host_.pool->run([this] { return keep_files(); });
     if (!saved && !goes_on) (void)co_await host_.hypervisor->go_on(spec);
     watch.lap("files");
@@ -62,6 +73,7 @@ class Saving {
 
   net::Task<Result<void>> settle_disks() {
     VmPlace& place = vm_.place;
+    if (place.is_snapshot) co_return {};
     if (place.lower_disks.size() >= kMaxUnmerged) {
       if (!place.is_merging) WRENN_CO_TRY(co_await start_merge(host_, place));
       WRENN_CO_TRY(co_await wait_for_merge(host_, place.spec()));
@@ -93,6 +105,11 @@ class Saving {
                                        spec, vm_.process, memory_, layer_, layer_file_.get()));
       watch.lap("memory");
     }
+    if (vm_.place.is_snapshot) {
+      WRENN_CO_TRY(co_await host_.pool->run([this] { return save_snapshot_disk(); }));
+      watch.lap("disk");
+      co_return {};
+    }
     saved_disks_ = vm_.place.lower_disks;
     saved_disks_.push_back({vm_.place.disk.path, vm_.place.disk.format});
     if (request_.afterwards == Afterwards::kStays) co_return {};
@@ -114,8 +131,24 @@ class Saving {
     co_return {};
   }
 
+  // Blocking.
+  Result<void> save_snapshot_disk() {
+    VmPlace& place = vm_.place;
+    WRENN_TRY(write_back_disk(place));
+    WRENN_TRY(host_.snapshot_disks->check(place.id));
+    if (next_store_) {
+      WRENN_TRY(use_next_store(host_, *next_store_, place));
+      next_store_.reset();
+      saved_disks_ = place.lower_disks;
+      return {};
+    }
+    saved_disks_ = place.lower_disks;
+    saved_disks_.push_back({place.disk.path, place.disk.format});
+    return {};
+  }
+
   bool has_overlays() const {
-    return host_.hypervisor->disk_support() == vm::DiskSupport::kOverlays;
+    return !vm_.place.is_snapshot && host_.hypervisor->disk_support() == vm::DiskSupport::kOverlays;
   }
 
   // Blocking. A disk that is one whole file is copied, which is no work where blocks are shared,
@@ -180,7 +213,8 @@ class Saving {
   base::Fd layer_file_;
   std::optional<storage::Disk> new_disk_;  // Until it is switched to.
   bool is_new_disk_unused_ = true;
-  base::Path copied_disk_;  // In the request's directory, until it has its name.
+  std::optional<NextStore> next_store_;  // Until it is used.
+  base::Path copied_disk_;               // In the request's directory, until it has its name.
   DiskChain saved_disks_;
 };
 

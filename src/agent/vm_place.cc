@@ -8,6 +8,7 @@
 #include <filesystem>
 
 #include "agent/disk_chain.h"
+#include "agent/snapshot_disk.h"
 #include "base/log.h"
 #include "base/strings.h"
 
@@ -29,13 +30,6 @@ base::CgroupLimits limits_of(const Shape& shape) {
           .pids_max = kHypervisorThreads + static_cast<std::uint64_t>(shape.vcpus)};
 }
 
-Result<void> give_to(const base::Path& path, uid_t uid) {
-  if (::lchown(path.c_str(), uid, uid) != 0) {
-    return base::fail_errno(errno, concat("cannot give ", path.native(), " to its VM"));
-  }
-  return {};
-}
-
 // `lower`: the chain it is an overlay of. `number`: higher than that of any disk in the directory.
 Result<storage::Disk> make_top_disk(const VmPlace& place, const DiskChain& lower,
                                     std::size_t number) {
@@ -52,6 +46,12 @@ Result<storage::Disk> make_top_disk(const VmPlace& place, const DiskChain& lower
 
 Result<void> make_disk(const Host& host, const DiskChain& base_disks, VmPlace& place) {
   const DiskFile& base = base_disks.back();
+  const bool is_on_snapshot = base.format == storage::DiskFormat::kDmStore;
+  if (is_on_snapshot && !host.snapshot_disks) return flatten_disk(base_disks, place);
+  if (is_on_snapshot || (host.disk_backend == storage::CowBackend::kDmSnapshot &&
+                         base.format == storage::DiskFormat::kRaw)) {
+    return make_snapshot_disk(host, base_disks, place);
+  }
   const bool shares_blocks = host.disk_backend == storage::CowBackend::kReflink &&
                              base.format == storage::DiskFormat::kRaw;
   if (!shares_blocks) {
@@ -89,16 +89,26 @@ void warn(const Result<void>& result, std::string_view what, const std::string& 
 
 }  // namespace
 
+Result<void> give_to(const base::Path& path, uid_t uid) {
+  if (::lchown(path.c_str(), uid, uid) != 0) {
+    return base::fail_errno(errno, concat("cannot give ", path.native(), " to its VM"));
+  }
+  return {};
+}
+
 vm::VmSpec VmPlace::spec() const {
   std::vector<vm::BackingFile> backing;
-  for (const auto& file : lower_disks) backing.push_back({file.path, name_in_jail(backing.size())});
+  for (const auto& file : lower_disks) {
+    if (!is_snapshot) backing.push_back({file.path, name_in_jail(backing.size())});
+  }
   return {.id = id,
           .vcpus = shape.vcpus,
           .memory_mb = shape.memory_mb,
           .directory = directory,
-          .disk_file = disk.path.filename(),
-          .disk_format = disk.format == storage::DiskFormat::kRaw ? vm::DiskFormat::kRaw
-                                                                  : vm::DiskFormat::kQcow2,
+          .disk_file = is_snapshot ? kDeviceNode : disk.path.filename().native(),
+          .disk_format = is_snapshot                                ? vm::DiskFormat::kDevice
+                         : disk.format == storage::DiskFormat::kRaw ? vm::DiskFormat::kRaw
+                                                                    : vm::DiskFormat::kQcow2,
           .backing = std::move(backing),
           .uid = uid,
           .netns_fd = slot.netns.get(),
@@ -134,6 +144,9 @@ Result<storage::Disk> make_overlay(const VmPlace& place) {
 void clear_place(Host& host, VmPlace place) {
   warn(place.cgroup.kill_all(), "a VM's processes could not all be ended", place.id);
   warn(place.cgroup.remove(), "a cgroup stays behind", place.id);
+  if (place.is_snapshot && host.snapshot_disks) {
+    warn(host.snapshot_disks->remove(place.id), "devices stay behind", place.id);
+  }
   place.tap.reset();
   if (place.slot.index >= hostnet::kMinSlot) host.slots->release(std::move(place.slot));
 }

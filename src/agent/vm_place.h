@@ -19,6 +19,8 @@ struct VmPlace {
   DiskChain lower_disks;
   // What the VM writes to, in `directory`: of the disks there, the one with the highest number.
   storage::Disk disk;
+  // The disk is a file of a device that the VM has: see snapshot_disk.h.
+  bool is_snapshot = false;
   bool is_merging = false;  // See disk_chain.h.
   hostnet::Slot slot;
   base::Fd tap;          // Until the VM has started; empty for a hypervisor that opens it by name,
@@ -34,6 +36,8 @@ struct VmPlace {
 base::Result<VmPlace> make_place(Host& host, std::string id, const Shape& shape,
                                  const base::Path& directory, const DiskChain& base_disks,
                                  hostnet::Slot slot);
+// Makes the VM's user the owner of a file. Blocking.
+base::Result<void> give_to(const base::Path& path, uid_t uid);
 // A fresh overlay in the place's directory, for Hypervisor::switch_disk(); returns its file name.
 // The place stays as it is. Blocking.
 base::Result<storage::Disk> make_overlay(const VmPlace& place);

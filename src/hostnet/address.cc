@@ -98,6 +98,9 @@ std::string InstallTag::link(SlotIndex index) const {
 std::string InstallTag::netns(SlotIndex index) const {
   return concat(netns_prefix(), index);
 }
+std::string InstallTag::device_prefix() const {
+  return netns_prefix();
+}
 std::string InstallTag::cgroup_parent() const {
   return concat("wrenn-", text_);
 }

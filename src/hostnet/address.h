@@ -66,6 +66,7 @@ class InstallTag {
   std::string netns_prefix() const;    // "wrenn-<tag>-"
   std::string link(SlotIndex) const;   // "wv<tag><index>", at most 15 bytes
   std::string netns(SlotIndex) const;  // "wrenn-<tag>-<index>"
+  std::string device_prefix() const;   // "wrenn-<tag>-", of block devices
   std::string cgroup_parent() const;   // "wrenn-<tag>"
   bool operator==(const InstallTag&) const = default;
 

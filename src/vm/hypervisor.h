@@ -21,7 +21,11 @@ namespace wrenn::vm {
 enum class Accelerator { kKvm, kTcg };
 std::string_view accelerator_name(Accelerator accelerator);  // "kvm", "tcg"
 
-enum class DiskFormat { kRaw, kQcow2 };
+enum class DiskFormat {
+  kRaw,
+  kQcow2,
+  kDevice,  // The file is the node of a block device, which its VM's user may open.
+};
 
 // A file the VM's disk is based on: read-only, seen by the hypervisor at `target`, which is the
 // name the overlay uses for it.

@@ -42,7 +42,7 @@ ApiOptions api_of(const VmSpec& spec) {
 }
 
 Result<void> check_spec(const VmSpec& spec) {
-  if (spec.disk_format != DiskFormat::kRaw || !spec.backing.empty()) {
+  if (spec.disk_format == DiskFormat::kQcow2 || !spec.backing.empty()) {
     return base::fail(Code::kFailedPrecondition,
                       "Firecracker needs a disk that is one whole file, and this one is an overlay",
                       "use QEMU for it, or make it anew from an image");
@@ -95,6 +95,11 @@ net::Task<Result<void>> wait_until_it_answers(const VmSpec& spec, const VmProces
 }
 
 }  // namespace
+
+bool may_bring_pages() {
+  const auto allowed = base::read_file(kMayFault);
+  return ::access("/dev/userfaultfd", F_OK) == 0 || (allowed && base::trim(*allowed) == "1");
+}
 
 base::Result<void> make_firecracker_devices(const base::Path& directory) {
   WRENN_TRY_ASSIGN(const base::Path kvm, device_node("/dev/kvm", directory));

@@ -31,6 +31,9 @@ struct FirecrackerOptions {
 // Blocking.
 base::Result<void> make_firecracker_devices(const base::Path& directory);
 
+// Whether memory can come page by page, which it has to where files do not share blocks.
+bool may_bring_pages();
+
 class Firecracker final : public Hypervisor {
  public:
   // The pool must outlive this object.

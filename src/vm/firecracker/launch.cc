@@ -92,6 +92,10 @@ base::JailSpec make_jail(const Binary& binary, const VmSpec& spec, const base::P
   if (!binary.is_static) base::add_system_files(jail);
   jail.binds.push_back({binary.path, kJailBinary});
   jail.binds.push_back({spec.directory, kJailVm, base::MountAccess::kReadWrite});
+  if (spec.disk_format == DiskFormat::kDevice) {
+    jail.binds.push_back(
+        {spec.directory / spec.disk_file, in_jail(spec.disk_file), base::MountAccess::kDevice});
+  }
   const auto add_device = [&](const char* name, const char* as) {
     jail.binds.push_back({device_dir / name, as, base::MountAccess::kDevice});
   };

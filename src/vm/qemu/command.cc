@@ -63,7 +63,7 @@ std::vector<std::string> qemu_command(const QemuBinary& qemu, Accelerator accele
   add(argv,
       {"-drive",
        concat("if=none,id=disk,node-name=", spec.disk_file, ",file=", kJailDirectory, '/',
-              spec.disk_file, ",format=", spec.disk_format == DiskFormat::kRaw ? "raw" : "qcow2",
+              spec.disk_file, ",format=", spec.disk_format == DiskFormat::kQcow2 ? "qcow2" : "raw",
               ",cache=unsafe,aio=threads,discard=unmap,file.locking=off,werror=enospc")});
   add(argv, {"-device", "virtio-blk-device,drive=disk"});
   if (spec.tap_fd >= 0) {

@@ -133,6 +133,10 @@ base::JailSpec Qemu::jail(const VmSpec& spec, StartMode mode) const {
   jail.argv = qemu_command(binary_, accelerator_, spec, mode, tsc_khz_);
   base::add_system_files(jail);
   jail.binds.push_back({spec.directory, kJailDirectory, base::MountAccess::kReadWrite});
+  if (spec.disk_format == DiskFormat::kDevice) {
+    jail.binds.push_back({spec.directory / spec.disk_file,
+                          concat(kJailDirectory, '/', spec.disk_file), base::MountAccess::kDevice});
+  }
   jail.binds.push_back({"/proc/self/fd", kJailFds});
   jail.env.push_back(concat("LD_PRELOAD=", kJailFds, '/', kPreloadFd));
   for (const auto& file : spec.backing) jail.binds.push_back({file.source, file.target});
