@@ -90,5 +90,13 @@ TEST(QemuCommand, WithKvmTheKernelMeasuresItsOwnClockAndKeepsItsMitigations) {
   EXPECT_FALSE(contains(value_of(argv, "-append"), "mitigations=off"));
 }
 
+TEST(QemuCommand, ADeviceIsARawDisk) {
+  VmSpec device = spec();
+  device.disk_file = "device";
+  device.disk_format = DiskFormat::kDevice;
+  const auto argv = qemu_command(kQemu, Accelerator::kTcg, device, StartMode::kBoot, kTscKhz);
+  EXPECT_TRUE(contains(value_of(argv, "-drive"), "/device,format=raw,"));
+}
+
 }  // namespace
 }  // namespace wrenn::vm

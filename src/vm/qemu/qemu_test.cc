@@ -3,8 +3,11 @@
 #include "vm/qemu/qemu.h"
 
 #include <fcntl.h>
+#include <linux/loop.h>
 #include <sched.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -382,6 +385,38 @@ TEST_F(QemuTest, WhatIsWrittenAfterADiskWasSwitchedIsInTheNewOne) {
     EXPECT_TRUE(base::read_file(disk(number)).value() == before[static_cast<std::size_t>(number)])
         << "disk " << number << " has changed";
   }
+}
+
+// A loop device, which any kernel has, stands for one of device-mapper's: QEMU is given its node.
+TEST_F(QemuTest, ADiskMayBeADevice) {
+  TestVm& vm = make_vm("vm");
+  const base::Fd control(::open("/dev/loop-control", O_RDWR | O_CLOEXEC));
+  if (!control.valid()) GTEST_SKIP() << "there are no loop devices here";
+  const auto file = base::open_file(vm.spec.directory / "disk-0", O_RDWR).value();
+  loop_config config{};
+  config.fd = static_cast<__u32>(file.get());
+  config.info.lo_flags = LO_FLAGS_AUTOCLEAR;
+  base::Fd loop;
+  int number = -1;
+  do {  // Others may take it first.
+    number = ::ioctl(control.get(), LOOP_CTL_GET_FREE);
+    ASSERT_GE(number, 0);
+    loop = base::open_file(concat("/dev/loop", number), O_RDWR).value();
+  } while (::ioctl(loop.get(), LOOP_CONFIGURE, &config) != 0 && errno == EBUSY);
+  const base::Path node = vm.spec.directory / "device";
+  ASSERT_EQ(::mknod(node.c_str(), S_IFBLK | 0600, makedev(7, static_cast<unsigned>(number))), 0);
+  give(node, vm.spec.uid);
+  vm.spec.disk_file = "device";
+  vm.spec.disk_format = DiskFormat::kDevice;
+  boot(vm);
+  counts(vm, 1);
+  EXPECT_EQ(wait(qemu_->current_disk(vm.spec)).value_or(""), "device");
+  EXPECT_NE(monitor(vm, "info block disk").find("(raw)"), std::string::npos);
+  io(vm, "write", 0);
+  ASSERT_TRUE(wait(qemu_->stop(vm.spec)));
+  ASSERT_EQ(::fsync(loop.get()), 0);
+  const std::string written = base::read_file(vm.spec.directory / "disk-0").value();
+  EXPECT_NE(written.find_first_not_of('\0'), std::string::npos) << "nothing came to the device";
 }
 
 }  // namespace
