@@ -166,6 +166,13 @@ Result<std::vector<Exception>> read_store(int fd) {
   return exceptions;
 }
 
+Result<std::uint64_t> used_bytes(int fd) {
+  WRENN_TRY_ASSIGN(const auto exceptions, read_store(fd));
+  std::uint64_t chunks = chunks_for(exceptions.size());
+  for (const auto& one : exceptions) chunks = std::max(chunks, one.place + 1);
+  return chunks * kChunkBytes;
+}
+
 Result<void> merge_stores(const std::vector<int>& stores, int out) {
   WRENN_TRY_ASSIGN(const auto found, find_newest(stores));
   WRENN_TRY(set_size(out, chunks_for(found.size()) * kChunkBytes));

@@ -39,6 +39,9 @@ struct Exception {
 // speaks of chunks that cannot be. Nothing in it is trusted.
 base::Result<std::vector<Exception>> read_store(int fd);
 
+// How much of the file matters to who reads it only. Errors as of read_store().
+base::Result<std::uint64_t> used_bytes(int fd);
+
 // Writes to the empty file `out` what lies in all stores, of which a later one wins. It is as large
 // as it must be to be read, not to be written to.
 base::Result<void> merge_stores(const std::vector<int>& stores, int out);

@@ -94,6 +94,7 @@ TEST(ExceptionStore, ReadsWhatWasWritten) {
   const auto read = read_store(file.get());
   ASSERT_TRUE(read);
   EXPECT_EQ(*read, (std::vector<Exception>{{7, 2}, {3, 3}}));
+  EXPECT_EQ(used_bytes(file.get()), 4 * 4096U);
 }
 
 TEST(ExceptionStore, ReadsAcrossAreas) {

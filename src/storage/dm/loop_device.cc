@@ -29,7 +29,7 @@ base::Path node_of(int number) {
 
 }  // namespace
 
-Result<LoopDevice> attach_loop(int file, LoopAccess access) {
+Result<LoopDevice> attach_loop(int file, LoopAccess access, std::uint64_t bytes) {
   const auto control = base::open_file(kControl, O_RDWR);
   if (!control) {
     return base::fail(Code::kUnavailable,
@@ -40,6 +40,7 @@ Result<LoopDevice> attach_loop(int file, LoopAccess access) {
   loop_config config{};
   config.fd = static_cast<__u32>(file);
   config.info.lo_flags = LO_FLAGS_AUTOCLEAR;
+  config.info.lo_sizelimit = bytes;
   if (is_read_only) config.info.lo_flags |= LO_FLAGS_READ_ONLY;
   for (int attempt = 0; attempt < kAttempts; ++attempt) {
     const int number = ::ioctl(control->get(), LOOP_CTL_GET_FREE);

@@ -4,6 +4,8 @@
 
 #include <sys/types.h>
 
+#include <cstdint>
+
 #include "base/fd.h"
 #include "base/result.h"
 
@@ -16,9 +18,9 @@ struct LoopDevice {
   base::Fd open;  // It is there as long as this is open, or it is used.
 };
 
-// A device for the open file, which stays the caller's. kUnavailable with a remedy where the kernel
-// has none. Blocking.
-base::Result<LoopDevice> attach_loop(int file, LoopAccess access);
+// A device for the open file, which stays the caller's; of so many of its first bytes (0: of all).
+// kUnavailable with a remedy where the kernel has none. Blocking.
+base::Result<LoopDevice> attach_loop(int file, LoopAccess access, std::uint64_t bytes = 0);
 
 // The inode of the file that lies behind a device, whatever its name is by now. Blocking.
 base::Result<ino_t> inode_behind(dev_t loop);

@@ -47,6 +47,15 @@ Result<LoopDevice> attach(const Path& path, LoopAccess access) {
   return loop;
 }
 
+// A store that does not change any more. The kernel's tables are in proportion to the device, so it
+// is no larger than what is used.
+Result<LoopDevice> attach_used(const Path& path) {
+  WRENN_TRY_ASSIGN(const Fd file, base::open_file(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK));
+  auto used = used_bytes(file.get());
+  if (!used) return base::fail(std::move(used).error().with_context(path.native()));
+  return attach_loop(file.get(), LoopAccess::kReadOnly, *used);
+}
+
 // So many bytes of zeros that take no room and have no name.
 Result<LoopDevice> attach_zeros(const Path& dir, std::uint64_t bytes) {
   const Path path = dir / concat("zeros.tmp-", base::to_hex(base::random_bytes(6)));
@@ -126,7 +135,7 @@ Result<dev_t> SnapshotDisks::make_image(const std::string& id, const DiskFiles& 
 
 Result<dev_t> SnapshotDisks::make_level(const std::string& id, const DiskFiles& files, dev_t below,
                                         std::size_t store, std::size_t number) const {
-  WRENN_TRY_ASSIGN(const LoopDevice loop, attach(files.stores.at(store), LoopAccess::kReadOnly));
+  WRENN_TRY_ASSIGN(const LoopDevice loop, attach_used(files.stores.at(store)));
   return control_.create(name(id, concat(number)),
                          {snapshot_line(files.bytes / kSectorBytes, below, loop.number)},
                          DeviceAccess::kReadOnly);
