@@ -25,6 +25,7 @@ net::PoolOptions host_pool_options(std::shared_ptr<const net::StreamSecurity> se
   return {.connect_timeout = std::chrono::seconds(5),
           .idle_timeout = std::chrono::seconds(600),
           .max_idle = 512,
+          .keep_alive = true,
           .security = std::move(security)};
 }
 

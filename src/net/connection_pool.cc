@@ -19,6 +19,7 @@ Task<base::Result<std::unique_ptr<ClientConnection>>> ConnectionPool::open() {
       auto stream,
       co_await with_timeout(options_.connect_timeout,
                             connect_secured(endpoint_, options_.netns_fd, options_.security)));
+  if (options_.keep_alive) stream->keep_alive();
   co_return std::make_unique<ClientConnection>(std::move(stream));
 }
 

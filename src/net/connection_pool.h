@@ -28,6 +28,9 @@ struct PoolOptions {
   base::Duration connect_timeout = std::chrono::seconds(10);
   base::Duration idle_timeout = std::chrono::seconds(90);
   std::size_t max_idle = 10;
+  // For answers that are waited for without a limit (TCP keep-alive): a server that vanished
+  // without a word is noticed.
+  bool keep_alive = false;
   // The connections are made from inside this network namespace (-1: our own). Kept open by the
   // owner of the pool.
   int netns_fd = -1;

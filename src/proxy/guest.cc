@@ -27,6 +27,7 @@ GuestPort::GuestPort(Guest& guest, std::uint16_t port)
       pool_(guest.settings_.endpoint(port), {.connect_timeout = kConnectTimeout,
                                              .idle_timeout = kIdleTimeout,
                                              .max_idle = kMaxIdlePerPort,
+                                             .keep_alive = true,
                                              .netns_fd = guest.settings_.netns.get()}) {}
 
 Task<std::expected<std::unique_ptr<net::ClientConnection>, Fault>> GuestPort::dial() {

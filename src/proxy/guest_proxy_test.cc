@@ -2,6 +2,10 @@
 // answers, and what the client gets.
 #include "proxy/guest_proxy.h"
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
 #include <gtest/gtest.h>
 
 #include "base/strings.h"
@@ -437,6 +441,30 @@ TEST_F(GuestProxyTest, ARequestThatIsUnderWayMayEnd) {
 TEST_F(GuestProxyTest, ButNotForEver) {
   application.script({{10, ""}, {5, kOk, true}});
   run([this] { return check_drain(endpoint, prefix(), *guests, milliseconds(20), "503"); });
+}
+
+// A guest whose network is dead sends no end: without probes, who waits for its bytes waits
+// forever.
+Task<void> check_probed(Guest& guest, std::uint16_t port) {
+  const auto found = guest.port(port);
+  EXPECT_TRUE(found);
+  if (!found) co_return;
+  auto connection = co_await (*found)->dial();
+  EXPECT_TRUE(connection);
+  if (!connection) co_return;
+  const int fd = (*connection)->stream->descriptor().get();
+  int idle_s = 0;
+  int is_on = 0;
+  socklen_t size = sizeof is_on;
+  EXPECT_EQ(::getsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &is_on, &size), 0);
+  EXPECT_EQ(::getsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle_s, &size), 0);
+  EXPECT_EQ(is_on, 1);
+  EXPECT_EQ(idle_s, 60);
+}
+
+TEST_F(GuestProxyTest, AGuestThatVanishesIsNoticed) {
+  add_guest();
+  run([this] { return check_probed(*guests->find(kId), application.port()); });
 }
 
 struct EnvdRow {
