@@ -10,7 +10,7 @@ namespace {
 namespace json = boost::json;
 
 json::value time_value(std::int64_t unix_ms) {
-  return json::value(base::rfc3339(unix_ms));
+  return json::string(base::rfc3339(unix_ms));
 }
 
 template <class T, class Make>

@@ -54,7 +54,7 @@ struct ApiRoute {
 };
 
 Task<Answer<void>> health(Services&, Call& call) {
-  return call.send_json(200, concat("{\"status\":\"ok\",\"version\":\"", WRENN_VERSION, "\"}"));
+  return call.send_json(200, concat(R"({"status":"ok","version":")", WRENN_VERSION, R"("})"));
 }
 
 constexpr std::array kRoutes = {
