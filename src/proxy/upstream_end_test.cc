@@ -97,7 +97,7 @@ class UpstreamEnd : public testing::TestWithParam<Case> {
 
   // The host: one connection, which ends as it is to.
   Task<void> play_host(net::Listener listener) {
-    const Moment& moment = std::get<Moment>(GetParam());
+    const auto& moment = std::get<Moment>(GetParam());
     auto stream = co_await listener.accept();
     if (!stream) co_return;
     std::vector<char> buffer(64 * 1024);
@@ -134,7 +134,7 @@ class UpstreamEnd : public testing::TestWithParam<Case> {
 
   // What comes back, to its end.
   Task<Result<std::string>> play_client(net::Endpoint edge) {
-    const Moment& moment = std::get<Moment>(GetParam());
+    const auto& moment = std::get<Moment>(GetParam());
     const net::Context context = co_await net::current_context();
     WRENN_CO_TRY_ASSIGN(auto stream, co_await net::connect(edge));
     net::TaskScope beside(*context.loop);
@@ -158,7 +158,7 @@ class UpstreamEnd : public testing::TestWithParam<Case> {
   }
 
   Task<void> send_request(net::Stream& stream) {
-    const Moment& moment = std::get<Moment>(GetParam());
+    const auto& moment = std::get<Moment>(GetParam());
     const std::string head = concat("POST / HTTP/1.1\r\nHost: 80-", kId, ".localhost\r\n",
                                     moment.fields, "\r\nConnection: close\r\n\r\n");
     std::string body(moment.sends, 'b');
@@ -192,7 +192,7 @@ class UpstreamEnd : public testing::TestWithParam<Case> {
 };
 
 TEST_P(UpstreamEnd, EndsTheExchange) {
-  const Moment& moment = std::get<Moment>(GetParam());
+  const auto& moment = std::get<Moment>(GetParam());
   auto host = net::Listener::listen(loop, host_address());
   auto edge = net::Listener::listen(loop, *net::Endpoint::parse("127.0.0.1:0"));
   ASSERT_TRUE(host && edge);
