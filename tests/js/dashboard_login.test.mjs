@@ -19,8 +19,8 @@ async function linkTo(to, path) {
 test("a wrong password is refused with what to do, and the right one leads in", async (t) => {
   const page = await openPage(t);
   page.allow(/status of 401/);
-  await page.goto(`${url}/dashboard/usage`);
-  await page.waitForURL(`${url}/login?next=%2Fdashboard%2Fusage`);
+  await page.goto(`${url}/dashboard/sandboxes?status=all`);
+  await page.waitForURL(`${url}/login?next=%2Fdashboard%2Fsandboxes%3Fstatus%3Dall`);
   await page.getByLabel("E-mail").fill(email);
   await page.getByLabel("Password").fill("not the password");
   await page.keyboard.press("Enter");
@@ -31,7 +31,7 @@ test("a wrong password is refused with what to do, and the right one leads in", 
   assert.ok(await page.getByLabel("Password").evaluate((element) => element === document.activeElement), "the password has the focus");
   await page.keyboard.type(password);
   await page.keyboard.press("Enter");
-  await page.waitForURL(`${url}/dashboard/usage`);
+  await page.waitForURL(`${url}/dashboard/sandboxes?status=all`);
   assert.deepEqual(page.problems, []);
 });
 

@@ -4,6 +4,7 @@ import { createRawSnippet } from 'svelte';
 import { describe, expect, it, vi } from 'vitest';
 import Button from './Button.svelte';
 import ErrorNotice from './ErrorNotice.svelte';
+import Menu from './Menu.svelte';
 import Select from './Select.svelte';
 import Switch from './Switch.svelte';
 import Table from './Table.svelte';
@@ -118,6 +119,21 @@ describe('a table', () => {
 		render(Table, { label: 'Things', columns, rows: [], rowId: (row: Row) => row.id, cell, empty: text('Nothing yet') } as never);
 		expect(screen.queryByRole('table')).toBeNull();
 		expect(screen.getByText('Nothing yet')).toBeInTheDocument();
+	});
+});
+
+describe('a menu', () => {
+	it('runs what is chosen, also when two are called the same', async () => {
+		const chosen: number[] = [];
+		const items = [0, 1].map((index) => ({ label: 'Night shift', onselect: () => chosen.push(index) }));
+		render(Menu, { items, label: 'Teams' });
+		screen.getByRole('button', { name: 'Teams' }).focus();
+		await userEvent.keyboard('{Enter}');
+		// There is no layout here, so it stays out of sight.
+		const shown = await screen.findAllByText('Night shift');
+		expect(shown).toHaveLength(2);
+		await userEvent.setup({ pointerEventsCheck: 0 }).click(shown[1]!);
+		expect(chosen).toEqual([1]);
 	});
 });
 
