@@ -30,9 +30,9 @@ export async function remove(id: string, path: string): Promise<void> {
 
 async function run(id: string, script: string, ...args: string[]): Promise<string> {
 	const result = await ask(
-		api.POST('/v1/capsules/{sandbox_id}/exec', { ...at(id), body: { cmd: '/bin/sh', args: ['-c', script, 'sh', ...args], timeout_sec: 600 } })
+		api.POST('/v1/capsules/{sandbox_id}/exec', { ...at(id), body: { cmd: '/bin/sh', args: ['-c', script, 'sh', ...args], timeout_sec: 600, background: false } })
 	);
-	if (!('exit_code' in result)) throw new ApiError('agent_error', 'the command did not run in the foreground', 0);
+	if (!('stderr' in result)) throw new ApiError('agent_error', 'the command did not run in the foreground', 0);
 	if (result.exit_code !== 0) {
 		const said = result.stderr.trim().replace(/^(mv|tar|sh|mktemp): /, '');
 		throw new ApiError('agent_error', said || `the command ended with ${result.exit_code}`, 0);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { isForeign, problemOfPort, stateOf } from './ports';
+import { frameAddress, isForeign, isSameSite, problemOfPort, stateOf } from './ports';
 
 describe('ports', () => {
 	it('are numbers', () => {
@@ -12,6 +12,17 @@ describe('ports', () => {
 		expect(stateOf(port).label).toBe('listens');
 		expect(stateOf({ ...port, reachable: false }).tone).toBe('warn');
 		expect(stateOf({ ...port, addresses: [] }).label).toBe('nothing listens');
+	});
+	it('need a cookie in a frame unless they are public', () => {
+		const local = { url: 'http://80-cl-1.localhost:8081/', path_url: 'http://127.0.0.1:8081/proxy/cl-1/80/' };
+		expect(frameAddress(local, false, '127.0.0.1')).toBe(local.path_url);
+		expect(frameAddress(local, true, '127.0.0.1')).toBe(local.url);
+		expect(frameAddress(local, false, 'localhost')).toBeNull();
+		const hosted = { url: 'https://80-cl-1.apps.example.com/', path_url: 'https://apps.example.com/proxy/cl-1/80/' };
+		expect(frameAddress(hosted, false, 'wrenn.example.com')).toBe(hosted.url);
+		expect(frameAddress(hosted, false, 'example.com')).toBe(hosted.url);
+		expect(isSameSite('10.0.0.1', '20.0.0.1')).toBe(false);
+		expect(isSameSite('80-cl-1.localhost', 'localhost')).toBe(false);
 	});
 	it('are shown in a frame only where they are another origin', () => {
 		expect(isForeign('http://3000-cl-1.localhost:8081/', 'http://localhost:8080')).toBe(true);

@@ -24,6 +24,26 @@ export function stateOf(port: Port): { tone: 'ok' | 'neutral' | 'warn'; label: s
 	return port.reachable ? { tone: 'ok', label: 'listens' } : { tone: 'warn', label: 'not reachable yet' };
 }
 
+/** Without its first label: "example.com" of "app.example.com". Addresses and single labels have no such thing. */
+function domainOf(host: string): string {
+	const labels = host.split('.');
+	return labels.length < 3 || /^[\d.]+$|:/.test(host) || host.endsWith('.localhost') ? host : labels.slice(1).join('.');
+}
+
+/** Whether browsers keep a cookie of `host` in a frame of a page of `own`. To be sure, a little less than they do. */
+export function isSameSite(host: string, own: string): boolean {
+	if (host === own) return true;
+	const domain = domainOf(own);
+	return domain !== own ? host === domain || host.endsWith(`.${domain}`) : own.includes('.') && host.endsWith(`.${own}`) && !/^[\d.]+$/.test(own);
+}
+
+/** Which of the addresses of a port a frame can show. A private port's needs its cookie, which browsers keep from other sites. */
+export function frameAddress(port: { url: string; path_url: string }, isPublic: boolean, own: string): string | null {
+	const addresses = [port.url, port.path_url].filter((address) => address !== '');
+	if (isPublic) return addresses[0] ?? null;
+	return addresses.find((address) => URL.canParse(address) && isSameSite(new URL(address).hostname, own)) ?? null;
+}
+
 /** Whether a frame may show an address: the page's own origin would make the sandbox of the frame worthless. */
 export function isForeign(address: string, origin: string): boolean {
 	try {

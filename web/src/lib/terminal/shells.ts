@@ -19,10 +19,12 @@ export function newTag(): string {
 
 /** Those that run, the oldest first. */
 export function shellsOf(processes: readonly { pid: number; tag?: string }[]): Shell[] {
-	return processes
+	const found = processes
 		.filter((process) => isTerminal(process.tag ?? ''))
 		.map((process) => ({ tag: process.tag!, pid: process.pid }))
 		.sort((a, b) => a.pid - b.pid);
+	// Two may have been given the same tag; the API connects to one of them.
+	return found.filter((shell, index) => found.findIndex((other) => other.tag === shell.tag) === index);
 }
 
 export async function runningShells(id: string): Promise<Shell[]> {
@@ -38,7 +40,7 @@ export async function runsIn(id: string, pid: number): Promise<string[]> {
 	const result = await ask(
 		api.POST('/v1/capsules/{sandbox_id}/exec', {
 			params: { path: { sandbox_id: id } },
-			body: { cmd: '/bin/sh', args: ['-c', CHILDREN, 'sh', String(pid)], user: 'root', timeout_sec: 10 }
+			body: { cmd: '/bin/sh', args: ['-c', CHILDREN, 'sh', String(pid)], user: 'root', timeout_sec: 10, background: false }
 		})
 	);
 	if (!('stdout' in result)) return [];
