@@ -109,18 +109,18 @@ TEST_F(RecoveryTest, WhatServesAVmIsKeptWithIt) {
 TEST_F(RecoveryTest, OnlyWhatIsNobodysIsCalledSoWhenAllIsEnded) {
   const auto running = start_process(3);
   write_sandbox(storage::StoredState::kRunning, running.identity);
-  testing::internal::CaptureStderr();
+  testing::internal::CaptureStdout();  // Where logs of tests go.
   const auto first = purge(config_);
-  std::string said = testing::internal::GetCapturedStderr();
+  std::string said = testing::internal::GetCapturedStdout();
   EXPECT_TRUE(first) << first.error().message;
   EXPECT_FALSE(base::is_alive(running.identity));
   EXPECT_EQ(said.find("belongs to no sandbox"), std::string::npos) << said;
   EXPECT_EQ(sandboxes_on_disk(), 0u);
 
   const auto half_made = start_process(4);
-  testing::internal::CaptureStderr();
+  testing::internal::CaptureStdout();
   EXPECT_TRUE(purge(config_));
-  said = testing::internal::GetCapturedStderr();
+  said = testing::internal::GetCapturedStdout();
   EXPECT_FALSE(base::is_alive(half_made.identity));
   EXPECT_NE(said.find("belongs to no sandbox"), std::string::npos) << said;
   for (const auto* one : {&running, &half_made}) (void)base::reap(*one, std::chrono::seconds(5));
