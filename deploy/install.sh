@@ -35,7 +35,7 @@ readonly generated=("$sbin/wrenn-admin" "$sbin/wrenn-images" "$unit_dir/wrenn-cp
 readonly plain=(/etc/sysctl.d/60-wrenn.conf /etc/modules-load.d/wrenn.conf /etc/logrotate.d/wrenn)
 readonly completions=("$share/bash-completion/completions/wrenn" "$share/zsh/vendor-completions/_wrenn"
                       "$share/fish/vendor_completions.d/wrenn.fish")
-readonly documents=(docs/install.md docs/operations.md docs/cli.md docs/api.md CHANGELOG.md)
+readonly documents=(docs/install.md docs/operations.md docs/cli.md docs/api.md docs/templates.md CHANGELOG.md)
 
 # Written beside the target and renamed: a program that runs keeps its file.
 put() { # MODE FILE TARGET

@@ -38,6 +38,53 @@ def packages(tmp_path_factory):
     return {OLD: old, NEW: new}
 
 
+# The commands of docs/install.md: what of them a test runs, and which one. `apt` needs a network: dpkg stands for it.
+RUN = {
+    "sudo make setup build deb": ("test_package.py", "deploy/package.sh"),
+    "sudo apt install ./wrenn_VERSION_amd64.deb": ("test_package.py", '"dpkg", "-i"'),
+    "sudo wrenn doctor": ("test_package.py", "wrenn doctor"),
+    "sudo systemctl enable --now wrenn-agent wrenn-cp": ("test_package.py", '"systemctl", "enable", "wrenn-agent", "wrenn-cp"'),
+    "curl -s http://127.0.0.1:8080/ready": ("test_package.py", "curl -s http://127.0.0.1:8080/ready"),
+    "sudo wrenn-admin user create ann@example.com --name Ann": ("test_package.py", "wrenn-admin user create ann@example.com --name Ann"),
+    "sudo wrenn-admin key create --name admin": ("test_package.py", "wrenn-admin key create --name"),
+    "wrenn sandbox create": ("test_cli.py", '"sandbox", "create"'),
+    "wrenn host add rack-1": ("support/registered_host.py", '"host", "add"'),
+    "sudo systemctl restart wrenn-cp": ("test_package.py", "systemctl restart wrenn-cp"),
+    "sudo systemctl enable --now wrenn-agent": ("test_package.py", '"systemctl", "enable"'),
+    "sudo install -m 600 /var/lib/wrenn/control/encryption.key /etc/wrenn/encryption.key":
+        ("test_package.py", "install -m 600 /var/lib/wrenn/control/encryption.key /etc/wrenn/encryption.key"),
+    "sudo systemctl edit wrenn-cp": ("test_package.py", "LoadCredential=encryption.key:/etc/wrenn/encryption.key"),
+    "sudo rm /var/lib/wrenn/control/encryption.key": ("test_package.py", "mv /var/lib/wrenn/control/encryption.key /root/key"),
+    "sudo wrenn-admin backup": ("test_package.py", "wrenn-admin backup /var/backups/wrenn/"),
+    "sudo systemctl stop wrenn-cp": ("test_package.py", "systemctl stop wrenn-cp"),
+    "sudo wrenn-admin restore --force": ("test_package.py", "wrenn-admin restore --force"),
+    "sudo systemctl start wrenn-cp": ("test_package.py", "systemctl start wrenn-cp"),
+    "sudo apt install ./wrenn_0.2.0-1_amd64.deb": ("test_package.py", "dpkg -i /root/{NEW}.deb"),
+    "sudo apt install --allow-downgrades": ("test_package.py", "dpkg -i /root/{OLD}.deb"),
+    "sudo apt remove wrenn": ("test_package.py", "dpkg -r wrenn"),
+    "sudo rm -rf /var/lib/wrenn /var/backups/wrenn && sudo userdel wrenn": ("test_package.py", "rm -rf /var/lib/wrenn /var/backups/wrenn && userdel wrenn"),
+}
+# What the guide says that no test runs.
+NOT_RUN = ("sudo wrenn-images", "docker build ", "helm install ", "pg_dump ", "pg_restore ")
+
+
+def test_every_command_of_the_guide_is_run_or_said_not_to_be():
+    guide = (ROOT / "docs/install.md").read_text()
+    lines = [line.strip() for line in re.findall(r"^    (\S.*)$", guide, re.MULTILINE)]
+    commands = [line for line in lines if not re.match(r"(export )?WRENN_[A-Z_]+=", line)]
+    assert len(commands) > 25, commands
+    used = set()
+    for command in commands:
+        known = max((one for one in (*RUN, *NOT_RUN) if command.startswith(one)), key=len, default=None)
+        assert known, f"no test runs `{command}`: add it to one, or say in docs/install.md that none does"
+        used.add(known)
+    assert used == {*RUN, *NOT_RUN}, "the guide has these no more"
+    for command, (file, text) in RUN.items():
+        # The table itself is no test.
+        source = re.sub(r"(?s)\nRUN = .*?\n}\n", "\n", (ROOT / "tests" / file).read_text())
+        assert text in source, f"{file} does not run `{command}` any more"
+
+
 class Installed:
     """What the installation into the tree said and left, before anything ran."""
     output = ""
@@ -310,7 +357,12 @@ def test_removing_keeps_the_data(machine, key, bystanders):
     machine.run(f"DEBIAN_FRONTEND=noninteractive dpkg -i /root/{NEW}.deb")
     machine.run("systemctl start wrenn-agent wrenn-cp")
     assert fetch(machine, "/v1/capsules", key)[0] == 200
+    # Sandboxes end only when they are told to.
+    machine.run("systemctl stop wrenn-cp wrenn-agent && wrenn down")
+    check_bystanders(machine, bystanders)
     said = machine.run("dpkg --purge wrenn 2>&1")
     assert "rm -rf /var/lib/wrenn" in said
     machine.run("test ! -e /etc/wrenn -a -e /var/lib/wrenn/control/wrenn.db -a -e /var/lib/wrenn/control/encryption.key")
     assert machine.attempt("ls /etc/systemd/system/multi-user.target.wants/ | grep wrenn")[1] == ""
+    machine.run("rm -rf /var/lib/wrenn /var/backups/wrenn && userdel wrenn")
+    assert machine.attempt("getent passwd wrenn")[0] != 0
