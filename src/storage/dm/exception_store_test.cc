@@ -98,7 +98,7 @@ TEST(ExceptionStore, ReadsWhatWasWritten) {
 }
 
 TEST(ExceptionStore, ReadsAcrossAreas) {
-  for (const std::size_t count : {255, 256, 257, 512, 600}) {
+  for (const std::size_t count : {255U, 256U, 257U, 512U, 600U}) {
     std::vector<std::pair<std::uint64_t, char>> writes;
     for (std::size_t i = 0; i < count; ++i) {
       writes.emplace_back(1000 - i, static_cast<char>('a' + i % 26));

@@ -118,7 +118,7 @@ TEST(DmIoctl, NamesOfAnAnswer) {
   EXPECT_FALSE(names_in(reply_with(two.substr(0, two.size() - 1))));
   EXPECT_FALSE(names_in("short"));
   std::string far = two;
-  const std::uint32_t next = two.size() - 4;
+  const auto next = static_cast<std::uint32_t>(two.size() - 4);
   std::memcpy(far.data() + 8, &next, 4);
   EXPECT_FALSE(names_in(reply_with(far)));
 }
