@@ -137,8 +137,8 @@ class Saving {
     WRENN_TRY(write_back_disk(place));
     WRENN_TRY(host_.snapshot_disks->check(place.id));
     if (next_store_) {
-      WRENN_TRY(use_next_store(host_, *next_store_, place));
-      next_store_.reset();
+      const NextStore next = *std::exchange(next_store_, std::nullopt);
+      WRENN_TRY(use_next_store(host_, next, place));
       saved_disks_ = place.lower_disks;
       return {};
     }

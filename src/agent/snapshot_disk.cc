@@ -150,6 +150,7 @@ Result<NextStore> make_next_store(const VmPlace& place) {
   if (current == files.end() || current->first < kFirstStore) {
     return base::fail(Code::kDataLoss, concat(place.disk.path.native(), " is missing"));
   }
+  WRENN_TRY(remove_other_disks(place));  // Of a save that failed.
   NextStore next{.disk = {}, .lower_disks = place.lower_disks};
   if (next.lower_disks.size() >= kMergeFrom) {
     const base::Path target = place.directory / disk_file(current->first - 1);
@@ -162,7 +163,18 @@ Result<NextStore> make_next_store(const VmPlace& place) {
 Result<void> use_next_store(const Host& host, const NextStore& next, VmPlace& place) {
   DiskChain lower = next.lower_disks;
   lower.push_back({place.disk.path, place.disk.format});
-  WRENN_TRY(host.snapshot_disks->change_files(place.id, files_of(lower, next.disk, place.shape)));
+  auto changed =
+      host.snapshot_disks->change_files(place.id, files_of(lower, next.disk, place.shape));
+  if (!changed) {
+    // It may have been done all the same; and only what is surely not used may go.
+    WRENN_TRY_ASSIGN(const ino_t current, host.snapshot_disks->current_store(place.id));
+    struct stat info{};
+    if (::stat(next.disk.path.c_str(), &info) != 0) return base::fail_errno(errno, "stat");
+    if (info.st_ino != current) {
+      WRENN_TRY(remove_other_disks(place));
+      return changed;
+    }
+  }
   place.lower_disks = std::move(lower);
   place.disk = next.disk;
   if (auto removed = remove_other_disks(place); !removed) {

@@ -32,8 +32,7 @@ struct NextStore {
 };
 base::Result<NextStore> make_next_store(const VmPlace& place);
 // While the VM stands still: it writes to the next file from now on, and `place` is of that. The
-// one that it wrote to is complete. On failure all is as it was, and the next files are to be
-// removed.
+// one that it wrote to is complete. On failure all is as it was, and the next files are gone.
 base::Result<void> use_next_store(const Host& host, const NextStore& next, VmPlace& place);
 
 // Takes over the disk of a VM that runs: `base` is what it was started on.
