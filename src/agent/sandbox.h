@@ -41,6 +41,7 @@ class Sandbox {
   Doing doing = Doing::kNothing;
   bool is_gone = false;  // Destroyed while others waited for the lock.
   std::int64_t last_active_unix_ms = base::unix_ms_now();
+  bool is_disk_lost = false;                 // The kernel gave it up, which was said.
   std::int64_t ends_not_before_unix_ms = 0;  // By its lifecycle: the last attempt failed.
   std::int64_t merges_not_before_unix_ms = 0;
   ResourceMeter resources;

@@ -1,6 +1,9 @@
 // What sandboxes use, read every few seconds.
+#include <utility>
+
 #include "agent/readiness.h"
 #include "agent/sandbox_manager.h"
+#include "base/log.h"
 #include "net/loop.h"
 
 namespace wrenn::agent {
@@ -54,23 +57,38 @@ net::Task<void> SandboxManager::watch_resources_now() {
   struct Measured {
     SandboxPtr sandbox;
     MeterPlace place;
+    std::string snapshot_id;  // Empty for a disk of another kind.
     std::optional<MeterReading> reading;
+    std::optional<base::Error> disk_error;
   };
   for (std::size_t turn = 0; co_await net::sleep_for(kPeriod); ++turn) {
     std::vector<Measured> measured;
     for (const auto& [id, sandbox] : sandboxes_) {
       if (!sandbox->is_usable() || std::hash<std::string>()(id) % kParts != turn % kParts) continue;
-      measured.push_back({sandbox, meter_place(*sandbox->vm), std::nullopt});
+      const bool is_snapshot = sandbox->vm->place.is_snapshot;
+      measured.push_back({.sandbox = sandbox,
+                          .place = meter_place(*sandbox->vm),
+                          .snapshot_id = is_snapshot ? id : std::string(),
+                          .reading = std::nullopt,
+                          .disk_error = std::nullopt});
     }
     if (measured.empty()) continue;
-    (void)co_await host_.pool->run([&measured]() -> base::Result<void> {
+    (void)co_await host_.pool->run([this, &measured]() -> base::Result<void> {
       for (auto& one : measured) {
         if (auto reading = read_meter(one.place)) one.reading = *std::move(reading);
+        if (one.snapshot_id.empty() || !host_.snapshot_disks) continue;
+        auto good = host_.snapshot_disks->check(one.snapshot_id);
+        if (!good) one.disk_error = std::move(good).error();
       }
       return {};
     });
     const std::int64_t now = base::unix_ms_now() / 1000;
     for (auto& one : measured) {
+      if (one.disk_error && one.disk_error->code == base::Code::kDataLoss &&
+          !std::exchange(one.sandbox->is_disk_lost, true)) {
+        base::log_error("the disk of a sandbox is lost",
+                        {{"sandbox", one.sandbox->manifest.id}, {"error", *one.disk_error}});
+      }
       if (one.reading) one.sandbox->resources.add(*one.reading, one.sandbox->manifest.vcpus, now);
     }
   }
