@@ -2,4 +2,4 @@
 ALTER TABLE sandboxes ADD COLUMN source_sandbox_id TEXT NOT NULL DEFAULT '';
 ALTER TABLE sandboxes ADD COLUMN source_template TEXT NOT NULL DEFAULT '';
 ALTER TABLE sandboxes ADD COLUMN source_version BIGINT NOT NULL DEFAULT 0;
-CREATE INDEX sandboxes_by_source ON sandboxes (source_sandbox_id) WHERE source_sandbox_id <> '';
+CREATE INDEX sandboxes_by_source ON sandboxes (team_id, source_sandbox_id, created_at, id) WHERE source_sandbox_id <> '';
