@@ -1,6 +1,6 @@
 // Server-sent events over fetch: the browser's own EventSource can send no token.
 import { authorizedFetch } from './client';
-import { asApiError, errorOf } from './errors';
+import { asApiError, errorOf, unreachable } from './errors';
 import type { ApiError } from './errors';
 
 export interface ServerEvent {
@@ -56,6 +56,8 @@ export interface StreamOptions {
 	endsByItself?: boolean;
 	onEnd?: () => void;
 	lastEventId?: string;
+	/** Without a byte for so long it is dead, and asked for again: of streams that send signs of life. */
+	silenceMs?: number;
 }
 
 const FIRST_WAIT_MS = 500;
@@ -82,7 +84,7 @@ async function follow(path: string, options: StreamOptions, signal: AbortSignal)
 			if (!response.ok || !response.body) throw errorOf(response, await response.json().catch(() => null));
 			failures = 0;
 			options.onState?.('open');
-			for await (const text of texts(response.body)) {
+			for await (const text of texts(response.body, options.silenceMs)) {
 				for (const event of parser.feed(text)) {
 					lastId = event.id;
 					options.onEvent(event);
@@ -100,18 +102,29 @@ async function follow(path: string, options: StreamOptions, signal: AbortSignal)
 	}
 }
 
-async function* texts(body: ReadableStream<Uint8Array>) {
+async function* texts(body: ReadableStream<Uint8Array>, silenceMs?: number) {
 	const reader = body.getReader();
 	const decoder = new TextDecoder();
 	try {
 		for (;;) {
-			const { value, done } = await reader.read();
+			const { value, done } = await within(reader.read(), silenceMs);
 			if (done) return;
 			yield decoder.decode(value, { stream: true });
 		}
 	} finally {
+		// One that is left early is closed.
+		await reader.cancel().catch(() => {});
 		reader.releaseLock();
 	}
+}
+
+function within<T>(reading: Promise<T>, ms: number | undefined): Promise<T> {
+	if (ms === undefined) return reading;
+	let timer: ReturnType<typeof setTimeout>;
+	const silence = new Promise<never>((_, reject) => {
+		timer = setTimeout(() => reject(unreachable()), ms);
+	});
+	return Promise.race([reading, silence]).finally(() => clearTimeout(timer));
 }
 
 function pause(ms: number, signal: AbortSignal): Promise<void> {

@@ -15,12 +15,15 @@ export interface Followers {
 }
 
 const POLL_MS = 30_000;
+// A comment comes every 15 s.
+const SILENCE_MS = 40_000;
 
 /** Until the function that it returns is called. */
 export function followTeam({ reload, onSandbox, onTemplate, onState }: Followers): () => void {
 	let timer: ReturnType<typeof setInterval> | undefined;
 	onState('connecting');
 	const stop = streamEvents('/v1/events', {
+		silenceMs: SILENCE_MS,
 		onEvent: ({ event, data }) => {
 			if (event === 'ready') {
 				onState('live');
