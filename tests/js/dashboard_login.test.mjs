@@ -152,10 +152,10 @@ test("everything around the pages works by keyboard", async (t) => {
   const palette = page.getByRole("combobox", { name: "Page, sandbox or command" });
   await palette.waitFor();
   await checkPage(page, "the command palette");
-  await palette.pressSequentially("audit");
-  await page.getByRole("option", { name: /^Audit log/ }).waitFor();
+  await palette.pressSequentially("api");
+  await page.getByRole("option", { name: /^API keys/ }).waitFor();
   await page.keyboard.press("Enter");
-  await page.waitForURL(`${url}/dashboard/audit`);
+  await page.waitForURL(`${url}/dashboard/keys`);
 
   const user = page.getByRole("button", { name: /^Account of/ });
   await user.focus();
