@@ -2,7 +2,7 @@
 // of /dashboard/sandboxes transfers, and how soon the sandboxes can be used. Usage: budget.mjs WRENN-CP
 import assert from "node:assert/strict";
 import { execFileSync, spawn } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -15,6 +15,7 @@ const program = process.argv[2];
 assert.ok(program, "usage: budget.mjs WRENN-CP");
 const executable = process.env.CHROMIUM ?? "/usr/lib/chromium/chromium";
 const directory = mkdtempSync(join(tmpdir(), "wrenn-budget-"));
+mkdirSync(join(directory, "control"));
 
 async function freePort() {
   const server = createServer().listen(0, "127.0.0.1");
@@ -66,6 +67,7 @@ const ready = async (page) => {
 async function measure(browser, { url, password }) {
   const context = await browser.newContext();
   const page = await context.newPage();
+  page.setDefaultTimeout(120_000);
   const counted = await countBytes(page);
   await page.goto(`${url}/login`);
   await page.getByLabel("E-mail").fill("budget@example.com");
