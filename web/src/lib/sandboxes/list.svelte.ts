@@ -26,15 +26,15 @@ export class SandboxList {
 		this.filters = filters;
 	}
 
-	/** With other filters the list begins anew; the same do nothing. */
+	/** With another question to the API the list begins anew. A search looks through what there is, and gets what is missing. */
 	narrow(filters: Filters) {
-		const asked = (one: Filters) => JSON.stringify([queryOf(one), one.search !== '']);
-		const isSame = asked(filters) === asked(this.filters);
+		const before = this.filters;
 		this.filters = filters;
-		if (isSame) return;
-		this.loaded = false;
-		this.rows = [];
-		void this.load();
+		if (JSON.stringify(queryOf(filters)) !== JSON.stringify(queryOf(before))) {
+			this.loaded = false;
+			this.rows = [];
+			void this.load();
+		} else if (filters.search && !before.search && this.cursor !== null) void this.load();
 	}
 
 	/** The first page, or as much as there was. */
