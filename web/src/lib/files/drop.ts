@@ -4,15 +4,21 @@ import type { Source } from './upload';
 
 export const MOST_FILES = 10_000;
 
+/** Either an entry of a file system, or a file that is in none, such as an image from another page. */
+export type Dropped = FileSystemEntry | File;
+
 /** Has to be called within the event, after which the browser forgets what was dropped. */
-export function entriesOf(transfer: DataTransfer): FileSystemEntry[] {
-	return [...transfer.items].flatMap((item) => (item.kind === 'file' ? (item.webkitGetAsEntry() ?? []) : []));
+export function droppedOf(transfer: DataTransfer): Dropped[] {
+	return [...transfer.items].flatMap((item) => (item.kind === 'file' ? (item.webkitGetAsEntry() ?? item.getAsFile() ?? []) : []));
 }
 
 /** Throws when there are more than MOST_FILES. */
-export async function sourcesOf(entries: readonly FileSystemEntry[], folder: string): Promise<Source[]> {
+export async function sourcesOf(dropped: readonly Dropped[], folder: string): Promise<Source[]> {
 	const found: Source[] = [];
-	for (const entry of entries) await collect(entry, folder, found);
+	for (const one of dropped) {
+		if (one instanceof File) found.push({ file: one, path: join(folder, one.name) });
+		else await collect(one, folder, found);
+	}
 	return found;
 }
 

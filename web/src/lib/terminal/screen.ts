@@ -33,27 +33,15 @@ export function themeOf(isDark: boolean): ITheme {
 	};
 }
 
-/** The document, but for two things that the policy forbids: <style> elements become adopted style sheets, and style attributes
- * (xterm sets them for colours that are not of the palette) are set as properties. */
-function carefulDocument(): Document {
-	const createElement = (name: string, options?: ElementCreationOptions) => {
-		if (name.toLowerCase() === 'style') return adoptingStyles(() => document.createElement('style'));
-		const element = document.createElement(name, options);
-		const setAttribute = element.setAttribute.bind(element);
-		element.setAttribute = (attribute: string, value: string) => {
-			if (attribute === 'style') element.style.cssText = value;
-			else setAttribute(attribute, value);
-		};
-		return element;
-	};
-	return new Proxy(document, {
-		get(target, key) {
-			if (key === 'createElement') return createElement;
-			const value: unknown = Reflect.get(target, key, target);
-			return typeof value === 'function' ? value.bind(target) : value;
-		},
-		set: (target, key, value) => Reflect.set(target, key, value, target)
-	});
+interface Internals {
+	_core?: { _renderService?: { _renderer?: { value?: { _rowFactory?: { _addStyle?: (element: HTMLElement, style: string) => void } } } } };
+}
+
+/** Colours that are not of the palette xterm sets by style attributes, which the policy forbids; as properties it allows them. There
+ * is no option for that, so this reaches into the renderer of the version that package.json names. */
+function withoutStyleAttributes(terminal: Terminal) {
+	const factory = (terminal as unknown as Internals)._core?._renderService?._renderer?.value?._rowFactory;
+	if (factory?._addStyle) factory._addStyle = (element, style) => (element.style.cssText += `${style};`);
 }
 
 export interface Screen {
@@ -74,7 +62,6 @@ export function makeScreen(place: HTMLElement, isDark: boolean, label: string): 
 	const terminal = new Terminal({
 		allowProposedApi: true,
 		cursorBlink: !matchMedia('(prefers-reduced-motion: reduce)').matches,
-		documentOverride: carefulDocument(),
 		fontFamily: getComputedStyle(document.documentElement).getPropertyValue('--font-mono'),
 		fontSize: 13,
 		lineHeight: 1.2,
@@ -83,13 +70,14 @@ export function makeScreen(place: HTMLElement, isDark: boolean, label: string): 
 		screenReaderMode: false,
 		scrollback: 5000,
 		theme: themeOf(isDark)
-	} as ConstructorParameters<typeof Terminal>[0]);
+	});
 	const fit = new FitAddon();
 	terminal.loadAddon(fit);
 	terminal.loadAddon(new WebLinksAddon(follow));
 	terminal.loadAddon(new Unicode11Addon());
 	terminal.unicode.activeVersion = '11';
 	adoptingStyles(() => terminal.open(place));
+	withoutStyleAttributes(terminal);
 	terminal.textarea?.setAttribute('aria-label', label);
 	return { terminal, fit: () => fit.fit(), dispose: () => terminal.dispose() };
 }
