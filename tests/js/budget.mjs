@@ -101,7 +101,8 @@ try {
   await measure(browser, running);
 } finally {
   await browser.close();
-  running.server.kill("SIGTERM");
-  await new Promise((resolve) => running.server.once("exit", resolve));
+  const { server } = running;
+  const ended = new Promise((resolve) => server.once("exit", resolve));
+  if (server.exitCode === null && server.signalCode === null && server.kill("SIGTERM")) await ended;
   rmSync(directory, { recursive: true, force: true });
 }
