@@ -62,7 +62,8 @@ base::Error broken(std::string_view why) {
 // What the file does not have is zeros.
 template <class T>
 Result<T> read_at(int fd, std::uint64_t offset) {
-  T value{};
+  T value;
+  std::memset(&value, 0, sizeof(value));  // Whatever it begins as otherwise.
   std::size_t done = 0;
   auto* bytes = reinterpret_cast<char*>(&value);
   while (done < sizeof(T)) {
