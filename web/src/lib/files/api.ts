@@ -28,23 +28,10 @@ export async function remove(id: string, path: string): Promise<void> {
 	await ask(api.POST('/v1/capsules/{sandbox_id}/files/remove', { ...at(id), body: { path } }));
 }
 
-async function run(id: string, script: string, ...args: string[]): Promise<string> {
-	const result = await ask(
-		api.POST('/v1/capsules/{sandbox_id}/exec', { ...at(id), body: { cmd: '/bin/sh', args: ['-c', script, 'sh', ...args], timeout_sec: 600, background: false } })
-	);
-	if (!('stderr' in result)) throw new ApiError('agent_error', 'the command did not run in the foreground', 0);
-	if (result.exit_code !== 0) {
-		const said = result.stderr.trim().replace(/^(mv|tar|sh|mktemp): /, '');
-		throw new ApiError('agent_error', said || `the command ended with ${result.exit_code}`, 0);
-	}
-	return result.stdout.trim();
-}
-
-// What is there already is not replaced, and a folder does not end up within another.
-const MOVE = 'if [ -e "$2" ] || [ -L "$2" ]; then echo "there is something at $2 already; take another name" >&2; exit 1; fi; exec mv -T -- "$1" "$2"';
-
+/** Renames or moves. What is there already is not replaced, which the API would do. */
 export async function move(id: string, from: string, to: string): Promise<void> {
-	await run(id, MOVE, from, to);
+	if (await look(id, to)) throw new ApiError('conflict', `there is something at ${to} already`, 0, 'take another name');
+	await ask(api.POST('/v1/capsules/{sandbox_id}/files/move', { ...at(id), body: { from, to } }));
 }
 
 /** All of a file; refuses one that has more bytes than `most`. */
@@ -124,25 +111,11 @@ export function sender(id: string): Send {
 	};
 }
 
-// In a directory of its own, which nobody else can see.
-const PACK = 'd=$(mktemp -d) && tar -czf "$d/packed.tar.gz" -C "$1" -- "$2" && echo "$d"';
-
-/** Hands a file to the browser, which saves it; a folder as .tar.gz. */
+/** Hands a file to the browser, which saves it; a folder as .tar.gz. Nothing of it passes through the page. */
 export async function download(id: string, entry: Pick<Entry, 'path' | 'name' | 'type'>): Promise<void> {
-	if (entry.type !== 'directory') return save(await (await request(id, entry.path)).blob(), entry.name);
-	const folder = await run(id, PACK, parentOf(entry.path), entry.name);
-	try {
-		save(await (await request(id, `${folder}/packed.tar.gz`)).blob(), `${entry.name}.tar.gz`);
-	} finally {
-		await remove(id, folder);
-	}
-}
-
-function save(blob: Blob, name: string) {
+	const { url } = await ask(api.POST('/v1/capsules/{sandbox_id}/files/download-url', { ...at(id), body: { path: entry.path } }));
 	const link = document.createElement('a');
-	link.href = URL.createObjectURL(blob);
-	link.download = name;
+	link.href = url;
+	link.download = entry.type === 'directory' ? `${entry.name}.tar.gz` : entry.name;
 	link.click();
-	// The browser has it by then.
-	setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
 }
