@@ -87,7 +87,7 @@ Result<void> check_whole(Database& database) {
 // Only who is alone with a database may take it out of the mode in which it has a log. It is one
 // file then, and nobody has it open.
 Result<void> close_for_good(const Path& path) {
-  WRENN_TRY_ASSIGN(const auto connection, open_sqlite(path, Access::kWrite));
+  WRENN_TRY_ASSIGN(const auto connection, open_sqlite(path, Access::kWriteAlone));
   std::vector<Row> rows;
   const auto changed = connection->run("PRAGMA journal_mode=DELETE", {}, &rows);
   if (changed && !rows.empty() && rows.front().text(0) == "delete") return {};

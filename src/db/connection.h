@@ -11,7 +11,8 @@
 
 namespace wrenn::db {
 
-enum class Access { kRead, kWrite };
+// kWriteAlone: nobody else has the database open, nor another connection of ours.
+enum class Access { kRead, kWrite, kWriteAlone };
 
 class Connection {
  public:

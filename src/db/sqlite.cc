@@ -259,8 +259,8 @@ Result<void> make_private_file(const base::Path& path) {
 
 Result<std::unique_ptr<Connection>> open_sqlite(const base::Path& path, Access access) {
   WRENN_TRY_ASSIGN(auto connection, SqliteConnection::open(path.native()));
-  WRENN_TRY(access == Access::kRead ? connection->script("PRAGMA query_only=ON")
-                                    : connection->checkpoint_aside(path));
+  if (access == Access::kRead) WRENN_TRY(connection->script("PRAGMA query_only=ON"));
+  if (access == Access::kWrite) WRENN_TRY(connection->checkpoint_aside(path));
   return connection;
 }
 

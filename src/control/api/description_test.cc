@@ -41,6 +41,7 @@ Operations described() {
   std::string path;
   std::string operation;
   for (const std::string_view line : base::split(openapi_text(), '\n')) {
+    if (line.empty()) continue;  // Between two paragraphs of a text.
     if (!line.starts_with(' ')) is_in_paths = line == "paths:";
     if (!is_in_paths) continue;
     if (line.starts_with("  /")) {

@@ -16,7 +16,7 @@ Result<bool> begin(std::uint64_t offset, StreamPlace& place) {
     return true;
   }
   if (offset <= place.offset) return false;
-  return base::fail(Code::kDataLoss,
+  return base::fail(Code::kAborted,
                     "its host's agent was away, and more was written meanwhile than is kept",
                     "connect to it again; what it writes from now on comes");
 }

@@ -31,7 +31,7 @@ struct StreamPlace {
 
 namespace detail {
 
-// Whether the event is for whoever reads the stream: a second start is not. kDataLoss when it shows
+// Whether the event is for whoever reads the stream: a second start is not. kAborted when it shows
 // that something was missed.
 base::Result<bool> note(const agent::PtyAttachResponse& event, StreamPlace& place);
 base::Result<bool> note(const agent::ExecStreamResponse& event, StreamPlace& place);
@@ -52,7 +52,7 @@ class LastingStream {
     place_.sandbox_id = std::move(sandbox_id);
   }
 
-  // As Stream::next(); the first event is that of the start. kDataLoss when more was written in the
+  // As Stream::next(); the first event is that of the start. kAborted when more was written in the
   // agent's absence than is kept.
   net::Task<base::Result<std::optional<Event>>> next() {
     while (true) {
