@@ -84,6 +84,7 @@ test("somebody signs up, follows the link in the mail, and sets a new password l
   await page.getByRole("menuitem", { name: "Log out" }).click();
 
   await page.getByRole("link", { name: "Forgot your password?" }).click();
+  await page.waitForURL(`${url}/forgot-password`);
   await page.getByLabel("E-mail").fill(ann.email);
   await page.getByRole("button", { name: "Send the link" }).click();
   await page.getByText("a mail with a link is on its way").waitFor();

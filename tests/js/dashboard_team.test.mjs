@@ -158,6 +158,7 @@ test("a channel is made in two steps, its secret is shown once, and it is switch
 
 test("an administrator adds a host, gets its command once, and removes it; sees users, teams and quotas", async (t) => {
   const page = await openDashboard(t, "/admin/hosts");
+  page.allow(/status of 404/);  // A team without a quota of its own.
   await page.getByRole("article").first().waitFor();
   await page.getByRole("button", { name: "Add host" }).click();
   const form = page.getByRole("dialog", { name: "Add host" });
@@ -183,7 +184,6 @@ test("an administrator adds a host, gets its command once, and removes it; sees 
   await checkInEveryLook(page, "teams of the platform");
   await page.getByRole("button", { name: /^Actions of/ }).first().click();
   await page.getByRole("menuitem", { name: "Quota…" }).click();
-  page.allow(/status of 404/);
   const quota = page.getByRole("dialog", { name: /^Quota of/ });
   await quota.getByLabel("Sandboxes").fill("50");
   await quota.getByRole("button", { name: "Save" }).click();

@@ -91,6 +91,12 @@ class Session {
 		await this.loadTeams();
 	}
 
+	/** Goes on in another team, when the one that was worked in was left or deleted. */
+	async moveOn() {
+		await refresh();
+		await this.loadTeams();
+	}
+
 	async loadTeams() {
 		this.teams = await ask(api.GET('/v1/teams'));
 	}
