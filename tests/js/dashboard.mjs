@@ -39,7 +39,10 @@ export async function openPage(test, { theme = "light", width = 1280, height = 8
     acceptDownloads: true,
     storageState,
   });
-  test.after(() => context.close());
+  test.after(async () => {
+    if (page.isFirstUsers) await keepSession(context);
+    await context.close();
+  });
   await context.addInitScript({ path: AXE });
   const page = await context.newPage();
   page.setDefaultTimeout(seconds * 1000);
@@ -69,8 +72,15 @@ export async function logIn(page, as = { email, password }) {
 
 let session;
 
-/** A page of the first user's, at `path`. Only the first one logs in by the form: the others get its cookie, as tabs do. Their
- * pages take turns, since each cookie is good once. */
+async function keepSession(context) {
+  const state = await context.storageState();
+  // Not what somebody chose, such as a theme.
+  for (const origin of state.origins) origin.localStorage = origin.localStorage.filter((item) => item.name === "wrenn_session_hint");
+  session = state.cookies.length > 0 ? state : undefined;
+}
+
+/** A page of the first user's, at `path`. Only the first one logs in by the form: the others get the cookie that it has in the end,
+ * since each is good once; so their pages take turns. */
 export async function openDashboard(test, path = "/dashboard/sandboxes", options = {}) {
   const page = await openPage(test, { ...options, storageState: session });
   if (session) await page.goto(url + path);
@@ -80,7 +90,8 @@ export async function openDashboard(test, path = "/dashboard/sandboxes", options
   }
   await page.getByRole("main").waitFor();
   await page.locator("#content").waitFor();
-  session = await page.context().storageState();
+  page.isFirstUsers = true;
+  await keepSession(page.context());
   return page;
 }
 
