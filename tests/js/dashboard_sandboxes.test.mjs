@@ -28,7 +28,7 @@ test("an empty system leads to a running sandbox with a terminal in three clicks
   const id = new URL(page.url()).pathname.split("/").at(-1);
   await page.getByRole("heading", { level: 1, name: id }).waitFor();
   await page.getByText("Running", { exact: true }).first().waitFor();
-  assert.equal(await page.getByRole("tab", { name: "Terminal" }).getAttribute("aria-selected"), "true");
+  assert.equal(await page.getByRole("tab", { name: "Terminal", exact: true }).getAttribute("aria-selected"), "true");
   assert.equal((await api("GET", `/v1/capsules/${id}`)).status, "running");
   assert.deepEqual(page.problems, []);
 });
@@ -107,7 +107,7 @@ test("the list is live, narrowed by the address, and used by keyboard and in bul
   await page.route(`**/v1/capsules/${made.id}`, (route) => route.fulfill({ status: 503, json: { error: { code: "host_unavailable", message: "the host does not answer" } } }));
   page.allow(/status of 503/);
   await dialog.getByRole("button", { name: "Destroy" }).click();
-  await page.getByText("1 of 2 sandboxes were destroyed.").waitFor({ timeout: 60_000 });
+  await page.getByText("1 of 2 sandboxes was destroyed.").waitFor({ timeout: 60_000 });
   await page.getByText("The host does not answer.").waitFor();
   await page.getByRole("button", { name: "Close" }).last().click();
   await eventually(async () => (await list()).some((one) => one.id === made.id), "the one that could not be destroyed is there");
