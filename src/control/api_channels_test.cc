@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include "base/strings.h"
+#include "control/test_people.h"
 #include "control/test_world.h"
 #include "net/loop_thread.h"
 
@@ -81,15 +82,7 @@ struct People {
   Headers stranger;
 };
 People make_people(World& world) {
-  const auto user = [&world](const std::string& name) {
-    return world.users
-        .create({.email = concat(name, "@example.com"),
-                 .name = name,
-                 .password_hash = base::Secret("none"),
-                 .status = db::UserStatus::kActive})
-        .value()
-        .id;
-  };
+  const auto user = [&world](const std::string& name) { return add_user(world, name); };
   const std::string root = user("root");
   const std::string platform = world.teams.create("root's Team", root).value().id;
   const std::string ann = user("ann");

@@ -6,6 +6,7 @@
 
 #include "base/id.h"
 #include "base/strings.h"
+#include "control/test_people.h"
 #include "control/test_world.h"
 
 namespace wrenn::control {
@@ -210,15 +211,7 @@ struct Person {
 };
 
 Task<void> check_ends(World& world) {
-  const auto add = [&world](const std::string& name) {
-    return world.users
-        .create({.email = concat(name, "@example.com"),
-                 .name = name,
-                 .password_hash = base::Secret("none"),
-                 .status = db::UserStatus::kActive})
-        .value()
-        .id;
-  };
+  const auto add = [&world](const std::string& name) { return add_user(world, name); };
   const std::string owner = add("owner");
   const auto team = world.teams.create("Team", owner).value();
   const auto person = [&world, &team](const std::string& id) {

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "base/strings.h"
+#include "control/test_people.h"
 #include "control/test_world.h"
 
 namespace wrenn::control {
@@ -176,18 +177,11 @@ Task<void> check_labels(World& world) {
 Task<void> check_who_labels(World& world) {
   const std::string local = concat("/v1/hosts/", local_host_id());
   const std::string body = R"({"labels":{"zone":"a"}})";
-  const auto user = world.users
-                        .create({.email = "ann@example.com",
-                                 .name = "ann",
-                                 .password_hash = base::Secret("none"),
-                                 .status = db::UserStatus::kActive})
-                        .value();
-  const auto team = world.teams.create("ann's Team", user.id).value();
-  const auto key = world.keys.create(team.id, {.name = "test"}).value();
+  const Other other = other_team(world);
   const auto with = [](const base::Secret& text) {
     return net::Headers().with("X-API-Key", text.reveal());
   };
-  EXPECT_EQ((co_await world.call("PATCH", local, body, with(key.text))).status, 404);
+  EXPECT_EQ((co_await world.call("PATCH", local, body, other.key)).status, 404);
   const auto reader =
       world.keys.create(db::kDefaultTeam, {.name = "r", .scopes = {"hosts:read"}}).value();
   EXPECT_EQ((co_await world.call("PATCH", local, body, with(reader.text))).status, 403);
@@ -195,15 +189,15 @@ Task<void> check_who_labels(World& world) {
       (co_await world.call("PATCH", local, body, net::Headers().with("X-API-Key", "x"))).status,
       401);
   EXPECT_EQ((co_await world.call("PATCH", local, body)).status, 200);
-  EXPECT_TRUE(world.teams.set_byoc(team.id, true));
+  EXPECT_TRUE(world.teams.set_byoc(other.team_id, true));
   Got got = co_await world.call(
       "POST", "/v1/hosts",
-      concat(R"({"name":"anns","team_id":")", team.id, R"(","labels":{"gpu":"yes"}})"),
-      with(key.text));
+      concat(R"({"name":"anns","team_id":")", other.team_id, R"(","labels":{"gpu":"yes"}})"),
+      other.key);
   EXPECT_EQ(got.status, 201) << got.body;
   EXPECT_TRUE(got.has(R"("labels":{"gpu":"yes"})")) << got.body;
   const std::string own = concat("/v1/hosts/", got.body.substr(got.body.find("host-"), 30));
-  EXPECT_EQ((co_await world.call("PATCH", own, body, with(key.text))).status, 200);
+  EXPECT_EQ((co_await world.call("PATCH", own, body, other.key)).status, 200);
   EXPECT_TRUE(co_await world.audit.flush());
   const auto logged =
       world.audit_store.list({.with_admins = true, .actions = {"host.update"}}).value();
