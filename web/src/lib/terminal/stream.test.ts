@@ -180,9 +180,49 @@ describe('ResumableStream', () => {
 		expect(socket.readyState).toBe(WebSocket.CLOSED);
 	});
 
-	it('takes large input apart, and none without a connection', async () => {
+	it('sends what is typed while the connection is away once it is back, up to a limit', async () => {
 		const stream = make();
+		stream.retry();
+		const first = await opened();
+		expect(stream.input(new TextEncoder().encode('early'))).toBe(true);
+		expect(first.sent).toHaveLength(2);
+		first.says({ type: 'started', pid: 7, offset: 0 });
+		expect(first.sent.slice(2)).toEqual([{ type: 'input', data: btoa('early') }]);
+		first.readyState = WebSocket.CLOSING;
+		expect(stream.input(new TextEncoder().encode('a'))).toBe(true);
+		first.onclose?.({ code: 1006 });
+		expect(stream.input(new TextEncoder().encode('b'))).toBe(true);
+		expect(stream.input(new Uint8Array(64 * 1024))).toBe(false);
+		await vi.advanceTimersByTimeAsync(600);
+		const second = await opened();
+		second.says({ type: 'started', pid: 7, offset: 0 });
+		expect(second.sent.slice(2)).toEqual([
+			{ type: 'input', data: btoa('a') },
+			{ type: 'input', data: btoa('b') }
+		]);
+	});
+
+	it('forgets what was typed before the sandbox was put to sleep', async () => {
+		let sleeps = false;
+		const stream = make({ mayConnect: async () => !sleeps });
+		stream.retry();
+		const first = await opened();
+		first.says({ type: 'started', pid: 7, offset: 0 });
+		first.onclose?.({ code: 1006 });
+		expect(stream.input(new Uint8Array(1))).toBe(true);
+		sleeps = true;
+		await vi.advanceTimersByTimeAsync(600);
+		expect(is()).toBe('held');
 		expect(stream.input(new Uint8Array(1))).toBe(false);
+		sleeps = false;
+		stream.retry();
+		const second = await opened();
+		second.says({ type: 'started', pid: 7, offset: 0 });
+		expect(second.sent).toHaveLength(2);
+	});
+
+	it('takes large input apart', async () => {
+		const stream = make();
 		stream.retry();
 		const socket = await opened();
 		socket.says({ type: 'started', pid: 7, offset: 0 });

@@ -13,6 +13,7 @@ export type StreamState =
 	| { is: 'ended'; exitCode: number | null; reason: string };
 
 export type Channel = 'terminal' | 'stdout' | 'stderr';
+type InputType = 'input' | 'stdin';
 
 export interface StreamPlan {
 	/** With the offset in it, where the route takes it there. */
@@ -55,6 +56,8 @@ const LONGEST_WAIT_MS = 10_000;
 const SILENCE_MS = 75_000;
 /** Of input in one message; larger ones are taken apart. */
 const MOST_INPUT = 128 * 1024;
+/** Of input that waits for a connection, in bytes. */
+const MOST_HELD = 64 * 1024;
 const MOST_REFUSALS = 2;
 
 function browserSocket(path: string): WebSocket {
@@ -72,6 +75,8 @@ export class ResumableStream {
 	private failures = 0;
 	private refusals = 0;
 	private refusal: Message | null = null;
+	/** Typed since the connection was lost. */
+	private held: { bytes: Uint8Array; type: InputType }[] = [];
 	private timer: ReturnType<typeof setTimeout> | undefined;
 	private watchdog: ReturnType<typeof setTimeout> | undefined;
 	private attempt = 0;
@@ -96,12 +101,21 @@ export class ResumableStream {
 		if (this.state.is !== 'ended') this.state = { is: 'ended', exitCode: null, reason: '' };
 	}
 
-	/** False when there is no connection, and nothing was sent. */
-	input(bytes: Uint8Array, type: 'input' | 'stdin' = 'input'): boolean {
-		if (this.state.is !== 'open') return false;
+	/** Sends it, or does so once there is a connection again. False when it is dropped: the process has ended, connecting would wake
+	 * the sandbox, or too much waits. */
+	input(bytes: Uint8Array, type: InputType = 'input'): boolean {
+		if (this.state.is === 'held' || this.state.is === 'ended') return false;
+		if (this.state.is !== 'open' || this.socket?.readyState !== WebSocket.OPEN) return this.hold(bytes, type);
 		for (let at = 0; at < bytes.length; at += MOST_INPUT) {
 			this.send({ type, data: toBase64(bytes.subarray(at, at + MOST_INPUT)) });
 		}
+		return true;
+	}
+
+	private hold(bytes: Uint8Array, type: InputType): boolean {
+		const waiting = this.held.reduce((sum, one) => sum + one.bytes.length, 0);
+		if (waiting + bytes.length > MOST_HELD) return false;
+		this.held.push({ bytes, type });
 		return true;
 	}
 
@@ -111,6 +125,7 @@ export class ResumableStream {
 
 	private set(state: StreamState) {
 		this.state = state;
+		if (state.is === 'held' || state.is === 'ended') this.held = [];
 		this.plan.onState(state);
 	}
 
@@ -172,6 +187,7 @@ export class ResumableStream {
 				this.refusals = 0;
 				this.set({ is: 'open' });
 				this.plan.onStarted?.(message.pid ?? 0);
+				for (const { bytes, type } of this.held.splice(0)) this.input(bytes, type);
 				break;
 			case 'output':
 				this.output(fromBase64(message.data ?? ''), message.offset, 'terminal');
