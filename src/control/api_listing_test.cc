@@ -1,6 +1,7 @@
 // Finding sandboxes: labels, filters and pages, over HTTP.
 #include <gtest/gtest.h>
 
+#include "control/test_people.h"
 #include "control/test_world.h"
 
 namespace wrenn::control {
@@ -46,6 +47,41 @@ Task<void> check_labels(World& world) {
       co_await world.call("POST", path + "/fork", R"({"labels":{"run":null,"copy":"yes"}})");
   EXPECT_TRUE(forked.has(R"("labels":{"copy":"yes","stage":"two"})")) << forked.body;
   EXPECT_EQ(ids_in(co_await world.call("GET", "/v1/capsules?label=stage=two")).size(), 2u);
+}
+
+Task<void> check_all_teams(World& world) {
+  const std::string admin = admin_token(world);
+  const Other other = other_team(world);
+  const std::string own = co_await new_labelled(world, "{}");
+  const Got made =
+      co_await world.call("POST", "/v1/capsules", R"({"labels":{"a":"b"}})", other.key);
+  const std::string theirs = World::id_in(made.body);
+  const auto host = world.sandboxes.get_any_team(theirs)->host_id.value();
+  EXPECT_TRUE(made.has(concat(R"("host_id":")", host, '"'))) << made.body;
+
+  const auto list = [&](std::string query) {
+    return world.call("GET", concat("/v1/admin/capsules", query), "", bearer(admin));
+  };
+  const Got all = co_await list("");
+  EXPECT_EQ(ids_in(all).size(), 2u) << all.body;
+  EXPECT_TRUE(all.has(concat(R"("team_id":")", other.team_id, '"'))) << all.body;
+  EXPECT_EQ(ids_in(co_await list("?team_id=" + other.team_id)), (std::vector{theirs}));
+  EXPECT_EQ(ids_in(co_await list("?label=a=b&host_id=" + host)), (std::vector{theirs}));
+  EXPECT_TRUE(ids_in(co_await list("?host_id=another")).empty());
+  EXPECT_TRUE((co_await list("?limit=1")).headers.find("x-next-cursor"));
+  EXPECT_EQ((co_await list("?status=asleep")).status, 400);
+  EXPECT_EQ(ids_in(co_await world.call("GET", "/v1/capsules?host_id=" + host)), (std::vector{own}));
+  EXPECT_EQ((co_await world.call("GET", "/v1/admin/capsules", "", other.key)).status, 403);
+
+  const std::string path = "/v1/admin/capsules/" + theirs;
+  EXPECT_EQ((co_await world.call("DELETE", path, "", other.key)).status, 403);
+  EXPECT_EQ((co_await world.call("DELETE", path, "", bearer(admin))).status, 204);
+  EXPECT_EQ(ids_in(co_await list("")), (std::vector{own}));
+  EXPECT_EQ((co_await world.call("DELETE", "/v1/admin/capsules/x", "", bearer(admin))).status, 400);
+}
+
+TEST(ApiListingTest, AdministratorsSeeWhatAllTeamsHave) {
+  World().run(check_all_teams);
 }
 
 TEST(ApiListingTest, LabelsFindSandboxes) {

@@ -81,6 +81,16 @@ class Filter {
   std::vector<Value> args_;
 };
 
+// For LIKE ... ESCAPE '!': this text, somewhere.
+std::string pattern_of(std::string_view text) {
+  std::string pattern = "%";
+  for (const char letter : text) {
+    if (letter == '%' || letter == '_' || letter == '!') pattern += '!';
+    pattern += letter;
+  }
+  return pattern + "%";
+}
+
 }  // namespace
 
 std::string_view actor_name(AuditActor actor) {
@@ -119,6 +129,10 @@ Result<std::vector<AuditEntry>> AuditStore::list(const AuditQuery& query) {
   filter.require_any("action", query.actions);
   filter.require_any("resource_type", query.resource_types);
   filter.require_any("resource_id", query.resource_ids);
+  if (!query.actor.empty()) {
+    filter.require(concat("LOWER(actor_name || ' ' || actor_id || ' ' || actor_type) LIKE LOWER(",
+                          filter.place(pattern_of(query.actor)), ") ESCAPE '!'"));
+  }
   if (query.after) filter.require(concat("created_at >= ", filter.place(*query.after)));
   if (query.before) {
     const std::string at = filter.place(query.before->at);

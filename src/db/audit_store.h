@@ -48,6 +48,7 @@ struct AuditQuery {
   std::vector<std::string> actions;         // Any of them; empty: every.
   std::vector<std::string> resource_types;  // The same.
   std::vector<std::string> resource_ids;    // The same.
+  std::string actor;                        // In its name, id or kind, in any case of letters.
   std::optional<std::int64_t> after;        // That time and later.
   std::optional<AuditCursor> before;
   std::int64_t limit = 50;

@@ -128,6 +128,21 @@ TEST_F(AuditStoreTest, EachFilterHoldsBackWhatItNames) {
   EXPECT_EQ(ids({.actions = {"sandbox.create"}, .resource_types = {"api_key"}}), "");
 }
 
+TEST_F(AuditStoreTest, WhoDidItIsFoundByAPartOfTheName) {
+  AuditEntry other = entry("b", 2);
+  other.actor = AuditActor::kApiKey;
+  other.actor_id = "key-1";
+  other.actor_name = "CI_100% of it!";
+  add({entry("a", 1), other});
+  EXPECT_EQ(ids({.actor = "ci_100%"}), "b");
+  EXPECT_EQ(ids({.actor = "of IT!"}), "b");
+  EXPECT_EQ(ids({.actor = "KEY-1"}), "b");
+  EXPECT_EQ(ids({.actor = "api_key"}), "b");
+  for (const char* no : {"1_0", "c%i", "nobody", "key-1 api_key%"}) {
+    EXPECT_EQ(ids({.actor = no}), "") << no;
+  }
+}
+
 TEST_F(AuditStoreTest, WhatIsOldIsForgottenInParts) {
   add({entry("a", 1), entry("b", 2), entry("c", 3), entry("d", 4)});
   EXPECT_EQ(store_.forget(4, 2).value(), 2);

@@ -1,6 +1,7 @@
 #include "db/sandbox_store.h"
 
 #include <algorithm>
+#include <iterator>
 
 #include "base/strings.h"
 #include "db/quota_store.h"
@@ -45,6 +46,7 @@ std::string conditions_of(const SandboxQuery& query, std::vector<Value>& args) {
     // The second for the sake of the index, which has forks alone.
     sql += concat(" AND source_sandbox_id = ", next(*query.parent), " AND source_sandbox_id <> ''");
   }
+  if (query.host_id) sql += concat(" AND host_id = ", next(*query.host_id));
   for (const auto& [name, value] : query.labels) {
     sql += concat(" AND id IN (SELECT sandbox_id FROM sandbox_labels WHERE name = ", next(name),
                   " AND value = ", next(value), ")");
@@ -198,13 +200,23 @@ Result<Sandbox> SandboxStore::get_any_team(std::string_view id) {
 
 Result<std::vector<Sandbox>> SandboxStore::list(std::string_view team_id,
                                                 const SandboxQuery& query) {
-  std::vector<Value> args = {std::string(team_id),
-                             std::int64_t{std::clamp(query.limit, 1, kMaxSandboxPage)}};
+  return list_where("team_id = $2", {std::string(team_id)}, query);
+}
+
+Result<std::vector<Sandbox>> SandboxStore::list_any_team(const SandboxQuery& query) {
+  return list_where("1 = 1", {}, query);
+}
+
+Result<std::vector<Sandbox>> SandboxStore::list_where(std::string_view condition,
+                                                      std::vector<Value> more,
+                                                      const SandboxQuery& query) {
+  std::vector<Value> args = {std::int64_t{std::clamp(query.limit, 1, kMaxSandboxPage)}};
+  std::ranges::move(more, std::back_inserter(args));
   const std::string conditions = conditions_of(query, args);
   WRENN_TRY_ASSIGN(
       const auto rows,
-      database_.read().query(concat("SELECT ", kColumns, " FROM sandboxes WHERE team_id = $1",
-                                    conditions, " ORDER BY created_at DESC, id DESC LIMIT $2"),
+      database_.read().query(concat("SELECT ", kColumns, " FROM sandboxes WHERE ", condition,
+                                    conditions, " ORDER BY created_at DESC, id DESC LIMIT $1"),
                              args));
   return read_all(rows);
 }

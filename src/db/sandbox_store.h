@@ -103,6 +103,7 @@ struct SandboxQuery {
   std::optional<std::string> template_name;
   std::map<std::string, std::string> labels;  // It has all of them.
   std::optional<std::string> parent;          // It is a fork of this one.
+  std::optional<std::string> host_id;         // It is on this one.
   int limit = 100;                            // 1..kMaxSandboxPage
   std::optional<std::int64_t> before_created_at;
   std::string before_id;
@@ -153,6 +154,8 @@ class SandboxStore {
   // Whatever the team: for the data plane and for reconciliation.
   base::Result<Sandbox> get_any_team(std::string_view id);
   base::Result<std::vector<Sandbox>> list(std::string_view team_id, const SandboxQuery& query = {});
+  // Of all teams, for administrators of the platform.
+  base::Result<std::vector<Sandbox>> list_any_team(const SandboxQuery& query = {});
   // Of any of these teams, in any state: what was changed at `after.at` or later, oldest first,
   // from the one behind `after.id` on. Use alone is no change.
   base::Result<std::vector<Sandbox>> changed_after(const std::vector<std::string>& teams,
@@ -204,6 +207,9 @@ class SandboxStore {
   const std::string& holder() const { return holder_; }
 
  private:
+  // `condition` has its arguments from $2 on.
+  base::Result<std::vector<Sandbox>> list_where(std::string_view condition, std::vector<Value> more,
+                                                const SandboxQuery& query);
   // `hosts`: for a change that needs room on one of them, and in its team's quota; else none.
   base::Result<Placement> change(std::string_view id, const std::vector<SandboxState>& from,
                                  SandboxState to, const SandboxChanges& changes,

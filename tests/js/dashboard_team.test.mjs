@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
-import { checkInEveryLook, checkPage, openDashboard, url } from "./dashboard.mjs";
+import { api, checkInEveryLook, checkPage, openDashboard, url } from "./dashboard.mjs";
 
 const once = String(Date.now());
 
@@ -116,6 +116,10 @@ test("the log of changes is filtered, looked into, and saved as a file", async (
   await page.getByRole("dialog", { name: "api_key.create" }).getByText("Request").waitFor();
   await checkPage(page, "an entry of the log");
   await page.keyboard.press("Escape");
+  await page.getByLabel("By", { exact: true }).fill("nobody at all");
+  await page.getByText("Nothing matches").waitFor();
+  await page.getByLabel("By", { exact: true }).fill("USER");
+  await table.getByText("api_key.create").first().waitFor();
   const [download] = await Promise.all([page.waitForEvent("download"), page.getByRole("button", { name: "CSV" }).click()]);
   const lines = readFileSync(await download.path(), "utf8").trim().split("\n");
   assert.match(lines[0], /^created_at,id,/);
@@ -192,7 +196,22 @@ test("an administrator adds a host, gets its command once, and removes it; sees 
   await page.getByRole("menuitem", { name: "Quota…" }).click();
   await quota.getByRole("button", { name: "Remove quota" }).click();
   await quota.waitFor({ state: "detached" });
-  for (const [path, what] of [["users", "Users"], ["templates", "Images"], ["sandboxes", "Search"], ["audit", "Entries"]]) {
+  const { id, host_id: hostId } = await api("POST", "/v1/capsules", { labels: { test: "platform" } });
+  await page.goto(`${url}/admin/hosts`);
+  const first = page.getByRole("article").filter({ hasText: "vCPUs" }).first();
+  await first.getByText("Sandboxes on it").click();
+  await first.getByText(id).waitFor();
+  await checkInEveryLook(page, "a host with sandboxes");
+  await page.goto(`${url}/admin/sandboxes`);
+  await page.getByLabel("Host").fill(hostId);
+  await page.getByRole("row").filter({ hasText: id }).getByText("Running").waitFor();
+  await checkInEveryLook(page, "sandboxes of the platform");
+  await page.getByRole("button", { name: `Destroy ${id}` }).click();
+  await page.getByRole("dialog").getByRole("button", { name: "Destroy", exact: true }).click();
+  await page.getByRole("row").filter({ hasText: id }).waitFor({ state: "detached" });
+  assert.equal((await api("GET", `/v1/capsules/${id}`)).status, "stopped");
+
+  for (const [path, what] of [["users", "Users"], ["templates", "Images"], ["audit", "Entries"]]) {
     await page.goto(`${url}/admin/${path}`);
     await page.getByLabel(what, { exact: true }).first().waitFor();
     await checkPage(page, `platform: ${path}`);

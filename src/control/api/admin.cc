@@ -5,8 +5,10 @@
 #include "control/api/json_fields.h"
 #include "control/api/listing.h"
 #include "control/api/on_pool.h"
+#include "control/api/replies.h"
 #include "control/api/requests.h"
 #include "control/api/teams.h"
+#include "control/creation.h"
 #include "control/services.h"
 
 namespace wrenn::control {
@@ -85,6 +87,25 @@ Task<Answer<void>> set_team_byoc(Services& services, Call& call) {
                       return services.accounts.stores().teams.set_byoc(call.param(0), enabled);
                     })));
   if (!changed) co_return refuse(ApiCode::kNotFound, "there is no such team");
+  co_return co_await call.send_empty(204);
+}
+
+Task<Answer<void>> list_all_sandboxes(Services& services, Call& call) {
+  const std::string_view text = call.request().query();
+  API_CO_TRY_ASSIGN(const db::SandboxQuery query, parse_listing(text));
+  const std::string team_id = query_parameter(text, "team_id");
+  API_CO_TRY_ASSIGN(const auto page, db_answer(co_await services.database_pool.run([&] {
+                      return team_id.empty() ? services.sandboxes.list_any_team(query)
+                                             : services.sandboxes.list(team_id, query);
+                    })));
+  co_return co_await call.send_json(200, sandboxes_of_teams_json(page),
+                                    next_sandboxes(call.request().path(), text, query, page));
+}
+
+Task<Answer<void>> destroy_any_sandbox(Services& services, Call& call) {
+  API_CO_TRY_ASSIGN(const db::Sandbox sandbox, co_await find_sandbox_of_any_team(services, call));
+  call.note("team_id", sandbox.team_id);
+  API_CO_TRY(co_await destroy_sandbox(services, sandbox));
   co_return co_await call.send_empty(204);
 }
 

@@ -84,6 +84,7 @@ Answer<Wish> parse_wish(std::string_view text) {
     if (name == "action") add_values(wish.query.actions, value);
     if (name == "resource_type") add_values(wish.query.resource_types, value);
     if (name == "resource_id") add_values(wish.query.resource_ids, value);
+    if (name == "actor") wish.query.actor = plain_text(base::trim(value), kMaxResource);
     if (name == "before_id") id = plain_text(value, kMaxResource);
     if (name == "limit") limit = value;
     if (name == "format") {

@@ -178,20 +178,38 @@ Task<Answer<void>> check_still_admitted(Services& services, const Call& call,
   co_return {};
 }
 
-Task<Answer<db::Sandbox>> find_sandbox(Services& services, Call& call) {
+namespace {
+
+using Lookup = base::Result<db::Sandbox> (*)(Services& services, const Call& call,
+                                             const std::string& id);
+
+Task<Answer<db::Sandbox>> find_by(Services& services, Call& call, Lookup look_up) {
   const std::string& id = call.param(0);
   if (!base::is_id(base::kSandboxPrefix, id)) {
     co_return refuse(ApiCode::kInvalidRequest,
                      concat("not the id of a sandbox: one is '", base::kSandboxPrefix,
                             "' and 25 of 0-9 and a-z; GET /v1/capsules lists yours"));
   }
-  auto sandbox = co_await services.database_pool.run(
-      [&] { return services.sandboxes.get(call.team_id(), id); });
+  auto sandbox = co_await services.database_pool.run([&] { return look_up(services, call, id); });
   if (!sandbox && sandbox.error().code == base::Code::kNotFound) {
     co_return refuse(ApiCode::kNotFound,
                      concat("there is no sandbox ", id, "; GET /v1/capsules lists yours"));
   }
   co_return db_answer(std::move(sandbox));
+}
+
+}  // namespace
+
+Task<Answer<db::Sandbox>> find_sandbox(Services& services, Call& call) {
+  return find_by(services, call, [](Services& all, const Call& one, const std::string& id) {
+    return all.sandboxes.get(one.team_id(), id);
+  });
+}
+
+Task<Answer<db::Sandbox>> find_sandbox_of_any_team(Services& services, Call& call) {
+  return find_by(services, call, [](Services& all, const Call&, const std::string& id) {
+    return all.sandboxes.get_any_team(id);
+  });
 }
 
 Task<Answer<OnHost>> find_running(Services& services, Call& call) {

@@ -111,6 +111,8 @@ net::Task<Answer<void>> check_still_admitted(Services& services, const Call& cal
 // The sandbox that the first parameter names, of the caller's team: kInvalidRequest for a malformed
 // id, kNotFound for one that the team does not have.
 net::Task<Answer<db::Sandbox>> find_sandbox(Services& services, Call& call);
+// For administrators of the platform.
+net::Task<Answer<db::Sandbox>> find_sandbox_of_any_team(Services& services, Call& call);
 // A sandbox and who to ask about it.
 struct OnHost {
   db::Sandbox sandbox;

@@ -80,6 +80,7 @@ Answer<void> set_parameter(const QueryParameter& parameter, SandboxQuery& query)
   if (name == "cursor") return set_cursor(value, query);
   if (name == "limit") return set_limit(value, query);
   if (name == "template") query.template_name = value;
+  if (name == "host_id") query.host_id = value;
   if (name == "parent" && !base::is_id(base::kSandboxPrefix, value)) {
     return refuse(ApiCode::kInvalidRequest, "parent must be the id of a sandbox");
   }
@@ -111,6 +112,16 @@ std::string next_link(std::string_view path, std::string_view query, std::string
     if (!pair.empty() && is_plain && !pair.starts_with("cursor=")) target += concat(pair, '&');
   }
   return concat('<', target, "cursor=", cursor, ">; rel=\"next\"");
+}
+
+net::Headers next_sandboxes(std::string_view path, std::string_view text, const SandboxQuery& query,
+                            const std::vector<db::Sandbox>& page) {
+  net::Headers fields;
+  if (const std::string cursor = next_cursor(query, page); !cursor.empty()) {
+    fields.add("Link", next_link(path, text, cursor));
+    fields.add("X-Next-Cursor", cursor);
+  }
+  return fields;
 }
 
 net::Headers next_page(std::string_view path, std::string_view query, std::size_t page,

@@ -13,12 +13,14 @@ constexpr std::string_view kId = "cl-0000000000000000000000001";
 
 TEST(Listing, HasWhatTheQueryAsksFor) {
   const auto query = parse_listing(base::concat(
-      "status=running,paused&template=mine&label=user%3Dann&label=a=b%20c&limit=7&cursor=12-",
+      "status=running,paused&template=mine&label=user%3Dann&label=a=b%20c&host_id=host-1&limit=7&"
+      "cursor=12-",
       kId));
   ASSERT_TRUE(query) << query.error().message;
   EXPECT_EQ(query->states, (std::vector{SandboxState::kRunning, SandboxState::kPaused}));
   EXPECT_EQ(query->template_name, "mine");
   EXPECT_EQ(query->labels, (std::map<std::string, std::string>{{"a", "b c"}, {"user", "ann"}}));
+  EXPECT_EQ(query->host_id, "host-1");
   EXPECT_EQ(query->limit, 7);
   EXPECT_EQ(query->before_created_at, 12);
   EXPECT_EQ(query->before_id, kId);

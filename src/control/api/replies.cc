@@ -49,6 +49,7 @@ json::object sandbox_object(const db::Sandbox& sandbox) {
   if (!sandbox.pause_reason.empty()) out["pause_reason"] = sandbox.pause_reason;
   if (sandbox.paused_at) out["paused_at"] = time_text(*sandbox.paused_at);
   if (sandbox.archive == db::Archive::kCurrent) out["archive_bytes"] = sandbox.archive_bytes;
+  if (sandbox.host_id) out["host_id"] = *sandbox.host_id;
   if (!sandbox.host_ip.empty()) out["host_ip"] = sandbox.host_ip;
   if (!sandbox.error_message.empty()) out["status_reason"] = sandbox.error_message;
   out["created_at"] = time_text(sandbox.created_at);
@@ -153,6 +154,16 @@ std::string templates_json(const std::vector<db::Template>& templates) {
 std::string sandboxes_json(const std::vector<db::Sandbox>& sandboxes) {
   json::array out;
   for (const auto& sandbox : sandboxes) out.push_back(sandbox_object(sandbox));
+  return json::serialize(out);
+}
+
+std::string sandboxes_of_teams_json(const std::vector<db::Sandbox>& sandboxes) {
+  json::array out;
+  for (const auto& sandbox : sandboxes) {
+    json::object one = sandbox_object(sandbox);
+    one["team_id"] = sandbox.team_id;
+    out.push_back(std::move(one));
+  }
   return json::serialize(out);
 }
 

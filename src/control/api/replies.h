@@ -38,6 +38,8 @@ std::string template_json(const db::Template& made);
 std::string templates_json(const std::vector<db::Template>& templates);
 
 std::string sandboxes_json(const std::vector<db::Sandbox>& sandboxes);
+// Each says whose it is.
+std::string sandboxes_of_teams_json(const std::vector<db::Sandbox>& sandboxes);
 
 struct ExecOutcome {
   std::string stdout_bytes;

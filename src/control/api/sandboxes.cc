@@ -162,12 +162,8 @@ Task<Answer<void>> list_sandboxes(Services& services, Call& call) {
   API_CO_TRY_ASSIGN(const auto page, db_answer(co_await services.database_pool.run([&] {
                       return services.sandboxes.list(call.team_id(), query);
                     })));
-  net::Headers fields;
-  if (const std::string cursor = next_cursor(query, page); !cursor.empty()) {
-    fields.add("Link", next_link(call.request().path(), query_text, cursor));
-    fields.add("X-Next-Cursor", cursor);
-  }
-  co_return co_await call.send_json(200, sandboxes_json(page), std::move(fields));
+  co_return co_await call.send_json(200, sandboxes_json(page),
+                                    next_sandboxes(call.request().path(), query_text, query, page));
 }
 
 Task<Answer<void>> update_sandbox(Services& services, Call& call) {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { actorOf, details, isBy, query, withoutHeading } from './audit';
+import { actorOf, details, query, withoutHeading } from './audit';
 import type { Entry } from './audit';
 
 const entry: Entry = {
@@ -19,15 +19,13 @@ const entry: Entry = {
 
 describe('the log of changes', () => {
 	it('asks for what is wanted, and no more', () => {
-		expect(query({ resource: '', action: ' ', actor: 'x' })).toBe('limit=50');
-		expect(query({ resource: 'capsule', action: 'capsule.create', actor: '' }, { before: 't', beforeId: 'i' }, 'csv', 1000)).toBe(
-			'limit=1000&resource_type=capsule&action=capsule.create&format=csv&before=t&before_id=i'
+		expect(query({ resource: '', action: ' ', actor: ' ' })).toBe('limit=50');
+		expect(query({ resource: 'capsule', action: 'capsule.create', actor: 'Ann ' }, { before: 't', beforeId: 'i' }, 'csv', 1000)).toBe(
+			'limit=1000&resource_type=capsule&action=capsule.create&actor=Ann&format=csv&before=t&before_id=i'
 		);
 	});
-	it('finds who did it', () => {
-		expect(isBy(entry, 'aNN')).toBe(true);
-		expect(isBy(entry, 'usr-1')).toBe(true);
-		expect(isBy(entry, 'bob')).toBe(false);
+	it('says who did it', () => {
+		expect(actorOf(entry)).toBe('Ann');
 		expect(actorOf({ ...entry, actor_name: undefined, actor_id: undefined, actor_type: 'system' })).toBe('Wrenn');
 	});
 	it('shows what there is of an entry', () => {

@@ -1,18 +1,18 @@
 import { describe, expect, it } from 'vitest';
-import type { Schemas } from '$lib/api/client';
 import { hostNameProblem, labelChanges, labelsFrom, labelsText, loads, registerCommand } from './hosts';
 import type { Host } from './hosts';
 
-const host = { id: 'host-1', cpu_cores: 4, memory_mb: 8192, disk_gb: 100 } as Host;
-const sandbox = (id: string, status: string) => ({ id, status, vcpus: 2, memory_mb: 1024, disk_mb: 5120 }) as Schemas['Sandbox'];
+const host = {
+	id: 'host-1',
+	allocated: { vcpus: 2, memory_mb: 1024, disk_mb: 10240 },
+	allocatable: { vcpus: 4, memory_mb: 8192, disk_mb: 0 }
+} as Host;
 
 describe('hosts', () => {
-	it('adds up what is reserved there, and no more', () => {
-		const found = loads(host, ['a', 'b', 'x'], [sandbox('a', 'running'), sandbox('b', 'paused'), sandbox('c', 'running')]);
-		expect(found.known).toBe(2);
-		expect(found.loads.map((load) => load.text)).toEqual(['2 of 4', '1 GiB of 8 GiB', '10 GiB of 100 GiB']);
-		expect(found.loads[0]!.share).toBe(0.5);
-		expect(loads({ id: 'h' } as Host, [], []).loads).toEqual([]);
+	it('says what is reserved there', () => {
+		expect(loads(host).map((load) => load.text)).toEqual(['2 of 4', '1 GiB of 8 GiB', '10 GiB, without a limit']);
+		expect(loads(host).map((load) => load.share)).toEqual([0.5, 0.125, 0]);
+		expect(loads({ id: 'h' } as Host)).toEqual([]);
 	});
 	it('keeps the token out of the arguments', () => {
 		const lines = registerCommand('secret', 'https://wrenn.example.com').split('\n');

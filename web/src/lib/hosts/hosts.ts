@@ -3,7 +3,6 @@ import type { Schemas } from '$lib/api/client';
 import { bytes } from '$lib/ui/format';
 
 export type Host = Schemas['Host'];
-type Sandbox = Schemas['Sandbox'];
 const MIB = 1024 * 1024;
 
 export interface Load {
@@ -13,22 +12,22 @@ export interface Load {
 	share: number;
 }
 
-const RUNS = new Set(['pending', 'starting', 'running', 'pausing', 'resuming', 'hibernating']);
-
-/** What the sandboxes on it reserve, beside what it has. Only those of the viewer's team tell what they reserve. */
-export function loads(host: Host, ids: readonly string[], sandboxes: readonly Sandbox[]): { loads: Load[]; known: number } {
-	const here = sandboxes.filter((one) => ids.includes(one.id));
-	const running = here.filter((one) => RUNS.has(one.status));
-	const sum = (of: readonly Sandbox[], value: (one: Sandbox) => number) => of.reduce((all, one) => all + value(one), 0);
-	const found: Load[] = [];
-	const add = (id: Load['id'], label: string, used: number, most: number | undefined, format: (value: number) => string) => {
-		if (most) found.push({ id, label, text: `${format(used)} of ${format(most)}`, share: Math.min(1, used / most) });
-	};
+/** What its sandboxes have reserved, of what may be reserved. */
+export function loads(host: Host): Load[] {
+	const { allocated, allocatable } = host;
+	if (!allocated || !allocatable) return [];
+	const load = (id: Load['id'], label: string, used: number, most: number, format: (value: number) => string): Load => ({
+		id,
+		label,
+		text: most > 0 ? `${format(used)} of ${format(most)}` : `${format(used)}, without a limit`,
+		share: most > 0 ? Math.min(1, used / most) : 0
+	});
 	const mebibytes = (value: number) => bytes(value * MIB);
-	add('cpu', 'vCPUs', sum(running, (one) => one.vcpus), host.cpu_cores, String);
-	add('memory', 'Memory', sum(running, (one) => one.memory_mb), host.memory_mb, mebibytes);
-	add('disk', 'Disk', sum(here, (one) => one.disk_mb), host.disk_gb === undefined ? undefined : host.disk_gb * 1024, mebibytes);
-	return { loads: found, known: here.length };
+	return [
+		load('cpu', 'vCPUs', allocated.vcpus, allocatable.vcpus, String),
+		load('memory', 'Memory', allocated.memory_mb, allocatable.memory_mb, mebibytes),
+		load('disk', 'Disk', allocated.disk_mb, allocatable.disk_mb, mebibytes)
+	];
 }
 
 /** What is typed on the new host, as root. The token is not among the arguments, which everybody there sees. */
