@@ -3,6 +3,7 @@ import os
 
 import pytest
 
+from support.machine import wait_for
 from support.server import IMAGES, WRENN, Wrenn
 from support.webapps import IMAGE
 
@@ -38,6 +39,16 @@ def sandbox(api):
     """One sandbox for all tests of a file."""
     with api.create() as made:
         yield made
+
+
+@pytest.fixture(scope="module")
+def nothing_leaks(wrenn):
+    """Whatever the tests of this file do: in the end the machine is as before."""
+    with wrenn.api.create():
+        pass  # What is made once for all is made by now.
+    before = wrenn.machine.resting_things()
+    yield
+    wait_for(lambda: wrenn.machine.things() == before or print(before, wrenn.machine.things()), seconds=20, every=2)
 
 
 @pytest.hookimpl(hookwrapper=True)
