@@ -48,7 +48,8 @@ TEST(InstallTag, NamesFitAndDependOnTheDirectoryOnly) {
 
 TEST(Rules, NoValueIsLeftOpen) {
   const auto tag = InstallTag::of("/x");
-  for (const auto& text : {slot_rules(), host_rules(tag, kDefaultRange), remove_host_rules(tag)}) {
+  for (const auto& text :
+       {slot_rules({}), host_rules(tag, kDefaultRange), remove_host_rules(tag)}) {
     EXPECT_EQ(text.find('$'), std::string::npos) << text;
   }
 }

@@ -37,7 +37,7 @@ HostCheck check_slot() {
   const auto tried = run_in_thread([&]() -> base::Result<void> {
     if (::unshare(CLONE_NEWNET) != 0) return base::fail_errno(errno, "making a namespace");
     inside = true;
-    WRENN_TRY(run_nft(slot_rules()));
+    WRENN_TRY(run_nft(slot_rules(EgressPolicy{})));
     WRENN_TRY(run_nft(host_rules(InstallTag::of("/check"), kDefaultRange)));
     WRENN_TRY_ASSIGN(const base::Fd own, base::open_file("/proc/thread-self/ns/net", O_RDONLY));
     WRENN_TRY_ASSIGN(Netlink netlink, Netlink::open());

@@ -3,7 +3,7 @@
 //
 // What a sandbox may reach: public IPv4 addresses outside of this host, through NAT, and answers to
 // what the agent asked. Not another sandbox, not the host, no private, link-local or other special
-// range, no IPv6. Nobody but this host reaches a sandbox.
+// range, no IPv6. Nobody but this host reaches a sandbox. Policies (policy.h) only narrow this.
 #pragma once
 
 #include <optional>

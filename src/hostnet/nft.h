@@ -7,8 +7,11 @@
 
 namespace wrenn::hostnet {
 
+// kJson: with protocols as numbers.
+enum class NftOutput { kText, kJson };
+
 // Applies a text in nft's own language as one transaction in the network namespace of the calling
 // thread, and returns what it prints. Thread-safe.
-base::Result<std::string> run_nft(const std::string& commands);
+base::Result<std::string> run_nft(const std::string& commands, NftOutput output = NftOutput::kText);
 
 }  // namespace wrenn::hostnet

@@ -5,66 +5,12 @@
 
 #include <gtest/gtest.h>
 
-#include "hostnet/test_host.h"
+#include "hostnet/two_slots.h"
 
 namespace wrenn::hostnet {
 namespace {
 
-using std::chrono::milliseconds;
-
-constexpr milliseconds kSoon{10000};  // Only a failing test waits so long.
-constexpr milliseconds kNever{60};    // How long to wait for what must not come.
-constexpr std::uint16_t kPort = 7777;
-
-class Packets : public testing::Test {
- protected:
-  void SetUp() override {
-    if (const auto reason = TestHost::enter(); !reason.empty()) GTEST_SKIP() << reason;
-    auto settings = start_host_network(TestHost::config());
-    ASSERT_TRUE(settings) << settings.error().to_string();
-    settings_.emplace(*settings);
-    a_ = make(1);
-    b_ = make(2);
-    outside_.emplace(udp_in(TestHost::outside_netns(), kPort));
-    wait_for_link(a_);
-    wait_for_link(b_);
-  }
-  void TearDown() override {
-    if (!settings_) return;
-    const auto stopped = stop_host_network(TestHost::config());
-    EXPECT_TRUE(stopped) << stopped.error().to_string();
-  }
-  Slot make(SlotIndex index) {
-    auto slot = create_slot(*settings_, index);
-    EXPECT_TRUE(slot) << slot.error().to_string();
-    return slot ? std::move(*slot) : Slot{};
-  }
-  // A link that was just made drops packets until the kernel has noticed that it is up.
-  void wait_for_link(const Slot& slot) {
-    constexpr int kTries = 100;
-    const Guest guest(slot);
-    bool arrived = false;
-    for (int i = 0; i < kTries && !arrived; ++i) {
-      guest.send({kOutsidePublic, kPort, "first"});
-      arrived = outside_->receive(milliseconds(100)).has_value();
-    }
-    ASSERT_TRUE(arrived);
-    while (outside_->receive(kNever)) {
-    }
-  }
-  // Shows that silence before was no accident.
-  void expect_outside_works(const Guest& guest) {
-    guest.send({kOutsidePublic, kPort, "still works"});
-    const auto got = outside_->receive(kSoon);
-    ASSERT_TRUE(got);
-    EXPECT_EQ(got->payload, "still works");
-  }
-
-  std::optional<SlotSettings> settings_;
-  Slot a_;
-  Slot b_;
-  std::optional<UdpSocket> outside_;
-};
+class Packets : public TwoSlots {};
 
 TEST_F(Packets, GuestReachesTheOutsideThroughNatAndGetsAnswers) {
   const Guest guest(a_);
@@ -178,6 +124,20 @@ TEST_F(Packets, TheHostChecksSourcesItself) {
     send_raw_from_slot(a_, link, source, kOutsidePublic, kPort);
     EXPECT_FALSE(outside_->receive(kNever)) << source.to_string();
   }
+}
+
+// The wall stands by itself, whatever the rules in the slot refuse before it.
+TEST_F(Packets, TheHostRefusesWhatNoSandboxReaches) {
+  const std::string link = settings_->tag.link(1);
+  send_raw_from_slot(a_, link, a_.address, kOutsidePublic, kPort);
+  ASSERT_TRUE(outside_->receive(kSoon)) << "an honest packet must pass";
+  for (const Ipv4 address : {kOutsidePrivate, kOutsideMetadata}) {
+    send_raw_from_slot(a_, link, a_.address, address, kPort);
+    EXPECT_FALSE(outside_->receive(kNever)) << address.to_string();
+  }
+  const Guest b(b_);
+  send_raw_from_slot(a_, link, a_.address, b_.address, kPort);
+  EXPECT_FALSE(b.receive(kNever));
 }
 
 TEST_F(Packets, TheOutsideDoesNotReachAGuest) {

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "base/strings.h"
+#include "hostnet/denials.h"
 
 namespace wrenn::hostnet {
 namespace {
@@ -20,10 +21,35 @@ std::string fill(std::string text,
   return text;
 }
 
+// What no sandbox reaches. The host's rules are the wall; a slot's refuse the same before it, where
+// it is known whose packet it was.
+constexpr const char* kSpecialRanges =
+    "0.0.0.0/8, 10.0.0.0/8, 100.64.0.0/10, 127.0.0.0/8, 169.254.0.0/16, 172.16.0.0/12, "
+    "192.0.0.0/24, 192.168.0.0/16, 198.18.0.0/15, 224.0.0.0/4, 240.0.0.0/4";
+
 // The guest may only use its own address. Whatever arrives from the host is for the guest, and
 // seems to come from its gateway, so that the guest needs to know no other address.
+//
+// A set that is full ends the rule that would add to it: recording and refusing are rules of their
+// own, so that nothing passes then. A refusal that is heard ends what waits for an answer at once.
 constexpr const char* kSlotRules = R"(
+table ip wrenn
+flush table ip wrenn
 table ip wrenn {
+  set $DENIED_PORTS {
+    type ipv4_addr . inet_proto . inet_service
+    size $MAX_DENIALS
+    flags dynamic,timeout
+    timeout $KEPT
+    gc-interval 1m
+  }
+  set $DENIED_OTHERS {
+    type ipv4_addr . inet_proto
+    size $MAX_DENIALS
+    flags dynamic,timeout
+    timeout $KEPT
+    gc-interval 1m
+  }
   chain prerouting {
     type nat hook prerouting priority dstnat;
     iifname "$UPLINK" dnat to $GUEST
@@ -35,8 +61,22 @@ table ip wrenn {
   }
   chain forward {
     type filter hook forward priority filter; policy drop;
-    iifname "$TAP" oifname "$UPLINK" ip saddr $GUEST accept
+    iifname "$TAP" oifname "$UPLINK" ip saddr $GUEST jump from_guest
     iifname "$UPLINK" oifname "$TAP" accept
+  }
+  chain from_guest {
+    ct direction reply accept
+    ip daddr { $SPECIAL } goto refuse
+    jump egress
+    accept
+  }
+  chain egress {
+$EGRESS  }
+  chain refuse {
+    meta l4proto { tcp, udp } update @$DENIED_PORTS { ip daddr . meta l4proto . th dport counter }
+    meta l4proto != { tcp, udp } update @$DENIED_OTHERS { ip daddr . meta l4proto counter }
+    meta l4proto tcp reject with tcp reset
+    reject with icmp admin-prohibited
   }
   chain input {
     type filter hook input priority filter; policy drop;
@@ -54,8 +94,7 @@ table inet $TABLE {
   set special {
     type ipv4_addr
     flags interval
-    elements = { 0.0.0.0/8, 10.0.0.0/8, 100.64.0.0/10, 127.0.0.0/8, 169.254.0.0/16, 172.16.0.0/12,
-                 192.0.0.0/24, 192.168.0.0/16, 198.18.0.0/15, 224.0.0.0/4, 240.0.0.0/4 }
+    elements = { $SPECIAL }
   }
   chain prerouting {
     type filter hook prerouting priority raw; policy accept;
@@ -99,16 +138,46 @@ table inet $TABLE {
 }
 )";
 
+std::string elements(const std::vector<Ipv4Block>& blocks) {
+  std::vector<std::string> texts;
+  for (const Ipv4Block& block : blocks) texts.push_back(block.to_string());
+  return base::join(texts, ", ");
+}
+
+// What is left at its end is accepted.
+std::string egress_rules(const EgressPolicy& policy) {
+  std::string rules;
+  if (!policy.allow.empty()) {
+    rules += base::concat("    ip daddr { ", elements(policy.allow), " } accept\n");
+  }
+  if (policy.deny_internet) return rules + "    goto refuse\n";
+  if (!policy.deny.empty()) {
+    rules += base::concat("    ip daddr { ", elements(policy.deny), " } goto refuse\n");
+  }
+  return rules;
+}
+
 }  // namespace
 
-std::string slot_rules() {
+std::string slot_rules(const EgressPolicy& policy) {
   return fill(kSlotRules, {{"$UPLINK", std::string(kUplinkName)},
                            {"$TAP", std::string(kTapName)},
-                           {"$GUEST", kGuestAddress.to_string()}});
+                           {"$GUEST", kGuestAddress.to_string()},
+                           {"$SPECIAL", kSpecialRanges},
+                           {"$DENIED_PORTS", std::string(kDeniedPortsSet)},
+                           {"$DENIED_OTHERS", std::string(kDeniedOthersSet)},
+                           {"$MAX_DENIALS", base::concat(kMaxDenials)},
+                           {"$KEPT", base::concat(kDenialsKept.count(), 's')},
+                           {"$EGRESS", egress_rules(policy)}});
+}
+
+std::string list_slot_rules() {
+  return "list table ip wrenn";
 }
 
 std::string host_rules(const InstallTag& tag, SlotRange range) {
   return fill(kHostRules, {{"$TABLE", tag.table()},
+                           {"$SPECIAL", kSpecialRanges},
                            {"$LINKS", base::concat(tag.link_prefix(), "*")},
                            {"$RANGE", range.to_string()}});
 }

@@ -82,7 +82,7 @@ base::Result<void> fill_namespace(const SlotSettings& settings, SlotIndex index)
   requests.push_back(add_permanent_neighbour(tap, kGuestAddress, kGuestMac));
   requests.push_back(add_default_route(uplink, host_end(settings.range, index)));
   WRENN_TRY(inside.send(std::move(requests)));
-  WRENN_TRY(run_nft(slot_rules()));
+  WRENN_TRY(run_nft(slot_rules(EgressPolicy{})));
   // Last: nothing may pass before the rules stand.
   return write_sysctl("/proc/sys/net/ipv4/ip_forward", "1");
 }

@@ -148,6 +148,7 @@ base::Result<void> make_outside(base::Fd& outside) {
     WRENN_TRY(inside.send(set_link_up(1)));
     WRENN_TRY(inside.send(set_link_up(eth0)));
     WRENN_TRY(inside.send(add_address(eth0, kOutsidePublic, 24)));
+    WRENN_TRY(inside.send(add_address(eth0, kOutsideOther, 32)));
     WRENN_TRY(inside.send(add_address(eth0, kOutsidePrivate, 32)));
     WRENN_TRY(inside.send(add_address(eth0, kOutsideMetadata, 32)));
     return inside.send(add_default_route(eth0, kHostPublic));
@@ -237,6 +238,18 @@ void Guest::send_control(Ipv4 destination, std::uint16_t port) const {
   send_packet(syn_packet(destination, kControlPort, port));
 }
 
+void Guest::send_syn(Ipv4 destination, std::uint16_t port) const {
+  send_packet(syn_packet(destination, kGuestPort, port));
+}
+
+void Guest::send_ping(Ipv4 destination) const {
+  icmphdr echo{};
+  echo.type = ICMP_ECHO;
+  echo.un.echo.id = htons(7);
+  echo.checksum = checksum(bytes_of(echo));
+  send_packet(ip_packet(IPPROTO_ICMP, kGuestAddress, destination, bytes_of(echo)));
+}
+
 void Guest::send_packet(const std::string& packet) const {
   std::string frame(kVnetHeader, '\0');
   frame.append(reinterpret_cast<const char*>(kGatewayMac.data()), kGatewayMac.size());
@@ -275,6 +288,16 @@ std::optional<Datagram> Guest::receive(std::chrono::milliseconds timeout) const 
                     packet->substr(sizeof(ip) + sizeof(udphdr))};
   }
   return std::nullopt;
+}
+
+bool Guest::was_reset(std::chrono::milliseconds timeout) const {
+  const auto deadline = steady_clock::now() + timeout;
+  while (const auto packet = read_packet(deadline)) {
+    const auto transport = header_of<tcphdr>(*packet, sizeof(ip));
+    if (protocol_of(*packet) != IPPROTO_TCP || !transport) continue;
+    if ((transport->th_flags & TH_RST) != 0) return true;
+  }
+  return false;
 }
 
 bool Guest::was_refused(std::chrono::milliseconds timeout) const {

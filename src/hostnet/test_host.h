@@ -17,6 +17,7 @@ namespace wrenn::hostnet {
 
 inline constexpr Ipv4 kHostPublic{0xCB007102};     // 203.0.113.2, the machine itself.
 inline constexpr Ipv4 kOutsidePublic{0xCB007101};  // 203.0.113.1, a server on the internet.
+inline constexpr Ipv4 kOutsideOther{0xC6336407};   // 198.51.100.7, of the same server.
 // The server has these too, so that only a rule keeps a sandbox from reaching them.
 inline constexpr Ipv4 kOutsidePrivate{0x0A630001};   // 10.99.0.1
 inline constexpr Ipv4 kOutsideMetadata{0xA9FEA9FE};  // 169.254.169.254
@@ -52,12 +53,17 @@ class Guest {
   void send(const Udp& udp) const;
   // Of envd: a TCP packet from kControlPort that opens a connection.
   void send_control(Ipv4 destination, std::uint16_t port) const;
+  // Opens a TCP connection, as a program would.
+  void send_syn(Ipv4 destination, std::uint16_t port) const;
+  void send_ping(Ipv4 destination) const;
   // Other packets are skipped.
   std::optional<Datagram> receive(std::chrono::milliseconds timeout) const;
   // The next IPv4 packet, from its header on.
   std::optional<std::string> receive_packet(std::chrono::milliseconds timeout) const;
   // True when the network says that it refused a packet (ICMP destination unreachable).
   bool was_refused(std::chrono::milliseconds timeout) const;
+  // True when a TCP connection was reset.
+  bool was_reset(std::chrono::milliseconds timeout) const;
 
  private:
   void wait_until_seen(const Slot& slot) const;
