@@ -7,6 +7,7 @@ import time
 
 import pytest
 
+from support.agent import Agent
 from support.machine import kill, wait_for
 from support.outside import die_with_parent
 from support.proof import Proof
@@ -117,6 +118,7 @@ def test_hibernated_on_one_host_and_resumed_on_the_other(configured):
     (home,) = hosts.where(sandbox.id)
     proof = Proof(sandbox)
     proof.check_moves()
+    Agent(home.directory).set_network(sandbox, denyOut=["198.51.100.0/24"])
     sandbox.hibernate()
     assert hosts.where(sandbox.id) == [] and home.machine.sandbox_pids() == []
     assert hosts.storage.archives() == [sandbox.id]
@@ -131,6 +133,10 @@ def test_hibernated_on_one_host_and_resumed_on_the_other(configured):
         sandbox.resume()
         assert hosts.where(sandbox.id) == [away]
         proof.check_moves()
+        # Its network policy came with it.
+        assert Agent(away.directory).network(sandbox) == {"denyOut": ["198.51.100.0/24"]}
+        assert sandbox.exec("bash", "-c", "exec 3<>/dev/tcp/198.51.100.9/80").exit_code != 0
+        assert [one["address"] for one in Agent(away.directory).denials(sandbox)] == ["198.51.100.9"]
         wait_for(lambda: hosts.storage.archives() == [], seconds=20)
     finally:
         if home is hosts.first:

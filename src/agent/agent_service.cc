@@ -2,6 +2,7 @@
 
 #include "agent/exec.h"
 #include "agent/machine.h"
+#include "agent/network_policy.h"
 #include "base/crypto.h"
 #include "base/strings.h"
 
@@ -61,6 +62,7 @@ pb::SandboxInfo to_info(const SandboxView& view) {
   lifecycle.set_timeout_sec(manifest.timeout_sec);
   lifecycle.set_end_at_unix_ms(manifest.end_at_unix_ms);
   lifecycle.set_on_timeout(manifest.is_killed_on_timeout ? "kill" : "pause");
+  *info.mutable_network() = to_message(manifest.network);
   info.set_pause_mode(view.pause_mode);
   info.set_reason(manifest.reason);
   return info;
@@ -142,6 +144,8 @@ void AgentService::add_to(connect::Router& router) {
   router.unary(path("ForkSandbox"), *this, &AgentService::fork);
   router.unary(path("SnapshotSandbox"), *this, &AgentService::snapshot);
   router.unary(path("SetLifecycle"), *this, &AgentService::set_lifecycle);
+  router.unary(path("SetNetworkPolicy"), *this, &AgentService::set_network);
+  router.unary(path("ListDenials"), *this, &AgentService::list_denials);
   router.unary(path("ListTemplates"), *this, &AgentService::list_templates);
   router.unary(path("DeleteTemplate"), *this, &AgentService::delete_template);
   router.unary(path("PingSandbox"), *this, &AgentService::ping);
@@ -171,6 +175,7 @@ AgentService::Reply<pb::CreateSandboxResponse> AgentService::create(
   if (request.has_lifecycle()) {
     WRENN_CO_TRY_ASSIGN(create.lifecycle, to_lifecycle(request.lifecycle()));
   }
+  WRENN_CO_TRY_ASSIGN(create.network, network_policy_of(request.network()));
   WRENN_CO_TRY_ASSIGN(const Outcome created, co_await manager_.create(std::move(create)));
   pb::CreateSandboxResponse response;
   *response.mutable_sandbox() = to_info(created.sandbox);
@@ -284,6 +289,23 @@ AgentService::Reply<pb::SetLifecycleResponse> AgentService::set_lifecycle(
   WRENN_CO_TRY_ASSIGN(const Lifecycle lifecycle, to_lifecycle(request.lifecycle()));
   WRENN_CO_TRY(co_await manager_.set_lifecycle(request.sandbox_id(), lifecycle));
   co_return pb::SetLifecycleResponse();
+}
+
+AgentService::Reply<pb::SetNetworkPolicyResponse> AgentService::set_network(
+    Context&, const pb::SetNetworkPolicyRequest& request) {
+  // Left out by mistake, it would open what is closed.
+  if (!request.has_network()) co_return base::fail(Code::kInvalidArgument, "network is missing");
+  WRENN_CO_TRY_ASSIGN(auto policy, network_policy_of(request.network()));
+  WRENN_CO_TRY(co_await manager_.set_network(request.sandbox_id(), std::move(policy)));
+  co_return pb::SetNetworkPolicyResponse();
+}
+
+AgentService::Reply<pb::ListDenialsResponse> AgentService::list_denials(
+    Context&, const pb::ListDenialsRequest& request) {
+  WRENN_CO_TRY_ASSIGN(const auto denials, co_await manager_.denials(request.sandbox_id()));
+  pb::ListDenialsResponse response;
+  for (const auto& denial : denials) *response.add_denials() = to_message(denial);
+  co_return response;
 }
 
 AgentService::Reply<pb::ListTemplatesResponse> AgentService::list_templates(

@@ -32,6 +32,9 @@ class AgentService {
   Reply<pb::ForkSandboxResponse> fork(Context&, const pb::ForkSandboxRequest& request);
   Reply<pb::SnapshotSandboxResponse> snapshot(Context&, const pb::SnapshotSandboxRequest& request);
   Reply<pb::SetLifecycleResponse> set_lifecycle(Context&, const pb::SetLifecycleRequest& request);
+  Reply<pb::SetNetworkPolicyResponse> set_network(Context&,
+                                                  const pb::SetNetworkPolicyRequest& request);
+  Reply<pb::ListDenialsResponse> list_denials(Context&, const pb::ListDenialsRequest& request);
   Reply<pb::ListTemplatesResponse> list_templates(Context&, const pb::ListTemplatesRequest&);
   Reply<pb::DeleteTemplateResponse> delete_template(Context&,
                                                     const pb::DeleteTemplateRequest& request);

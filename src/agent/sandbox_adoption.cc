@@ -1,5 +1,6 @@
 // What a new agent does with the sandboxes of the last one.
 #include "agent/disk_chain.h"
+#include "agent/network_policy.h"
 #include "agent/sandbox_manager.h"
 #include "agent/snapshot_disk.h"
 #include "agent/start_vm.h"
@@ -9,8 +10,17 @@
 namespace wrenn::agent {
 namespace {
 
-using base::concat;
 using base::Result;
+
+// Blocking. The slot has its rules still. But the last agent may have died between them and the
+// manifest, or may have been of a version that records nothing.
+void apply_network(const hostnet::Slot& slot, const storage::SandboxManifest& manifest) {
+  const auto policy = egress_policy_of(manifest.network);
+  const auto applied = policy ? hostnet::apply_policy(slot, *policy) : base::fail(policy.error());
+  if (applied) return;
+  base::log_error("an adopted sandbox keeps the network policy that it has, whatever that is",
+                  {{"sandbox", manifest.id}, {"error", applied.error()}});
+}
 
 }  // namespace
 
@@ -85,6 +95,7 @@ net::Task<Result<void>> SandboxManager::adopt_running(storage::SandboxManifest m
                      host_.slots->adopt(static_cast<hostnet::SlotIndex>(manifest.slot)));
     place.cgroup =
         base::Cgroup::adopt(host_.cgroups, host_.config.tag.cgroup_parent(), manifest.id);
+    apply_network(place.slot, manifest);
     sandbox->vm->process = {manifest.process, std::move(pidfd)};
     sandbox->vm->guest = std::make_unique<GuestClient>(
         place.slot.netns.get(), base::Secret(std::string(manifest.envd_token.reveal())));

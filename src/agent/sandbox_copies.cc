@@ -119,7 +119,8 @@ net::Task<void> SandboxManager::start_fork(std::string id, storage::SandboxManif
   CreateRequest request{.id = std::move(id),
                         .template_name = source.template_name,
                         .shape = from->shape(),
-                        .lifecycle = lifecycle.value_or(lifecycle_of(source))};
+                        .lifecycle = lifecycle.value_or(lifecycle_of(source)),
+                        .network = source.network};
   Result<Outcome> created = base::fail(Code::kInternal, "it was not started");
   if (auto checked = check(request); !checked) {
     created = base::fail(std::move(checked).error());

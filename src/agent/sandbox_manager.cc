@@ -30,6 +30,7 @@ storage::SandboxManifest first_manifest(const CreateRequest& request, const Host
   manifest.timeout_sec = request.lifecycle.timeout_sec;
   manifest.end_at_unix_ms = request.lifecycle.end_at_unix_ms;
   manifest.is_killed_on_timeout = request.lifecycle.is_killed;
+  manifest.network = request.network;
   manifest.created_unix_ms = base::unix_ms_now();
   manifest.kernel_version = from.manifest.kernel_version;
   manifest.hypervisor = host.hypervisor->name();

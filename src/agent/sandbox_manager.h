@@ -23,6 +23,7 @@
 #include "agent/stopwatch.h"
 #include "agent/template_store.h"
 #include "base/readiness.h"
+#include "hostnet/denials.h"
 #include "net/sync.h"
 #include "storage/objects/archive.h"
 
@@ -41,6 +42,7 @@ struct CreateRequest {
   std::string template_name;
   Shape shape;  // A snapshot's own shape takes its place.
   Lifecycle lifecycle;
+  storage::NetworkPolicy network;
 };
 
 struct SandboxView {
@@ -105,6 +107,11 @@ class SandboxManager {
                                                  std::optional<storage::GuestDefaults> defaults,
                                                  Timings& timings);
   net::Task<base::Result<void>> set_lifecycle(std::string id, Lifecycle lifecycle);
+  // In force when this succeeds, for one that is paused from its resume on; as before when it
+  // fails. Neither this nor the next counts as activity.
+  net::Task<base::Result<void>> set_network(std::string id, storage::NetworkPolicy policy);
+  // kFailedPrecondition for one that does not run.
+  net::Task<base::Result<std::vector<hostnet::Denial>>> denials(std::string id);
 
   // kNotFound for an unknown id, kFailedPrecondition for one that is paused.
   base::Result<SandboxUse> use(const std::string& id);
@@ -152,6 +159,7 @@ class SandboxManager {
   net::Task<base::Result<TemplateView>> snapshot_now(std::string id, std::string name,
                                                      std::optional<storage::GuestDefaults> defaults,
                                                      Timings& timings);
+  net::Task<base::Result<void>> set_network_now(std::string id, storage::NetworkPolicy policy);
   net::Task<base::Result<void>> set_defaults(Sandbox& sandbox,
                                              const storage::GuestDefaults& defaults);
   net::Task<base::Result<CheckpointPtr>> save_copy(

@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <cstdio>
 
+#include "agent/network_policy.h"
 #include "base/crypto.h"
 #include "base/log.h"
 #include "base/strings.h"
@@ -42,6 +43,13 @@ struct Starting {
   std::optional<vm::VmProcess> process;
   std::unique_ptr<GuestClient> guest;
 
+  // Blocking. Before the guest runs; slots are made without a policy.
+  Result<void> restrict_network() const {
+    if (manifest.network == storage::NetworkPolicy()) return {};
+    WRENN_TRY_ASSIGN(const auto policy, egress_policy_of(manifest.network));
+    return hostnet::apply_policy(place->slot, policy);
+  }
+
   // Blocking.
   Result<void> prepare() {
     WRENN_TRY(check_machine(host, *checkpoint));
@@ -51,6 +59,7 @@ struct Starting {
                      make_place(host, manifest.id, checkpoint->shape(), directory / kVmDirectory,
                                 checkpoint->disks(), std::move(slot)));
     place.emplace(std::move(made));
+    WRENN_TRY(restrict_network());
     if (!checkpoint->manifest.has_memory) return {};
     WRENN_TRY_ASSIGN(devices, base::open_file(checkpoint->directory / kDevicesFile, O_RDONLY));
     return {};

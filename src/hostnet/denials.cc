@@ -49,10 +49,11 @@ std::optional<Denial> read_element(const json::value* element, std::int64_t now_
   const auto port =
       parts->size() == 3 ? number<std::uint16_t>(&parts->at(2)) : std::optional<std::uint16_t>(0);
   const auto packets = number<std::uint64_t>(member(member(element, "counter"), "packets"));
-  const auto expires = number<std::int64_t>(member(element, "expires"));
+  const auto expires = number<std::uint32_t>(member(element, "expires"));
   if (!address || !protocol || !port || !packets || !expires) return std::nullopt;
-  return Denial{*address, *protocol, *port, *packets,
-                now_unix_sec - std::max<std::int64_t>(0, kDenialsKept.count() - *expires)};
+  return Denial{
+      *address, *protocol, *port, *packets,
+      now_unix_sec - std::max<std::int64_t>(0, kDenialsKept.count() - std::int64_t{*expires})};
 }
 
 bool add_elements(const json::value* elements, std::int64_t now_unix_sec, Found& found) {

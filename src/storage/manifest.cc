@@ -26,6 +26,12 @@ json::object file_json(const FileStamp& stamp) {
           {"size", static_cast<std::int64_t>(stamp.size)}};
 }
 
+json::object network_json(const NetworkPolicy& network) {
+  return {{"deny_internet", network.deny_internet},
+          {"allow_out", json::array(network.allow_out.begin(), network.allow_out.end())},
+          {"deny_out", json::array(network.deny_out.begin(), network.deny_out.end())}};
+}
+
 template <class Manifest>
 void add(Scan<Manifest>& scan, const Path& directory, Result<Manifest> manifest,
          bool (*fits)(const Manifest&, const Path&)) {
@@ -85,7 +91,8 @@ std::string to_json(const SandboxManifest& m) {
                         {"boot_id", m.boot_id},
                         {"end_at_unix_ms", m.end_at_unix_ms},
                         {"on_timeout", m.is_killed_on_timeout ? "kill" : "pause"},
-                        {"reason", m.reason}});
+                        {"reason", m.reason},
+                        {"network", network_json(m.network)}});
 }
 
 std::string to_json(const TemplateManifest& m) {
@@ -136,6 +143,7 @@ Result<SandboxManifest> parse_sandbox_manifest(std::string_view text) {
   if (on_timeout != "kill" && on_timeout != "pause") fields.wrong("on_timeout", "is unknown");
   m.is_killed_on_timeout = on_timeout == "kill";
   m.reason = fields.text("reason");
+  m.network = fields.network("network");
   WRENN_TRY(fields.status());
   return m;
 }

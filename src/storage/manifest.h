@@ -38,6 +38,16 @@ enum class StoredState {
 std::string_view state_name(StoredState state);  // "running", "paused"
 std::optional<StoredState> stored_state_from_name(std::string_view name);
 
+// What a sandbox may reach: addresses and blocks of them as texts, which this folder only keeps.
+struct NetworkPolicy {
+  bool deny_internet = false;
+  std::vector<std::string> allow_out;
+  std::vector<std::string> deny_out;
+  bool operator==(const NetworkPolicy&) const = default;
+};
+inline constexpr std::size_t kMaxNetworkEntries = 256;  // In each list.
+inline constexpr std::size_t kMaxNetworkEntry = 18;     // bytes: 255.255.255.255/32
+
 struct SandboxManifest {
   std::string id;
   std::string team_id;  // May be empty.
@@ -61,6 +71,7 @@ struct SandboxManifest {
   bool is_killed_on_timeout = false;
   std::string reason;  // Why the host paused it: "idle", "lifetime", "host_memory", "vm_ended",
                        // "host_restarted".
+  NetworkPolicy network;
 };
 
 struct FileStamp {

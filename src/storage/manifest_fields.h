@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include <boost/json.hpp>
 
@@ -91,6 +92,39 @@ class Fields {
     if (!stamp.sha256.empty() && stamp.sha256.size() != 64) inner.wrong("sha256", "is invalid");
     if (inner.problem_) wrong(name, base::concat("is invalid: ", inner.problem_->message));
     return stamp;
+  }
+
+  bool flag(std::string_view name) {
+    const boost::json::value* value = find(name);
+    if (value == nullptr) return false;
+    if (!value->is_bool()) return wrong(name, "is neither true nor false"), false;
+    return value->get_bool();
+  }
+
+  std::vector<std::string> text_list(std::string_view name, std::size_t most, std::size_t max) {
+    std::vector<std::string> out;
+    const boost::json::value* value = find(name);
+    if (value == nullptr) return out;
+    if (!value->is_array()) return wrong(name, "is not a list"), out;
+    if (value->get_array().size() > most) return wrong(name, "is too large"), out;
+    for (const auto& entry : value->get_array()) {
+      const bool valid = entry.is_string() && entry.get_string().size() <= max;
+      if (!valid) return wrong(name, "has an invalid entry"), out;
+      out.emplace_back(entry.get_string());
+    }
+    return out;
+  }
+
+  // One that is not there restricts nothing: that is older than policies are.
+  NetworkPolicy network(std::string_view name) {
+    NetworkPolicy policy;
+    if (!object_.contains(name)) return policy;
+    Fields inner(object(name));
+    policy.deny_internet = inner.flag("deny_internet");
+    policy.allow_out = inner.text_list("allow_out", kMaxNetworkEntries, kMaxNetworkEntry);
+    policy.deny_out = inner.text_list("deny_out", kMaxNetworkEntries, kMaxNetworkEntry);
+    if (inner.problem_) wrong(name, base::concat("is invalid: ", inner.problem_->message));
+    return policy;
   }
 
   void wrong(std::string_view name, std::string_view what) {

@@ -36,6 +36,7 @@ SandboxManifest sample(const std::string& id) {
   m.end_at_unix_ms = 1700000900000;
   m.is_killed_on_timeout = true;
   m.reason = "idle";
+  m.network = {true, {"198.51.100.7"}, {"203.0.113.0/24", "0.0.0.0/0"}};
   return m;
 }
 
@@ -77,6 +78,7 @@ TEST(ManifestTest, SandboxRoundTrip) {
   EXPECT_EQ(read->metadata, m.metadata);
   EXPECT_EQ(read->uid, 200007u);
   EXPECT_EQ(read->envd_token.reveal(), "0123456789abcdef");
+  EXPECT_EQ(read->network, m.network);
 }
 
 TEST(ManifestTest, TemplateRoundTrip) {
@@ -88,6 +90,28 @@ TEST(ManifestTest, TemplateRoundTrip) {
 
 TEST(ManifestTest, UnknownFieldsAreIgnored) {
   EXPECT_TRUE(parse_sandbox_manifest(with("{\"format\"", "{\"future\":[1,{}],\"format\"")));
+}
+
+TEST(ManifestTest, OneThatIsOlderThanPoliciesRestrictsNothing) {
+  const std::string text = to_json(sample("cl-a"));
+  const auto at = text.find(",\"network\"");
+  ASSERT_NE(at, std::string::npos);
+  const auto read = parse_sandbox_manifest(text.substr(0, at) + "}");
+  ASSERT_TRUE(read) << read.error().to_string();
+  EXPECT_EQ(read->network, NetworkPolicy());
+}
+
+// Never a policy that lets pass what the one on disk refuses.
+TEST(ManifestTest, ABrokenPolicyIsAnError) {
+  expect_broken(with("\"deny_internet\":true", "\"deny_internet\":1"), "\"deny_internet\"");
+  expect_broken(with("\"deny_internet\":true,", ""), "\"deny_internet\" is missing");
+  expect_broken(with("\"deny_out\":[\"203", "\"deny_out\":[7,\"203"),
+                "\"deny_out\" has an invalid");
+  expect_broken(with("[\"198.51.100.7\"]", "\"198.51.100.7\""), "\"allow_out\" is not a list");
+  expect_broken(with("[\"198.51.100.7\"]", "[\"255.255.255.255/320\"]"), "\"allow_out\"");
+  std::string many = "\"1.2.3.4\"";
+  for (std::size_t i = 0; i < kMaxNetworkEntries; ++i) many += ",\"1.2.3.4\"";
+  expect_broken(with("[\"198.51.100.7\"]", "[" + many + "]"), "\"allow_out\" is too large");
 }
 
 TEST(ManifestTest, TheErrorNamesTheField) {
