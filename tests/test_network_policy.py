@@ -4,7 +4,7 @@ import time
 import pytest
 
 from support.agent import Agent, AgentError
-from support.machine import kill
+from support.machine import kill, wait_for
 from support.outside import Outside
 
 TARGET = ("203.0.113.2", 7000)
@@ -24,6 +24,21 @@ except ConnectionError:
 except OSError as error:
     answer = str(error)
 print(answer, "soon" if time.monotonic() - begin < 5 else "late")
+"""
+
+
+# A connection that stands; each line of the file says how it is just then.
+STAND = """
+import socket, sys, time
+connection = socket.create_connection((sys.argv[1], int(sys.argv[2])), timeout=10)
+with open("/tmp/stands", "w", buffering=1) as log:
+    try:
+        while True:
+            connection.sendall(b"x")
+            print("stands", file=log)
+            time.sleep(0.1)
+    except ConnectionResetError:
+        print("cut", file=log)
 """
 
 
@@ -72,6 +87,19 @@ def test_what_was_refused_is_told(agent, api, outside):
         agent.set_network(sandbox)
         assert connect(sandbox, "10.1.2.3", 80) == "refused soon"
         assert {(one["address"], one["port"]) for one in agent.denials(sandbox)} == {TARGET, ("10.1.2.3", 80)}
+
+
+def test_a_change_cuts_connections_that_stand(agent, api, outside):
+    outside.hold(7002)
+    with api.create() as sandbox:
+        last = lambda: sandbox.sh("tail -n 1 /tmp/stands || true").text.strip()
+        sandbox.background("python3", "-c", STAND, TARGET[0], "7002")
+        wait_for(lambda: last() == "stands", seconds=30)
+        agent.set_network(sandbox, denyOut=["198.51.100.0/24"])
+        assert last() == "stands" and agent.denials(sandbox) == []
+        agent.set_network(sandbox, **CLOSED)
+        wait_for(lambda: last() == "cut", seconds=10)
+        assert [(one["address"], one["port"]) for one in agent.denials(sandbox)] == [(TARGET[0], 7002)]
 
 
 @pytest.mark.parametrize("mode", ["memory", "disk"])

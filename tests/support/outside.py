@@ -48,6 +48,10 @@ class Outside:
         self.process.stdin.flush()
         return self.process.stdout.readline().strip()
 
+    def hold(self, port):
+        """From now on connections to this port are taken, and stand as long as we do."""
+        assert self.ask("hold", str(port)) == "up"
+
     def reaches(self, address, port):
         """Whether a connection from out there comes through; the way leads over the host."""
         return self.ask("connect", address, str(port)) == "yes"
@@ -58,6 +62,12 @@ def answer(listener):
         connection, peer = listener.accept()
         with connection:
             connection.sendall(peer[0].encode())
+
+
+def hold(listener):
+    held = []
+    while True:
+        held.append(listener.accept())
 
 
 def connects(address, port):
@@ -80,6 +90,10 @@ def main():
                 subprocess.run(["ip", *command.split()], check=True)
             listener = socket.create_server((address, port))
             threading.Thread(target=answer, args=(listener,), daemon=True).start()
+            print("up", flush=True)
+        elif verb == "hold":
+            listener = socket.create_server((address, int(words[0])))
+            threading.Thread(target=hold, args=(listener,), daemon=True).start()
             print("up", flush=True)
         elif verb == "connect":
             print("yes" if connects(*words) else "no", flush=True)
