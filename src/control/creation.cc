@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "base/strings.h"
 #include "base/time.h"
+#include "control/api/network_policy.h"
 #include "control/api/on_pool.h"
 #include "control/api/quotas.h"
 #include "control/api/requests.h"
@@ -27,6 +28,7 @@ agent::CreateSandboxRequest to_create(const db::Sandbox& row, const Origin& orig
   request.set_memory_mb(row.memory_mb);
   request.set_disk_size_mb(row.disk_mb);
   to_rpc(settings_of(row), *request.mutable_lifecycle());
+  to_rpc(row.network, *request.mutable_network());
   return request;
 }
 
@@ -39,6 +41,18 @@ Demand demand_of(const db::Sandbox& row, const Origin& origin) {
           .only_on = origin.host_id};
 }
 
+// What restricts a sandbox holds before it runs, or there is none.
+Task<base::Result<agent::CreateSandboxResponse>> create_restricted(
+    AgentClient& agent, const agent::CreateSandboxRequest& request, bool is_restricted) {
+  auto made = co_await agent.create(request);
+  if (made && is_restricted && !made->sandbox().has_network()) {
+    co_return base::fail(base::Code::kUnavailable,
+                         "the host's agent is of an older version, which restricts no networks",
+                         "upgrade it, or leave out `network`");
+  }
+  co_return made;
+}
+
 // On the first of the hosts that can; the row is that host's before it is asked, so that whatever
 // becomes of this process, each host knows which sandboxes are its own.
 Task<base::Result<agent::CreateSandboxResponse>> create_on_one(Services& services, db::Sandbox& row,
@@ -47,7 +61,7 @@ Task<base::Result<agent::CreateSandboxResponse>> create_on_one(Services& service
   while (true) {
     auto agent = services.directory.agent(row.host_id);
     if (!agent) co_return base::fail(std::move(agent).error());
-    auto made = co_await (*agent)->create(request);
+    auto made = co_await create_restricted(**agent, request, row.network != db::NetworkPolicy());
     if (made || !may_do_elsewhere(made.error()) || placed.others.empty()) co_return made;
     // Nothing of it is to be left there.
     co_await destroy_leftover(**agent, row.id);

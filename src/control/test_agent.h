@@ -40,6 +40,8 @@ class TestAgent final : public net::HttpHandler {
     add("ForkSandbox", &A::fork);
     add("SnapshotSandbox", &A::snapshot);
     add("SetLifecycle", &A::set_lifecycle);
+    add("SetNetworkPolicy", &A::set_network);
+    add("ListDenials", &A::list_denials);
     add("ListTemplates", &A::list_templates);
     add("DeleteTemplate", &A::delete_template);
     add("PingSandbox", &A::ping);
@@ -86,6 +88,8 @@ class TestAgent final : public net::HttpHandler {
   int pauses = 0;
   int resumes = 0;
   bool has_storage = true;
+  bool knows_networks = true;                  // Older agents do not.
+  std::vector<hostagent::v1::Denial> denials;  // Of all sandboxes.
   int wakes = 0;
   hostagent::v1::CreateSandboxRequest last_create;
   std::map<std::string, hostagent::v1::TemplateInfo> templates;
@@ -115,7 +119,9 @@ class TestAgent final : public net::HttpHandler {
     }
     last_create = request;
     hostagent::v1::CreateSandboxResponse response;
-    *response.mutable_sandbox() = add_sandbox(request.sandbox_id(), request.lifecycle());
+    auto& made = add_sandbox(request.sandbox_id(), request.lifecycle());
+    if (knows_networks) *made.mutable_network() = request.network();
+    *response.mutable_sandbox() = made;
     (*response.mutable_timings_ms())["restore"] = 12.5;
     co_return response;
   }
@@ -239,6 +245,21 @@ class TestAgent final : public net::HttpHandler {
     WRENN_CO_TRY_ASSIGN(auto* info, find(request.sandbox_id()));
     *info->mutable_lifecycle() = request.lifecycle();
     co_return hostagent::v1::SetLifecycleResponse();
+  }
+  Reply<hostagent::v1::SetNetworkPolicyResponse> set_network(
+      Context&, const hostagent::v1::SetNetworkPolicyRequest& request) {
+    WRENN_CO_TRY(co_await gate.pass());
+    if (changes_fail) co_return base::fail(base::Code::kInternal, "nft is broken");
+    WRENN_CO_TRY_ASSIGN(auto* info, find(request.sandbox_id()));
+    *info->mutable_network() = request.network();
+    co_return hostagent::v1::SetNetworkPolicyResponse();
+  }
+  Reply<hostagent::v1::ListDenialsResponse> list_denials(
+      Context&, const hostagent::v1::ListDenialsRequest& request) {
+    WRENN_CO_TRY(check_awake(request.sandbox_id()));
+    hostagent::v1::ListDenialsResponse response;
+    response.mutable_denials()->Assign(denials.begin(), denials.end());
+    co_return response;
   }
   Reply<hostagent::v1::ListTemplatesResponse> list_templates(
       Context&, const hostagent::v1::ListTemplatesRequest&) {

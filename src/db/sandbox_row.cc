@@ -75,6 +75,7 @@ Result<Sandbox> read_sandbox(const Row& row) {
   WRENN_TRY_ASSIGN(auto metadata, parse_texts(row.text(9)));
   WRENN_TRY_ASSIGN(auto labels, parse_texts(row.text(26)));
   WRENN_TRY_ASSIGN(auto host_labels, parse_texts(row.text(29)));
+  WRENN_TRY_ASSIGN(auto network, network_from_text(row.text(33)));
   return Sandbox{.id = row.text(0),
                  .team_id = row.text(1),
                  .host_id = row.maybe_text(2),
@@ -99,6 +100,7 @@ Result<Sandbox> read_sandbox(const Row& row) {
                  .metadata = std::move(metadata),
                  .labels = std::move(labels),
                  .host_labels = std::move(host_labels),
+                 .network = std::move(network),
                  .host_ip = row.text(10),
                  .error_message = row.text(11),
                  .created_at = row.integer(12),
@@ -141,10 +143,11 @@ Result<Sandbox> insert_row(Session& session, const Sandbox& sandbox, const Hold&
           concat("INSERT INTO sandboxes (id, team_id, host_id, template, status, vcpus, memory_mb, "
                  "disk_mb, timeout_sec, metadata, host_ip, created_at, updated_at, "
                  "max_lifetime_sec, end_at, on_timeout, auto_resume, labels, holder, held_until, "
-                 "host_labels, source_sandbox_id, source_template, source_version) SELECT $1, id, "
+                 "host_labels, source_sandbox_id, source_template, source_version, network) SELECT "
+                 "$1, id, "
                  "$3, $4, "
                  "$5, $6, $7, $8, $9, $10, $11, $12, $12, $13, $14, $15, $16, $17, $18, $19, $20, "
-                 "$21, $22, $23 FROM teams WHERE id = $2 AND deleted_at IS NULL RETURNING ",
+                 "$21, $22, $23, $24 FROM teams WHERE id = $2 AND deleted_at IS NULL RETURNING ",
                  kColumns),
           {sandbox.id,
            sandbox.team_id,
@@ -168,7 +171,8 @@ Result<Sandbox> insert_row(Session& session, const Sandbox& sandbox, const Hold&
            std::move(host_labels),
            sandbox.source.sandbox_id,
            sandbox.source.template_name,
-           sandbox.source.version}));
+           sandbox.source.version,
+           network_to_text(sandbox.network)}));
   if (rows.empty()) return base::fail(Code::kNotFound, "team not found");
   return read_sandbox(rows.front());
 }

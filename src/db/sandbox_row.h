@@ -19,7 +19,7 @@ inline constexpr std::string_view kColumns =
     "host_ip, error_message, created_at, started_at, last_active_at, updated_at, stopped_at, "
     "max_lifetime_sec, end_at, on_timeout, auto_resume, pause_mode, pause_reason, paused_at, "
     "archive, archive_bytes, labels, holder, held_until, host_labels, source_sandbox_id, "
-    "source_template, source_version";
+    "source_template, source_version, network";
 
 using Texts = std::map<std::string, std::string>;
 // kInvalidArgument for what is no UTF-8.

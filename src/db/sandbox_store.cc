@@ -474,4 +474,15 @@ Result<bool> SandboxStore::set_lifecycle(std::string_view id, const LifecycleSet
   return changed == 1;
 }
 
+Result<bool> SandboxStore::set_network(std::string_view id, const NetworkPolicy& before,
+                                       const NetworkPolicy& after) {
+  WRENN_TRY_ASSIGN(
+      const std::int64_t changed,
+      database_.write().execute(
+          "UPDATE sandboxes SET network = $3, updated_at = $4 WHERE id = $1 "
+          "AND network = $2 AND status NOT IN ('stopped', 'error')",
+          {std::string(id), network_to_text(before), network_to_text(after), clock_()}));
+  return changed == 1;
+}
+
 }  // namespace wrenn::db

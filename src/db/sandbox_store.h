@@ -14,6 +14,7 @@
 #include "db/database.h"
 #include "db/host_capacity.h"
 #include "db/labels.h"
+#include "db/network_policy.h"
 #include "db/sandbox_state.h"
 #include "db/team.h"
 
@@ -58,6 +59,7 @@ struct Sandbox {
   std::map<std::string, std::string> labels;  // The users' own.
   // What a host must have for it to be made or woken there.
   std::map<std::string, std::string> host_labels;
+  NetworkPolicy network;
   std::string host_ip;
   std::string error_message;
   std::int64_t created_at = 0;  // All times: milliseconds since 1970 UTC.
@@ -196,6 +198,9 @@ class SandboxStore {
                                       const LabelChanges& changes);
   // In any state but stopped and error; false then.
   base::Result<bool> set_lifecycle(std::string_view id, const LifecycleSettings& settings);
+  // The same, as long as it has `before`: of several who change it each sees what the others did.
+  base::Result<bool> set_network(std::string_view id, const NetworkPolicy& before,
+                                 const NetworkPolicy& after);
 
   // What this control plane changes it goes on changing: call it more often than every kHoldMs.
   base::Result<void> extend_holds();

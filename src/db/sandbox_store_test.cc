@@ -303,6 +303,22 @@ TEST_F(SandboxStoreTest, ALifecycleChangesUntilTheEnd) {
   EXPECT_FALSE(store_.set_lifecycle("cl-a", settings).value());
 }
 
+TEST_F(SandboxStoreTest, ANetworkIsReplacedByWhoKnowsIt) {
+  add("cl-a");
+  EXPECT_EQ(get("cl-a").network, NetworkPolicy());
+  const NetworkPolicy one{
+      .allow_internet_access = false, .allow_out = {"8.8.8.8", "9.0.0.0/8"}, .deny_out = {}};
+  const NetworkPolicy two{.allow_out = {}, .deny_out = {"8.8.8.8"}};
+  EXPECT_TRUE(store_.set_network("cl-a", {}, one).value());
+  EXPECT_EQ(get("cl-a").network, one);
+  EXPECT_FALSE(store_.set_network("cl-a", {}, two).value()) << "somebody was quicker";
+  EXPECT_TRUE(store_.set_network("cl-a", one, two).value());
+  EXPECT_TRUE(store_.set_network("cl-a", two, {}).value());
+  EXPECT_EQ(get("cl-a").network, NetworkPolicy());
+  ASSERT_TRUE(store_.transition("cl-a", {kPending}, kStopped).value());
+  EXPECT_FALSE(store_.set_network("cl-a", {}, one).value());
+}
+
 TEST_F(SandboxStoreTest, WhatIsSaidOfAPauseGoesWithIt) {
   add("cl-a");
   ASSERT_TRUE(store_.transition("cl-a", {kPending}, kRunning).value());

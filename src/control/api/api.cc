@@ -23,6 +23,7 @@
 #include "control/api/hosts.h"
 #include "control/api/login_routes.h"
 #include "control/api/metrics.h"
+#include "control/api/network.h"
 #include "control/api/oauth_routes.h"
 #include "control/api/own_account.h"
 #include "control/api/ports.h"
@@ -134,6 +135,9 @@ constexpr std::array kRoutes = {
              changes("capsule.set_port", "capsule")},
     ApiRoute{"POST", "/v1/capsules/{}/ports/{}/url", Access::kKey, make_port_url,
              changes("capsule.make_port_url", "capsule")},
+    ApiRoute{"GET", "/v1/capsules/{}/network", Access::kKey, get_network},
+    ApiRoute{"PUT", "/v1/capsules/{}/network", Access::kKey, set_network,
+             changes("capsule.set_network", "capsule")},
 
     ApiRoute{"POST", "/v1/hosts", Access::kKey, create_host,
              changes_quietly("host.create", "host")},

@@ -37,6 +37,7 @@ std::vector<Fork> new_forks(const db::Sandbox& source, const ForkParams& params)
     row.auto_resume = source.auto_resume;
     row.labels = source.labels;
     row.host_labels = source.host_labels;
+    row.network = source.network;
     for (const auto& [name, value] : params.labels) {
       if (value) {
         row.labels[name] = *value;

@@ -34,6 +34,8 @@ JsonFields::JsonFields(std::string_view body, std::string_view what)
   }
 }
 
+JsonFields::JsonFields(std::unique_ptr<json::object> object) : object_(std::move(object)) {}
+
 JsonFields::~JsonFields() = default;
 
 void JsonFields::fail(std::string message) {
@@ -123,6 +125,18 @@ std::vector<std::string> JsonFields::texts(std::string_view name, std::size_t ma
     out.emplace_back(*text);
   }
   return out;
+}
+
+JsonFields JsonFields::object(std::string_view name) {
+  auto own = std::make_unique<json::object>();
+  if (const json::value* value = find(name)) {
+    if (const json::object* object = value->if_object()) {
+      *own = *object;
+    } else {
+      fail(concat(name, " must be an object: {\"field\": value, ...}"));
+    }
+  }
+  return JsonFields(std::move(own));
 }
 
 const boost::json::object* JsonFields::small_object(std::string_view name, std::size_t max_count) {

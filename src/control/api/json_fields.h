@@ -58,6 +58,10 @@ class JsonFields {
   std::map<std::string, std::optional<std::string>> texts_or_nulls(std::string_view name,
                                                                    std::size_t max_count);
 
+  // The fields of an object in this one, whose mistakes are its own: empty for a missing field, and
+  // for what is no object, which is a mistake of these.
+  JsonFields object(std::string_view name);
+
   // Nothing for a missing field and for 0, of which it is up to the caller what they mean.
   std::optional<int> optional_integer(std::string_view name, int min, int max);
 
@@ -65,6 +69,7 @@ class JsonFields {
   Answer<void> status() const;
 
  private:
+  explicit JsonFields(std::unique_ptr<boost::json::object> object);
   const boost::json::value* find(std::string_view name) const;
   // Null when it is missing, or a mistake.
   const boost::json::object* small_object(std::string_view name, std::size_t max_count);

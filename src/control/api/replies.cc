@@ -6,6 +6,7 @@
 
 #include "base/strings.h"
 #include "base/time.h"
+#include "control/api/network_policy.h"
 #include "proto/agent.pb.h"
 
 namespace wrenn::control {
@@ -58,6 +59,7 @@ json::object sandbox_object(const db::Sandbox& sandbox) {
   out["last_updated"] = time_text(sandbox.updated_at);
   if (!sandbox.labels.empty()) out["labels"] = texts_object(sandbox.labels);
   if (!sandbox.host_labels.empty()) out["host_labels"] = texts_object(sandbox.host_labels);
+  out["network"] = network_object(sandbox.network);
   if (!sandbox.metadata.empty()) out["metadata"] = texts_object(sandbox.metadata);
   return out;
 }

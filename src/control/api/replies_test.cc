@@ -19,7 +19,8 @@ TEST(RepliesTest, ASandboxLeavesEmptyFieldsOut) {
             R"({"id":"cl-1","status":"pending","template":"minimal","vcpus":1,"memory_mb":512,)"
             R"("disk_mb":0,"timeout_sec":0,"on_timeout":"pause","auto_resume":true,)"
             R"("created_at":"2023-11-14T22:13:20Z",)"
-            R"("last_updated":"2023-11-14T22:13:20Z"})");
+            R"("last_updated":"2023-11-14T22:13:20Z",)"
+            R"("network":{"allow_internet_access":true,"allow_out":[],"deny_out":[]}})");
   sandbox.metadata["kernel_version"] = "6.1";
   sandbox.error_message = "why";
   const std::string full = sandbox_json(sandbox, {{"boot", 1.5}});

@@ -4,6 +4,7 @@
 
 #include "base/strings.h"
 #include "control/api/json_fields.h"
+#include "control/api/network_policy.h"
 
 namespace wrenn::control {
 namespace {
@@ -91,6 +92,7 @@ Answer<CreateParams> parse_create(std::string_view body) {
   params.auto_resume = fields.boolean("auto_resume", true);
   params.labels = set_labels(read_labels(fields));
   params.host_labels = set_labels(read_labels(fields, "host_labels"));
+  params.network = read_network(fields);
   API_TRY(fields.status());
   return params;
 }

@@ -34,6 +34,7 @@ struct CreateParams {
   bool auto_resume = true;
   std::map<std::string, std::string> labels;
   std::map<std::string, std::string> host_labels;  // That its host must have.
+  db::NetworkPolicy network;
 };
 // NAME, NAME:TAG or NAME@VERSION.
 Answer<db::TemplateReference> parse_template(std::string_view text);

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <cstdlib>
 
+#include "control/api/network_policy.h"
 #include "control/api/requests.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -28,6 +29,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   }
   if (const auto move = parse_move(body)) {
     if (!check_path(move->from) || !check_path(move->to)) std::abort();
+  }
+  if (const auto network = parse_network(body)) {
+    if (network->allow_out.size() > 256 || network->deny_out.size() > 256) std::abort();
+    // What is taken is as the database and the host have it.
+    if (wrenn::db::network_from_text(wrenn::db::network_to_text(*network)) != *network)
+      std::abort();
   }
   (void)parse_selector(body);
   (void)query_parameter(body, "path");

@@ -74,6 +74,7 @@ db::Sandbox new_row(const Call& call, const CreateParams& params, const Origin& 
   row.auto_resume = params.auto_resume;
   row.labels = params.labels;
   row.host_labels = params.host_labels;
+  row.network = params.network;
   db::LifecycleSettings settings;
   apply(params.lifecycle, settings);
   set_lifecycle(settings, row);

@@ -152,6 +152,19 @@ AgentClient::Reply<void> AgentClient::set_lifecycle(const agent::SetLifecycleReq
                                                                 {.timeout = kCallTimeout}));
 }
 
+AgentClient::Reply<void> AgentClient::set_network_policy(
+    const agent::SetNetworkPolicyRequest& request) {
+  return ignore_reply(calls_.unary<agent::SetNetworkPolicyResponse>(
+      method("SetNetworkPolicy"), request, {.timeout = kCallTimeout}));
+}
+
+AgentClient::Reply<agent::ListDenialsResponse> AgentClient::list_denials(std::string sandbox_id) {
+  agent::ListDenialsRequest request;
+  request.set_sandbox_id(std::move(sandbox_id));
+  return calls_.unary<agent::ListDenialsResponse>(method("ListDenials"), request,
+                                                  {.timeout = kListTimeout});
+}
+
 AgentClient::Reply<agent::ListTemplatesResponse> AgentClient::list_templates() {
   return calls_.unary<agent::ListTemplatesResponse>(
       method("ListTemplates"), agent::ListTemplatesRequest(), {.timeout = kCallTimeout});

@@ -27,6 +27,7 @@ class GetSandboxMetricsResponse;
 class HibernateSandboxResponse;
 class KillProcessRequest;
 class ListDirRequest;
+class ListDenialsResponse;
 class ListDirResponse;
 class ListPortsResponse;
 class ListProcessesResponse;
@@ -53,6 +54,7 @@ class PauseSandboxResponse;
 class ResumeSandboxRequest;
 class ResumeSandboxResponse;
 class SetLifecycleRequest;
+class SetNetworkPolicyRequest;
 class SnapshotSandboxRequest;
 class SnapshotSandboxResponse;
 class WakeSandboxRequest;
@@ -103,6 +105,8 @@ class AgentClient {
   Reply<agent::ForkSandboxResponse> fork(const agent::ForkSandboxRequest& request);
   Reply<agent::SnapshotSandboxResponse> snapshot(const agent::SnapshotSandboxRequest& request);
   Reply<void> set_lifecycle(const agent::SetLifecycleRequest& request);
+  Reply<void> set_network_policy(const agent::SetNetworkPolicyRequest& request);
+  Reply<agent::ListDenialsResponse> list_denials(std::string sandbox_id);
   Reply<agent::ListTemplatesResponse> list_templates();
   // One that the agent does not know is no error.
   Reply<void> delete_template(std::string name);
