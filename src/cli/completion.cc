@@ -20,7 +20,7 @@ _wrenn() {
   local words
   words=$(_wrenn_words "$path")
   case "$path" in
-    "sandbox info"|"sandbox pause"|"sandbox resume"|"sandbox hibernate"|"sandbox fork"|"sandbox snapshot"|"sandbox timeout"|"sandbox label"|"sandbox exec"|"sandbox shell"|"sandbox rm"|"sandbox url"|"sandbox ports"|"sandbox forward") [[ $current == -* ]] || words+=" $(_wrenn_ids)" ;;
+    "sandbox info"|"sandbox pause"|"sandbox resume"|"sandbox hibernate"|"sandbox fork"|"sandbox snapshot"|"sandbox timeout"|"sandbox label"|"sandbox exec"|"sandbox shell"|"sandbox rm"|"sandbox url"|"sandbox ports"|"sandbox network"|"sandbox forward") [[ $current == -* ]] || words+=" $(_wrenn_ids)" ;;
     "template rm"|"template tag"|"template builds") [[ $current == -* ]] || words+=" $(_wrenn_templates)" ;;
     "template logs"|"template cancel") [[ $current == -* ]] || words+=" $(_wrenn_builds)" ;;
     "template build") [[ $current == -* ]] || { compopt -o default; return; } ;;
@@ -83,10 +83,10 @@ std::string fish_completion(const std::vector<CommandWords>& commands) {
                           option.substr(2), "\n");
     }
   }
-  for (const char* path :
-       {"sandbox info", "sandbox exec", "sandbox shell", "sandbox rm", "sandbox url",
-        "sandbox ports", "sandbox forward", "sandbox pause", "sandbox resume", "sandbox hibernate",
-        "sandbox label", "sandbox fork", "sandbox snapshot", "sandbox timeout"}) {
+  for (const char* path : {"sandbox info", "sandbox exec", "sandbox shell", "sandbox rm",
+                           "sandbox url", "sandbox ports", "sandbox network", "sandbox forward",
+                           "sandbox pause", "sandbox resume", "sandbox hibernate", "sandbox label",
+                           "sandbox fork", "sandbox snapshot", "sandbox timeout"}) {
     out += base::concat("complete -c wrenn -f -n '__wrenn_in ", path, "' -a '(__wrenn_ids)'\n");
   }
   for (const char* path : {"template rm", "template tag", "template builds"}) {

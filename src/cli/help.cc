@@ -25,6 +25,7 @@ Sandboxes
   sandbox snapshot   Make a template of a sandbox
   sandbox timeout    Change when sandboxes stop by themselves
   sandbox label      Change what sandboxes are found by
+  sandbox network    Show or change what a sandbox may reach
   sandbox rm         Destroy sandboxes
 
 Templates

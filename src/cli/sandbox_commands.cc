@@ -9,6 +9,7 @@
 #include "cli/json_text.h"
 #include "cli/labels.h"
 #include "cli/lifecycle_arguments.h"
+#include "cli/network_arguments.h"
 #include "cli/sandbox.h"
 #include "cli/sandbox_lookup.h"
 #include "cli/session.h"
@@ -23,6 +24,7 @@ struct CreateOptions {
   std::int64_t memory_mb = 0;
   std::int64_t disk_mb = 0;
   LifecycleOptions lifecycle;
+  NetworkOptions network;
   bool no_auto_resume = false;
   std::vector<std::string> labels;
   std::vector<std::string> host_labels;
@@ -56,6 +58,9 @@ base::Result<std::string> create_body(const CreateOptions& options) {
   WRENN_TRY(add_labels("labels", options.labels, body));
   WRENN_TRY(add_labels("host_labels", options.host_labels, body));
   WRENN_TRY(add_to_body(options.lifecycle, body));
+  boost::json::object network;
+  WRENN_TRY(apply(options.network, network));
+  if (!network.empty()) body["network"] = std::move(network);
   return boost::json::serialize(body);
 }
 
@@ -191,6 +196,7 @@ void add_create(CLI::App& parent, Session& session) {
       ->add_option("--host-label", options->host_labels,
                    "NAME=VALUE that its host must have; several: all of them")
       ->allow_extra_args(false);
+  add_network_options(*command, options->network);
   command->add_flag("--json", options->json, "Print the API's whole answer");
   command->callback([&session, options] {
     session.action = [&session, options]() -> base::Result<int> {
@@ -261,6 +267,7 @@ void add_sandbox_commands(CLI::App& app, Session& session) {
   add_exec_command(*sandbox, session);
   add_lifecycle_commands(*sandbox, session);
   add_label_command(*sandbox, session);
+  add_network_command(*sandbox, session);
   add_port_commands(*sandbox, session);
   add_shell_command(*sandbox, session);
   add_remove(*sandbox, session);

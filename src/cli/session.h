@@ -43,6 +43,7 @@ void add_sandbox_commands(CLI::App& app, Session& session);
 void add_exec_command(CLI::App& sandbox, Session& session);
 void add_lifecycle_commands(CLI::App& sandbox, Session& session);
 void add_label_command(CLI::App& sandbox, Session& session);
+void add_network_command(CLI::App& sandbox, Session& session);
 void add_port_commands(CLI::App& sandbox, Session& session);
 void add_forward_command(CLI::App& sandbox, Session& session);
 void add_shell_command(CLI::App& sandbox, Session& session);
