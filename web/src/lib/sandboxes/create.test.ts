@@ -31,6 +31,7 @@ describe('the form of a new sandbox', () => {
 		const rest = { template: 'web@3', timeout_sec: 900, max_lifetime_sec: 604_800, on_timeout: 'kill', auto_resume: false, labels: { user: 'ann' } };
 		expect(bodyOf(form, true)).toEqual({ vcpus: 2, memory_mb: 1024, disk_mb: 8192, ...rest });
 		expect(bodyOf(form, false)).toEqual(rest);
+		expect(bodyOf({ ...newForm(), noInternet: true }, true)).toEqual({ network: { allow_internet_access: false } });
 	});
 	it('says what is wrong with each field', () => {
 		const form = { ...newForm(''), vcpus: 33, memory: null, disk: 5120.5, timeout: '8d', lifetime: 'x', labels: [{ name: 'a', value: '' }, { name: 'a', value: 'b' }] };
@@ -71,6 +72,7 @@ describe('the same by a program', () => {
 	});
 	it('is a command', () => {
 		expect(cli({})).toBe('wrenn sandbox create');
+		expect(cli({ network: { allow_internet_access: false } })).toBe('wrenn sandbox create --no-internet');
 		expect(cli(body)).toBe("wrenn sandbox create --template web --vcpus 2 --timeout 15m --no-auto-resume --label 'user=O'\\''Hara $HOME'");
 	});
 	it('is a request whose body is what the form asks for', () => {

@@ -19,6 +19,7 @@ export interface Form {
 	lifetime: string;
 	onTimeout: 'pause' | 'kill';
 	autoResume: boolean;
+	noInternet: boolean;
 	labels: LabelRow[];
 }
 export interface LabelRow {
@@ -31,7 +32,7 @@ export type Problems = Partial<Record<keyof Form, string>>;
 export const USUAL = { template: 'minimal', vcpus: 1, memory: 512, disk: 5120 };
 
 export function newForm(template = USUAL.template): Form {
-	return { template, vcpus: 1, memory: 512, disk: 5120, timeout: '', lifetime: '', onTimeout: 'pause', autoResume: true, labels: [] };
+	return { template, vcpus: 1, memory: 512, disk: 5120, timeout: '', lifetime: '', onTimeout: 'pause', autoResume: true, noInternet: false, labels: [] };
 }
 
 const ranges = { vcpus: [1, 32, ''], memory: [128, 65_536, ' MB'], disk: [1024, 1_048_576, ' MB'] } as const;
@@ -91,6 +92,7 @@ export function bodyOf(form: Form, isSizeOwn: boolean): ShortBody {
 	if (lifetime) body.max_lifetime_sec = lifetime;
 	if (form.onTimeout !== 'pause') body.on_timeout = form.onTimeout;
 	if (!form.autoResume) body.auto_resume = false;
+	if (form.noInternet) body.network = { allow_internet_access: false };
 	const labels = labelsIn(form.labels);
 	if (Object.keys(labels).length > 0) body.labels = labels;
 	return body;

@@ -125,11 +125,12 @@ describe('the dialog of a new sandbox', { timeout: 60_000 }, () => {
 		await userEvent.click(screen.getByText(/The same by CLI/));
 		await userEvent.clear(screen.getByLabelText('vCPUs'));
 		await userEvent.type(screen.getByLabelText('vCPUs'), '2');
+		await userEvent.click(screen.getByRole('checkbox', { name: /No internet access/ }));
 		await userEvent.click(screen.getByRole('button', { name: 'Add label' }));
 		await userEvent.type(screen.getByLabelText('Name of label 1'), 'user');
 		await userEvent.type(screen.getByLabelText('Value of label 1'), 'ann');
-		expect(screen.getByRole('region', { name: 'CLI', hidden: true })).toHaveTextContent('wrenn sandbox create --vcpus 2 --label user=ann');
+		expect(screen.getByRole('region', { name: 'CLI', hidden: true })).toHaveTextContent('wrenn sandbox create --vcpus 2 --no-internet --label user=ann');
 		await userEvent.click(screen.getByRole('tab', { name: 'curl', hidden: true }));
-		expect(screen.getByRole('region', { name: 'curl', hidden: true })).toHaveTextContent('"vcpus":2,"labels":{"user":"ann"}');
+		expect(screen.getByRole('region', { name: 'curl', hidden: true })).toHaveTextContent('"vcpus":2,"network":{"allow_internet_access":false},"labels":{"user":"ann"}');
 	});
 });

@@ -28,6 +28,7 @@ export function cli(body: ShortBody): string {
 	if (body.max_lifetime_sec !== undefined) add('--max-lifetime', durationText(body.max_lifetime_sec));
 	add('--on-timeout', body.on_timeout);
 	if (body.auto_resume === false) words.push('--no-auto-resume');
+	if (body.network?.allow_internet_access === false) words.push('--no-internet');
 	for (const [name, value] of Object.entries(body.labels ?? {})) add('--label', `${name}=${value}`);
 	return words.join(' ');
 }

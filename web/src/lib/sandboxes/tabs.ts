@@ -8,6 +8,7 @@ export const TABS = [
 	{ id: 'files', label: 'Files' },
 	{ id: 'processes', label: 'Processes' },
 	{ id: 'ports', label: 'Ports' },
+	{ id: 'network', label: 'Network' },
 	{ id: 'snapshots', label: 'Snapshots' },
 	{ id: 'activity', label: 'Activity' }
 ] as const;
@@ -23,13 +24,15 @@ const parts = import.meta.glob<{ default: Part }>([
 	'../terminal/TerminalTab.svelte',
 	'../files/FilesTab.svelte',
 	'../processes/ProcessesTab.svelte',
-	'../ports/PortsTab.svelte'
+	'../ports/PortsTab.svelte',
+	'../network/NetworkTab.svelte'
 ]);
 const files: Partial<Record<TabId, string>> = {
 	terminal: '../terminal/TerminalTab.svelte',
 	files: '../files/FilesTab.svelte',
 	processes: '../processes/ProcessesTab.svelte',
-	ports: '../ports/PortsTab.svelte'
+	ports: '../ports/PortsTab.svelte',
+	network: '../network/NetworkTab.svelte'
 };
 
 /** The component of a tab that is another area's; null of those that are not. */

@@ -12,6 +12,7 @@ export function sandboxNamed(id: string, more: Partial<Sandbox> = {}): Sandbox {
 		timeout_sec: 0,
 		on_timeout: 'pause',
 		auto_resume: true,
+		network: { allow_internet_access: true, allow_out: [], deny_out: [] },
 		created_at: '2026-01-01T00:00:00Z',
 		last_updated: '2026-01-01T00:00:00Z',
 		...more

@@ -12,6 +12,7 @@ const done: Record<string, string> = {
 	'capsule.fork': 'Forked',
 	'capsule.destroy': 'Destroyed',
 	'capsule.set_timeout': 'Time limits changed',
+	'capsule.set_network': 'Network changed',
 	'capsule.exec': 'Command run',
 	'capsule.connect_process': 'Connected to a process',
 	'capsule.kill_process': 'Process ended',
