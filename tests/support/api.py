@@ -163,6 +163,17 @@ class Sandbox:
         assert reply.status == 200, reply
         return reply.json()
 
+    def set_network(self, **fields):
+        reply = self.api.request("PUT", f"{self.path}/network", fields)
+        assert reply.status == 200, reply
+        return reply.json()
+
+    def network(self):
+        """What it may reach, and what it was refused (None unless it runs)."""
+        reply = self.api.get(f"{self.path}/network")
+        assert reply.status == 200, reply
+        return reply.json()["network"], reply.json()["denials"]
+
     def destroy(self):
         reply = self.api.delete(self.path)
         assert reply.status == 204, reply
