@@ -19,22 +19,6 @@ bool is_private(Ipv4 address) {
 
 }  // namespace
 
-std::string Ipv4::to_string() const {
-  return concat(value >> 24, '.', (value >> 16) & 255, '.', (value >> 8) & 255, '.', value & 255);
-}
-
-std::optional<Ipv4> Ipv4::parse(std::string_view text) {
-  const auto parts = base::split(text, '.');
-  if (parts.size() != 4) return std::nullopt;
-  Ipv4 address;
-  for (const auto part : parts) {
-    const auto byte = base::parse_int<std::uint8_t>(part);
-    if (!byte || (part.size() > 1 && part.front() == '0')) return std::nullopt;
-    address.value = address.value << 8 | *byte;
-  }
-  return address;
-}
-
 std::string to_string(const MacAddress& mac) {
   std::string text;
   for (const std::uint8_t byte : mac) {

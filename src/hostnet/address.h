@@ -6,22 +6,17 @@
 
 #include <array>
 #include <cstdint>
-#include <optional>
 #include <string>
 #include <string_view>
 
 #include "base/files.h"
+#include "base/ipv4.h"
 #include "base/result.h"
 
 namespace wrenn::hostnet {
 
-// An IPv4 address, host byte order.
-struct Ipv4 {
-  std::uint32_t value = 0;
-  bool operator==(const Ipv4&) const = default;
-  std::string to_string() const;
-  static std::optional<Ipv4> parse(std::string_view text);
-};
+using base::Ipv4;
+using base::Ipv4Block;
 
 using MacAddress = std::array<std::uint8_t, 6>;
 std::string to_string(const MacAddress& mac);  // "02:fc:00:00:00:05"

@@ -9,14 +9,9 @@
 namespace wrenn::hostnet {
 namespace {
 
-TEST(Address, Ipv4Text) {
+TEST(Address, OfTheGuest) {
   EXPECT_EQ(kGuestAddress.to_string(), "169.254.0.21");
   EXPECT_EQ(kGatewayAddress.to_string(), "169.254.0.22");
-  EXPECT_EQ(Ipv4::parse("10.12.255.1")->value, 0x0A0CFF01u);
-  for (const char* bad :
-       {"", "1.2.3", "1.2.3.4.5", "1.2.3.256", "01.2.3.4", "1.2.3.-4", "1.2.3.4 "}) {
-    EXPECT_FALSE(Ipv4::parse(bad)) << bad;
-  }
   EXPECT_EQ(to_string(kGuestMac), "02:fc:00:00:00:05");
 }
 

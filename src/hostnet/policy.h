@@ -12,17 +12,6 @@
 
 namespace wrenn::hostnet {
 
-// All addresses that begin with the same `prefix` bits. The other bits of `network` are zero.
-struct Ipv4Block {
-  Ipv4 network;
-  int prefix = 32;
-  bool operator==(const Ipv4Block&) const = default;
-  std::string to_string() const;  // "198.51.100.0/24"; a single address has no prefix.
-  // Of an address or an address with a prefix. kInvalidArgument, with what to write instead, for
-  // anything else: names, IPv6, bits beyond the prefix.
-  static base::Result<Ipv4Block> parse(std::string_view text);
-};
-
 // Blocks may repeat and contain each other.
 struct EgressPolicy {
   bool deny_internet = false;    // Whatever is not in `allow` is refused.

