@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { LineParser, isOver, progress, secondsOf, stepsOf } from './builds';
+import { LineParser, isOver, progress, secondsOf, shownText, stepsOf } from './builds';
 import type { Build, LogLine } from './builds';
 
 const build: Build = { id: 'b', name: 'web', tag: 'latest', status: 'building', step: 2, steps: 4, cached_steps: 1, created_at: '2026-01-01T00:00:00Z' };
@@ -28,6 +28,15 @@ describe('builds', () => {
 			[2, 'RUN b', 'failed', 2]
 		]);
 		expect(stepsOf([line(1, 1, 'step', 'RUN a'), line(2, 1, 'done', '')])[0]!.state).toBe('done');
+		expect(stepsOf([line(1, 0, 'notice', 'begins'), line(2, 1, 'step', 'RUN a'), line(3, 0, 'notice', 'made')]).map((step) => [step.number, step.title])).toEqual([
+			[0, 'Before the first step'],
+			[1, 'RUN a'],
+			[-1, 'After the last step']
+		]);
+	});
+	it('ends each line once', () => {
+		const lines = [line(1, 1, 'stdout', 'a pi'), line(2, 1, 'stdout', 'ece\n'), line(3, 1, 'stdout', 'no end'), line(4, 1, 'error', 'it failed')];
+		expect(lines.map((_, index) => shownText(lines, index)).join('')).toBe('a piece\nno end\nit failed\n');
 	});
 	it('takes pieces of lines', () => {
 		const parser = new LineParser();

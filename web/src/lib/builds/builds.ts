@@ -38,13 +38,18 @@ export interface Step {
 	lines: LogLine[];
 }
 
-/** Lines by steps; what is said before the first has the number 0. */
+const BEFORE = 0;
+const AFTER = -1;
+const TITLES: Record<number, string> = { [BEFORE]: 'Before the first step', [AFTER]: 'After the last step' };
+
+/** Lines by steps. What is said before the first one and after the last one has no step: its numbers are 0 and -1. */
 export function stepsOf(lines: readonly LogLine[]): Step[] {
 	const steps: Step[] = [];
 	for (const line of lines) {
-		let step = steps.find((one) => one.number === line.step);
+		const number = line.step === 0 && steps.some((one) => one.number > 0) ? AFTER : line.step;
+		let step = steps.find((one) => one.number === number);
 		if (!step) {
-			step = { number: line.step, title: line.step === 0 ? 'Before the first step' : '', state: line.step === 0 ? 'done' : 'running', lines: [] };
+			step = { number, title: TITLES[number] ?? '', state: number > 0 ? 'running' : 'done', lines: [] };
 			steps.push(step);
 		}
 		if (line.kind === 'step') step.title ||= line.text;
@@ -58,6 +63,14 @@ export function stepsOf(lines: readonly LogLine[]): Step[] {
 		}
 	}
 	return steps;
+}
+
+/** A line as it is shown. Output has its own ends of lines, and what comes in pieces stays together. */
+export function shownText(lines: readonly LogLine[], index: number): string {
+	const { kind, text } = lines[index]!;
+	const isOutput = kind === 'stdout' || kind === 'stderr';
+	const goesOn = isOutput && lines[index + 1]?.kind === kind;
+	return goesOn || text.endsWith('\n') ? text : `${text}\n`;
 }
 
 /** Takes lines of JSON apart; feed() may get any pieces of them. */
