@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { bytes, count, duration, relativeTime } from './format';
+import { axisTime, bytes, count, duration, relativeTime } from './format';
 
 describe('words for numbers', () => {
 	it.each([
@@ -26,5 +26,13 @@ describe('words for numbers', () => {
 		expect(relativeTime(now - 300_000, now)).toBe('5 min. ago');
 		expect(relativeTime(now - 90_000_000, now)).toBe('yesterday');
 		expect(relativeTime(now + 7_200_000, now)).toBe('in 2 hr.');
+		expect(relativeTime(now + 90 * 86_400_000 - 60_000, now)).toBe('in 3 mo.');
+		expect(relativeTime(now - 50 * 86_400_000, now)).toBe('last mo.');
+	});
+	it('tells the time at an axis', () => {
+		const at = Date.UTC(2026, 10, 28, 12, 30, 15);
+		expect(axisTime(at, 30)).toMatch(/^\d\d:\d\d:15$/);
+		expect(axisTime(at, 600)).toMatch(/^\d\d:\d\d$/);
+		expect(axisTime(at, 86_400)).toMatch(/^2[89] Nov$/);
 	});
 });

@@ -15,7 +15,8 @@ export function relativeTime(at: number, now: number): string {
 	const seconds = Math.round((at - now) / 1000);
 	if (Math.abs(seconds) < 5) return 'just now';
 	for (const [unit, size] of UNITS) {
-		if (Math.abs(seconds) >= size) return relative.format(Math.trunc(seconds / size), unit);
+		// An age is in whole units; what is 90 days off is three months off at once, and not two from the first second on.
+		if (Math.abs(seconds) >= size) return relative.format(seconds > 0 ? Math.round(seconds / size) : Math.trunc(seconds / size), unit);
 	}
 	return 'just now';
 }
@@ -23,6 +24,15 @@ export function relativeTime(at: number, now: number): string {
 /** In the viewer's zone, to the second, with the zone's name. */
 export function exactTime(at: number): string {
 	return new Intl.DateTimeFormat('en-GB', { dateStyle: 'medium', timeStyle: 'long' }).format(at);
+}
+
+const CLOCK = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit' });
+const CLOCK_SECONDS = new Intl.DateTimeFormat('en-GB', { timeStyle: 'medium' });
+const DAY = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'short' });
+
+/** At an axis whose marks are so many seconds apart: "14:05", "14:05:30" or "28 Nov", in the viewer's zone. */
+export function axisTime(at: number, apart: number): string {
+	return (apart >= 86_400 ? DAY : apart >= 60 ? CLOCK : CLOCK_SECONDS).format(at);
 }
 
 const SIZES = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB'];
