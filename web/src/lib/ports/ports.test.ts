@@ -9,9 +9,9 @@ describe('ports', () => {
 	});
 	it('have a state', () => {
 		const port = { port: 1, addresses: ['127.0.0.1'], reachable: true, public: false, url: '', path_url: '' };
-		expect(stateOf(port).label).toBe('listens');
+		expect(stateOf(port).label).toBe('Listens');
 		expect(stateOf({ ...port, reachable: false }).tone).toBe('warn');
-		expect(stateOf({ ...port, addresses: [] }).label).toBe('nothing listens');
+		expect(stateOf({ ...port, addresses: [] }).label).toBe('Nothing listens');
 	});
 	it('need a cookie in a frame unless they are public', () => {
 		const local = { url: 'http://80-cl-1.localhost:8081/', path_url: 'http://127.0.0.1:8081/proxy/cl-1/80/' };

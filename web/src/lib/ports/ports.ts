@@ -20,8 +20,8 @@ export function problemOfPort(text: string): string | null {
 
 /** Who can reach it, in words. */
 export function stateOf(port: Port): { tone: 'ok' | 'neutral' | 'warn'; label: string } {
-	if (port.addresses.length === 0) return { tone: 'neutral', label: 'nothing listens' };
-	return port.reachable ? { tone: 'ok', label: 'listens' } : { tone: 'warn', label: 'not reachable yet' };
+	if (port.addresses.length === 0) return { tone: 'neutral', label: 'Nothing listens' };
+	return port.reachable ? { tone: 'ok', label: 'Listens' } : { tone: 'warn', label: 'Not reachable yet' };
 }
 
 /** Without its first label: "example.com" of "app.example.com". Addresses and single labels have no such thing. */
