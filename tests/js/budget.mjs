@@ -11,6 +11,8 @@ import { chromium } from "playwright-core";
 const MOST_KB = 250;
 const MOST_MS = 1000;
 const TRIES = 5;
+const QUIET_MS = 1000;
+const QUIET_WITHIN_MS = 60_000;
 const program = process.argv[2];
 assert.ok(program, "usage: budget.mjs WRENN-CP");
 const executable = process.env.CHROMIUM ?? "/usr/lib/chromium/chromium";
@@ -44,19 +46,39 @@ async function start() {
   }
 }
 
-/** Bytes on the wire of all that is no answer of the API. */
+/** Bytes on the wire of all that is no answer of the API. `quiet()` waits until nothing of it has come for a while: the network
+ * itself is never idle, as events of the API come for as long as the page is there. */
 async function countBytes(page) {
   const client = await page.context().newCDPSession(page);
   await client.send("Network.enable");
-  const assets = new Map();
+  const assets = new Set();
+  const loading = new Set();
   let bytes = 0;
-  client.on("Network.responseReceived", ({ requestId, response }) => {
-    if (!new URL(response.url).pathname.startsWith("/v1/")) assets.set(requestId, response.url);
+  let changedAt = Date.now();
+  const isAsset = (address) => address.startsWith("http") && !new URL(address).pathname.startsWith("/v1/");
+  client.on("Network.requestWillBeSent", ({ requestId, request }) => {
+    if (!isAsset(request.url)) return;
+    assets.add(requestId);
+    loading.add(requestId);
+    changedAt = Date.now();
   });
-  client.on("Network.loadingFinished", ({ requestId, encodedDataLength }) => {
-    if (assets.has(requestId)) bytes += encodedDataLength;
-  });
-  return () => ({ kb: bytes / 1000, files: assets.size });
+  const ended = ({ requestId, encodedDataLength = 0 }) => {
+    if (!loading.delete(requestId)) return;
+    bytes += encodedDataLength;
+    changedAt = Date.now();
+  };
+  client.on("Network.loadingFinished", ended);
+  client.on("Network.loadingFailed", ended);
+  return {
+    now: () => ({ kb: bytes / 1000, files: assets.size }),
+    async quiet() {
+      const deadline = Date.now() + QUIET_WITHIN_MS;
+      while (loading.size > 0 || Date.now() - changedAt < QUIET_MS) {
+        assert.ok(Date.now() < deadline, `the page goes on loading: ${assets.size} files so far`);
+        await new Promise((resolve) => setTimeout(resolve, 50));
+      }
+    },
+  };
 }
 
 const ready = async (page) => {
@@ -71,12 +93,13 @@ async function measure(browser, { url, password }) {
   const counted = await countBytes(page);
   await page.goto(`${url}/login`);
   await page.getByLabel("E-mail").fill("budget@example.com");
-  const login = counted();
+  await counted.quiet();
+  const login = counted.now();
   await page.getByLabel("Password").fill(password);
   await page.keyboard.press("Enter");
   await ready(page);
-  await page.waitForLoadState("networkidle");
-  const all = counted();
+  await counted.quiet();
+  const all = counted.now();
   console.log(`/login: ${login.kb.toFixed(1)} kB in ${login.files} files`);
   console.log(`/login and /dashboard/sandboxes: ${all.kb.toFixed(1)} kB in ${all.files} files, of at most ${MOST_KB} kB`);
 
