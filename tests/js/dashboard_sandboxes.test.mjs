@@ -172,12 +172,16 @@ test("forks and snapshots are a tree, and all that happened is a timeline", asyn
   await page.getByRole("heading", { level: 1, name: fork.id }).waitFor();
   await tree.getByText(made.id).waitFor();
 
+  await page.setViewportSize({ width: 360, height: 800 });
   await page.goto(`${url}/dashboard/sandboxes/${made.id}?tab=activity`);
   const timeline = page.getByRole("list", { name: "Activity" });
   for (const what of ["Created", "Labels changed", "Time limits changed", "Paused", "Resumed", "Forked"]) {
     await timeline.getByText(what, { exact: true }).first().waitFor();
   }
   await timeline.getByText(/^by (API key|Administrator|Admin)/).first().waitFor();
+  const isInSight = ({ left, right }) => left >= 0 && right <= 360;
+  assert.ok(isInSight(await page.getByRole("tab", { name: "Activity", exact: true }).evaluate((tab) => tab.getBoundingClientRect().toJSON())), "the chosen tab is in sight");
+  await page.setViewportSize({ width: 1280, height: 800 });
   await checkInEveryLook(page, "the activity of a sandbox");
 
   await page.getByRole("button", { name: "More actions" }).click();
