@@ -9,7 +9,7 @@ PRESET ?= release
 # Where `make quickstart`, `make dev` and the tests keep images: never the machine's own Wrenn.
 export WRENN_DIR := $(CURDIR)/.wrenn
 
-.PHONY: help setup build install uninstall deb images quickstart stop test torture check fuzz bench dev dev-agent dev-frontend format clean
+.PHONY: help setup build install uninstall deb images quickstart stop test torture check fuzz bench dev dev-agent dev-frontend screenshots format clean
 
 help: ## List the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -61,6 +61,9 @@ dev-agent: ## Run a debug build of the host agent in the foreground (as root)
 
 dev-frontend: ## Serve the dashboard at http://127.0.0.1:5173 as it is being changed; WRENN_API= is where the API is
 	@scripts/web.sh dev
+
+screenshots: images ## Take the pictures of docs/images anew, of a Wrenn that is started for them (as root)
+	@scripts/screenshots.sh
 
 format: ## Let clang-format have its way with the sources
 	@scripts/check-format.sh --fix

@@ -1,15 +1,13 @@
 """The dashboard, used by a real browser as people would. Each test of the files tests/js/dashboard_*.test.mjs is one here."""
 import os
-import sys
 import urllib.request
 
 import pytest
 
-from support.accounts import first_user
+from support.dashboard import browser_environment, quiet
 from support.js import JS, check, names, prepare, run_file
-from support.server import ROOT, Wrenn
+from support.server import Wrenn
 
-CHROMIUM = "/usr/lib/chromium/chromium"
 # Guests are emulated on machines without KVM.
 TEST_SECONDS = 180
 FILES = sorted(file.name for file in JS.glob("dashboard_*.test.mjs"))
@@ -26,20 +24,14 @@ def dashboard():
 @pytest.fixture(scope="module")
 def outcomes(dashboard):
     prepare()
-    email, password = first_user(dashboard).groups()
-    scratch = dashboard.work / "browser"
-    scratch.mkdir()
-    environment = {"DASHBOARD_URL": dashboard.url, "CHROMIUM": CHROMIUM, "EMAIL": email, "PASSWORD": password, "API_KEY": dashboard.api.key,
-                   "MAIL_DIR": str(dashboard.directory / "control" / "mail"), "HOME": str(scratch), "TMPDIR": str(scratch)}
+    environment = browser_environment(dashboard)
     if "SCREENSHOTS" in os.environ:
         environment["SCREENSHOTS"] = os.environ["SCREENSHOTS"]
-    # Sandboxes come and go on this machine, and each time a browser would drop what it loads.
-    within = [sys.executable, str(ROOT / "tests" / "support" / "quiet_network.py"), str(dashboard.port), str(dashboard.proxy_port), "--"]
     known = {}
 
     def outcome(file):
         if file not in known:
-            known[file] = run_file(file, environment, test_seconds=TEST_SECONDS, within=within)
+            known[file] = run_file(file, environment, test_seconds=TEST_SECONDS, within=quiet(dashboard))
         return known[file]
 
     return outcome
