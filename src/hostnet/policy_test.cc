@@ -12,7 +12,7 @@ TEST(PolicyBlocks, AreCountedAndNamed) {
   const std::vector<std::string> most(kMaxPolicyBlocks, "1.2.3.4");
   EXPECT_EQ(parse_blocks("allow_out", most)->size(), kMaxPolicyBlocks);
   auto more = most;
-  more.push_back("1.2.3.5");
+  more.emplace_back("1.2.3.5");
   const auto refused = parse_blocks("allow_out", more);
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code, base::Code::kInvalidArgument);
