@@ -44,7 +44,7 @@ TEST(NetworkPolicy, EveryEntryIsLookedAt) {
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code, base::Code::kInvalidArgument);
   EXPECT_EQ(refused.error().message,
-            "deny_out: 'example.com' is neither an IPv4 address nor a block of them");
+            "deny_out: 'example.com' is a name, and only addresses are taken");
   pb::NetworkPolicy large;
   for (std::size_t i = 0; i <= hostnet::kMaxPolicyBlocks; ++i) large.add_allow_out("1.2.3.4");
   EXPECT_EQ(network_policy_of(large).error().code, base::Code::kInvalidArgument);
