@@ -130,7 +130,7 @@ def test_a_new_agent_keeps_it(own_wrenn, outside):
     ("allow_out", "example.com", "is a name"),
     ("allow_out", "203.0.113.1/24", "write 203.0.113.0/24"),
     ("allow_out", "10.0.0.1", "in 10.0.0.0/8"),
-    ("deny_out", "2001:db8::/32", "IPv4 only"),
+    ("deny_out", "2001:db8::/32", "only IPv4"),
     ("deny_out", "8.8.8.8:53", "has a port"),
     ("deny_out", "8.8.8.8/33", "from 0 to 32"),
 ])
