@@ -180,7 +180,7 @@ def test_nonsense_is_refused_and_changes_nothing(agent, sandbox):
     agent.set_network(sandbox, **CLOSED)
     for network, message in (({"allowOut": ["example.com"]}, "allow_out: 'example.com' is a name"),
                              ({"denyOut": ["1.2.3.4/24"]}, "deny_out: '1.2.3.4/24' is an address in a network"),
-                             ({"denyOut": ["::1"]}, "deny_out: '::1' is not IPv4"),
+                             ({"denyOut": ["::1"]}, "deny_out: '::1' is IPv6"),
                              ({"allowOut": ["1.2.3.4"] * 257}, "allow_out has 257 entries")):
         for method, fields in (("SetNetworkPolicy", {"sandbox_id": sandbox.id}), ("CreateSandbox", {})):
             with pytest.raises(AgentError) as refused:
