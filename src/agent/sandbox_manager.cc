@@ -139,12 +139,13 @@ net::Task<Result<Outcome>> SandboxManager::create_from(CreateRequest request, Ch
   created.timings["queue"] = ms_since(queued);
   auto manifest = first_manifest(request, host_, *from);
   auto base = co_await host_.pool->run([&] { return make_sandbox(host_, id, *from); });
+  const bool is_made = base.has_value();
   auto vm = base ? co_await start_vm(host_, manifest, *base, created.timings)
                  : base::fail(std::move(base).error());
   const bool is_wanted = creating_[id];
   creating_.erase(id);
   if (!vm) {
-    if (base) {
+    if (is_made) {
       auto removed = co_await host_.pool->run([&] { return remove_sandbox_directory(host_, id); });
       if (!removed) base::log_warn("a directory stays behind", {{"error", removed.error()}});
     }

@@ -114,7 +114,7 @@ net::Task<base::Result<int>> list(ApiClient& api, const Console& console, std::s
 }
 
 std::string text_of(const boost::json::value& value) {
-  if (const auto* text = value.if_string()) return std::string(text->data(), text->size());
+  if (const auto* text = value.if_string()) return {text->data(), text->size()};
   return boost::json::serialize(value);
 }
 

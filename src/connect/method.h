@@ -59,7 +59,7 @@ class StreamMethod final : public Method {
                                     MessageSink& sink) override {
     Req request;
     WRENN_CO_TRY(co_await source.take_single(request));
-    StreamWriter<Res> writer(sink);
+    StreamWriter<Res> writer(sink);  // NOLINT(misc-const-correctness): members take it as it is.
     co_return co_await (service_.*member_)(context, request, writer);
   }
 
@@ -96,7 +96,7 @@ class BidiMethod final : public Method {
   net::Task<base::Result<void>> run(CallContext& context, MessageSource& source,
                                     MessageSink& sink) override {
     StreamReader<Req> reader(source);
-    StreamWriter<Res> writer(sink);
+    StreamWriter<Res> writer(sink);  // NOLINT(misc-const-correctness): members take it as it is.
     co_return co_await (service_.*member_)(context, reader, writer);
   }
 

@@ -8,7 +8,8 @@ namespace {
 namespace json = boost::json;
 
 json::array array_of(const std::vector<std::string>& entries) {
-  return json::array(entries.begin(), entries.end());
+  json::array array(entries.begin(), entries.end());
+  return array;
 }
 
 std::unexpected<base::Error> broken() {

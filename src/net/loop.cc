@@ -117,7 +117,7 @@ void Loop::run_posted() {
 
 void Loop::handle_events(std::span<epoll_event> events) {
   current_events_ = events;
-  for (epoll_event& event : events) {
+  for (const epoll_event& event : events) {
     if (event.events == 0) continue;  // Its descriptor was closed earlier in this turn.
     if (event.data.ptr == nullptr) {
       run_posted();

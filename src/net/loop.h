@@ -50,7 +50,10 @@ class Loop {
   void schedule(std::coroutine_handle<> handle) { ready_.push_back(handle); }
   // For operations that did not have to wait: true when the running task has done so many of them
   // in a row that it is the others' turn (see LetOthersRun).
-  bool spend_budget() { return budget_ == 0 || --budget_ == 0; }
+  bool spend_budget() {
+    if (budget_ > 0) --budget_;
+    return budget_ == 0;
+  }
   // For what is read and used up before the task waits for anything else: 256 KiB that all tasks of
   // the loop share. Pages that no read reached take no memory.
   std::span<char> shared_buffer() { return {shared_buffer_.get(), kSharedBuffer}; }

@@ -16,7 +16,6 @@
 namespace wrenn::control {
 namespace {
 
-using base::concat;
 using db::SandboxState;
 using net::Task;
 

@@ -144,7 +144,7 @@ const boost::json::object* JsonFields::small_object(std::string_view name, std::
   if (value == nullptr) return nullptr;
   const json::object* object = value->if_object();
   if (object == nullptr) {
-    fail(concat(name, " must be an object of texts: {\"NAME\": \"value\"}"));
+    fail(concat(name, R"( must be an object of texts: {"NAME": "value"})"));
   } else if (object->size() > max_count) {
     fail(concat(name, " must not have more than ", max_count, " entries"));
     return nullptr;

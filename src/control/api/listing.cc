@@ -11,7 +11,6 @@ namespace {
 
 using base::concat;
 using db::SandboxQuery;
-using db::SandboxState;
 
 constexpr std::size_t kMaxFilters = 16;
 
@@ -58,7 +57,7 @@ Answer<void> set_cursor(std::string_view text, SandboxQuery& query) {
   if (!created_at || !base::is_id(base::kSandboxPrefix, id)) {
     return refuse(ApiCode::kInvalidRequest, "cursor is none that was given out; begin without it");
   }
-  query.before_created_at = *created_at;
+  query.before_created_at = created_at;
   query.before_id = id;
   return {};
 }

@@ -71,8 +71,8 @@ net::HttpClientOptions secured(net::HttpClientOptions options,
 
 }  // namespace
 
-AgentClient::AgentClient(net::Endpoint endpoint,
-                         std::shared_ptr<const net::StreamSecurity> security)
+AgentClient::AgentClient(const net::Endpoint& endpoint,
+                         const std::shared_ptr<const net::StreamSecurity>& security)
     : calls_http_(endpoint, secured(http_options(), security)),
       streams_http_(endpoint, secured(http_options(), security)),
       input_http_(endpoint, secured(input_options(), security)),

@@ -80,8 +80,8 @@ class AgentClient {
   using Reply = net::Task<base::Result<T>>;
 
   // `security`: none for a socket of this machine.
-  explicit AgentClient(net::Endpoint endpoint,
-                       std::shared_ptr<const net::StreamSecurity> security = nullptr);
+  explicit AgentClient(const net::Endpoint& endpoint,
+                       const std::shared_ptr<const net::StreamSecurity>& security = nullptr);
   AgentClient(const AgentClient&) = delete;
   AgentClient& operator=(const AgentClient&) = delete;
 
