@@ -28,8 +28,6 @@ namespace {
 
 using std::chrono::milliseconds;
 
-constexpr milliseconds kSoon{10000};  // Only a failing test waits so long.
-constexpr std::uint16_t kPort = 7777;
 constexpr std::uint16_t kGuestPort = 4000;
 constexpr std::size_t kPayloadBytes = 1000;
 
@@ -145,42 +143,25 @@ int count_before_control(Next next) {
   }
 }
 
-class Shaped : public testing::Test {
+class Shaped : public HostNetworkTest {
  protected:
   void SetUp() override {
-    if (const auto reason = TestHost::enter(); !reason.empty()) GTEST_SKIP() << reason;
-    auto settings = start_host_network(TestHost::config());
-    ASSERT_TRUE(settings) << settings.error().to_string();
-    settings_.emplace(*settings);
-    if (settings_->shaping == Shaping::kNone) GTEST_SKIP() << "this kernel cannot shape";
-  }
-  void TearDown() override {
-    if (!settings_) return;
-    const auto stopped = stop_host_network(TestHost::config());
-    EXPECT_TRUE(stopped) << stopped.error().to_string();
-  }
-  Slot make(const LinkLimits& limits) {
-    settings_->limits = limits;
-    auto slot = create_slot(*settings_, 1);
-    EXPECT_TRUE(slot) << slot.error().to_string();
-    return slot ? std::move(*slot) : Slot{};
-  }
-  // A link that was just made drops packets until the kernel has noticed that it is up.
-  static void wait_for_link(const Guest& guest) {
-    const UdpSocket outside = udp_in(TestHost::outside_netns(), kPort);
-    bool arrived = false;
-    for (int i = 0; i < 100 && !arrived; ++i) {
-      guest.send({kOutsidePublic, kPort, "first"});
-      arrived = outside.receive(milliseconds(100)).has_value();
+    HostNetworkTest::SetUp();
+    if (settings_ && settings_->shaping == Shaping::kNone) {
+      GTEST_SKIP() << "this kernel cannot shape";
     }
-    ASSERT_TRUE(arrived);
   }
-
-  std::optional<SlotSettings> settings_;
+  Slot make_limited(const LinkLimits& limits) {
+    settings_->limits = limits;
+    return make(1);
+  }
+  static void wait_for_link(const Guest& guest) {
+    HostNetworkTest::wait_for_link(guest, udp_in(TestHost::outside_netns(), kPort));
+  }
 };
 
 TEST_F(Shaped, BothDirectionsHaveTheirQueues) {
-  const Slot slot = make({});
+  const Slot slot = make_limited({});
   std::set<std::string> found;
   for (const Queue& queue : queues_of(slot)) {
     found.insert(base::concat(queue.link, " ", queue.kind));
@@ -196,7 +177,7 @@ TEST_F(Shaped, BothDirectionsHaveTheirQueues) {
 
 TEST_F(Shaped, WithoutKernelSupportASlotWorksUnshaped) {
   settings_->shaping = Shaping::kNone;
-  const Slot slot = make({});
+  const Slot slot = make_limited({});
   const Guest guest(slot);
   wait_for_link(guest);
   for (const Queue& queue : queues_of(slot)) EXPECT_NE(queue.kind, "htb");
@@ -206,7 +187,8 @@ TEST_F(Shaped, ABurstPassesAtOnceAndTheRestAtTheRate) {
   constexpr std::uint64_t kRate = 200'000;
   constexpr std::uint64_t kBurst = 1'000'000;
   constexpr std::uint64_t kSlack = 200'000;
-  const Slot slot = make({.transmit_bytes_per_second = kRate, .transmit_burst_bytes = kBurst});
+  const Slot slot =
+      make_limited({.transmit_bytes_per_second = kRate, .transmit_burst_bytes = kBurst});
   const Guest guest(slot);
   wait_for_link(guest);
   const auto allowed = [start = base::steady_now()] {
@@ -226,7 +208,7 @@ TEST_F(Shaped, ABurstPassesAtOnceAndTheRestAtTheRate) {
 
 TEST_F(Shaped, WhatWaitsIsBounded) {
   settings_->shaping = Shaping::kOneQueue;
-  const Slot slot = make({.transmit_bytes_per_second = 1000, .transmit_burst_bytes = 5000});
+  const Slot slot = make_limited({.transmit_bytes_per_second = 1000, .transmit_burst_bytes = 5000});
   const Guest guest(slot);
   const std::string payload(kPayloadBytes, 'x');
   for (int i = 0; i < 1000; ++i) guest.send({kOutsidePublic, kPort, payload});
@@ -254,7 +236,7 @@ TEST_F(Shaped, AKernelThatLacksAKindIsToldFromAMistake) {
 
 // There the agent's sockets are.
 TEST_F(Shaped, WhatGoesToTheGatewayCountsToo) {
-  const Slot slot = make({});
+  const Slot slot = make_limited({});
   const Guest guest(slot);
   const auto before = transmitted_bytes(slot);
   guest.send({kGatewayAddress, kPort, "counted"});
@@ -268,7 +250,7 @@ constexpr int kFlood = 60;
 constexpr int kMostOvertaken = 40;
 
 TEST_F(Shaped, ControlTrafficOfTheGuestOvertakes) {
-  const Slot slot = make(
+  const Slot slot = make_limited(
       {.transmit_bytes_per_second = kSlowBytesPerSecond, .transmit_burst_bytes = kSlowBurstBytes});
   const Guest guest(slot);
   wait_for_link(guest);
@@ -283,7 +265,7 @@ TEST_F(Shaped, ControlTrafficOfTheGuestOvertakes) {
 }
 
 TEST_F(Shaped, ControlTrafficToTheGuestOvertakes) {
-  const Slot slot = make(
+  const Slot slot = make_limited(
       {.receive_bytes_per_second = kSlowBytesPerSecond, .receive_burst_bytes = kSlowBurstBytes});
   const Guest guest(slot);
   const UdpSocket flood = udp_in(slot.netns.get(), 0);

@@ -348,6 +348,37 @@ std::string TestHost::state() {
          concat("forwarding ", base::read_file("/proc/sys/net/ipv4/ip_forward").value_or("?"));
 }
 
+void HostNetworkTest::SetUp() {
+  if (const auto reason = TestHost::enter(); !reason.empty()) GTEST_SKIP() << reason;
+  auto settings = start_host_network(TestHost::config());
+  ASSERT_TRUE(settings) << settings.error().to_string();
+  settings_.emplace(*settings);
+}
+
+void HostNetworkTest::TearDown() {
+  if (!settings_) return;
+  const auto stopped = stop_host_network(TestHost::config());
+  EXPECT_TRUE(stopped) << stopped.error().to_string();
+}
+
+Slot HostNetworkTest::make(SlotIndex index) const {
+  auto slot = create_slot(*settings_, index);
+  EXPECT_TRUE(slot) << slot.error().to_string();
+  return slot ? std::move(*slot) : Slot{};
+}
+
+void HostNetworkTest::wait_for_link(const Guest& guest, const UdpSocket& outside) {
+  constexpr int kTries = 100;
+  bool arrived = false;
+  for (int i = 0; i < kTries && !arrived; ++i) {
+    guest.send({kOutsidePublic, kPort, "first"});
+    arrived = outside.receive(std::chrono::milliseconds(100)).has_value();
+  }
+  ASSERT_TRUE(arrived);
+  while (outside.receive(kNever)) {
+  }
+}
+
 int protocol_of(const std::string& packet) {
   const auto network = header_of<ip>(packet, 0);
   return network ? network->ip_p : 0;

@@ -8,6 +8,8 @@
 #include <optional>
 #include <string>
 
+#include <gtest/gtest.h>
+
 #include "base/fd.h"
 #include "base/result.h"
 #include "hostnet/host_network.h"
@@ -72,6 +74,10 @@ class Guest {
   base::Fd tap_;
 };
 
+inline constexpr std::chrono::milliseconds kSoon{10000};  // Only a failing test waits so long.
+inline constexpr std::chrono::milliseconds kNever{60};  // How long to wait for what must not come.
+inline constexpr std::uint16_t kPort = 7777;
+
 // Moves the process into the machine (once) and starts the outside server's namespace.
 class TestHost {
  public:
@@ -81,6 +87,19 @@ class TestHost {
   static HostNetworkConfig config(std::vector<SlotIndex> keep = {});
   // What teardown must leave as it was: links, routes, rules, files of namespaces, forwarding.
   static std::string state();
+};
+
+// With the network of an installation on the machine, for as long as a test runs.
+class HostNetworkTest : public testing::Test {
+ protected:
+  void SetUp() override;
+  void TearDown() override;
+  // By settings_.
+  Slot make(SlotIndex index) const;
+  // A link that was just made drops packets until the kernel has noticed that it is up.
+  static void wait_for_link(const Guest& guest, const UdpSocket& outside);
+
+  std::optional<SlotSettings> settings_;
 };
 
 // The protocol of an IPv4 packet (IPPROTO_...), 0 when it is too short.
